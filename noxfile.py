@@ -1,0 +1,42 @@
+"""Sessions for what one environment cannot show: every Python version, and an installation without async drivers."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["tests"]
+VERSIONS = ["3.11", "3.12", "3.13", "3.14"]
+
+
+@nox.session(python=VERSIONS)
+def tests(session: nox.Session) -> None:
+    session.install("--editable", ".[dev]")
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    session.install("--editable", ".[dev]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    session.install("--editable", ".[dev]")
+    for checker in (["pyright"], ["mypy"], ["ty", "check"], ["pyrefly", "check"]):
+        session.run(*checker)
+
+
+@nox.session
+def sync_only(session: nox.Session) -> None:
+    session.install("--editable", ".")
+    session.run("python", "tests/house/sync_only_program.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    session.install("--editable", ".[docs]")
+    session.run("mkdocs", "build", "--strict")
