@@ -1,0 +1,98 @@
+"""Settings that an environment variable may give (CFG-30 to CFG-33): explicit value, then environment, then default."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+logger = logging.getLogger("dorm.conf")
+TRUE = frozenset({"1", "true", "yes", "on"})
+FALSE = frozenset({"0", "false", "no", "off", ""})
+
+# CPython keeps the variables in a plain dictionary of encoded names; asking it is ten times cheaper than os.environ,
+# and the variable is read at every statement.
+_raw: dict[Any, Any] | None = getattr(os.environ, "_data", None)
+_encode: Callable[[str], Any] = getattr(os.environ, "encodekey", str)
+
+
+def boolean(text: str) -> bool:
+    """Yes or no as people write it; ValueError for anything else."""
+    folded = text.strip().lower()
+    if folded in TRUE:
+        return True
+    if folded in FALSE:
+        return False
+    raise ValueError(text)
+
+
+def milliseconds(text: str) -> float | None:
+    """A duration of at least 0, or None for "none" and "off"."""
+    if text.strip().lower() in {"none", "off"}:
+        return None
+    return _at_least(float(text), 0.0)
+
+
+def attempts(text: str) -> int:
+    return int(_at_least(int(text), 1))
+
+
+def seconds(text: str) -> float:
+    return _at_least(float(text), 0.0)
+
+
+def _at_least(value: float, least: float) -> float:
+    if not least <= value < float("inf"):
+        raise ValueError(value)
+    return value
+
+
+class Knob:
+    """A process-wide setting that is read often. Calling it gives the value in force."""
+
+    __slots__ = ("_explicit", "_key", "_parsed", "_parser", "_seen", "default", "explicit", "name", "variable")
+
+    def __init__(self, name: str, variable: str, default: Any, parser: Callable[[str], Any]) -> None:
+        self.name = name
+        self.variable = variable
+        self.default = default
+        self.explicit = False
+        self._explicit: Any = None
+        self._key = _encode(variable)
+        self._parser = parser
+        self._seen: Any = None
+        self._parsed: Any = default
+
+    def assign(self, value: Any) -> None:
+        """Takes the value that ``configure()`` was given."""
+        self._explicit = value
+        self.explicit = True
+
+    def forget(self) -> None:
+        self.explicit = False
+
+    def __call__(self) -> Any:
+        if self.explicit:
+            return self._explicit
+        text = _raw.get(self._key) if _raw is not None else os.environ.get(self.variable)
+        if text is None:
+            return self.default
+        if text is not self._seen:
+            self._parsed = self._parse(os.environ.get(self.variable, ""))
+            self._seen = text
+        return self._parsed
+
+    def _parse(self, text: str) -> Any:
+        try:
+            return self._parser(text)
+        except ValueError:
+            logger.warning("%s=%r cannot be understood; using %r", self.variable, text, self.default)
+            return self.default
+
+
+SLOW_QUERY_MS = Knob("SLOW_QUERY_MS", "DORM_SLOW_QUERY_MS", 500.0, milliseconds)
+SLOW_QUERY_EXPLAIN = Knob("SLOW_QUERY_EXPLAIN", "DORM_SLOW_QUERY_EXPLAIN", False, boolean)
+RETRY_ATTEMPTS = Knob("RETRY_ATTEMPTS", "DORM_RETRY_ATTEMPTS", 3, attempts)
+RETRY_BACKOFF = Knob("RETRY_BACKOFF", "DORM_RETRY_BACKOFF", 0.1, seconds)
+KNOBS = {knob.name: knob for knob in (SLOW_QUERY_MS, SLOW_QUERY_EXPLAIN, RETRY_ATTEMPTS, RETRY_BACKOFF)}

@@ -1,0 +1,41 @@
+"""The keys of a DATABASES entry, and entries that print without their secrets (CFG-20)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+ENGINES = {"sqlite": "sqlite", "sqlite3": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
+SUPPORTED = ("sqlite", "postgresql")
+POOL_KEYS = frozenset({"MIN_POOL_SIZE", "MAX_POOL_SIZE", "POOL_TIMEOUT", "POOL_CHECK", "MAX_IDLE", "MAX_LIFETIME"})
+OPTION_KEYS = frozenset({"PREPARE_THRESHOLD", "PGBOUNCER_MODE"})
+KEYS = frozenset({"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "URL"}) | POOL_KEYS | OPTION_KEYS
+PGBOUNCER_MODES = ("session", "transaction", "statement")
+SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|sslkey|sslpassword|api_?key|conninfo|dsn", re.IGNORECASE)
+URL_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^@\s]*)@")
+INLINE_PASSWORD = re.compile(r"(\bpass(?:word|wd)\s*=\s*)('[^']*'|[^\s,;&]+)", re.IGNORECASE)
+MASK = "***"
+
+
+class Entry(dict[str, Any]):
+    """An entry as it was written, whose printed form hides secrets (CFG-20)."""
+
+    def __repr__(self) -> str:
+        return repr(masked(self))
+
+    __str__ = __repr__
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """A copy of ``value`` for printing: passwords, tokens and the password part of URLs are ``***``."""
+    if isinstance(value, Mapping):
+        return {key: masked(item, str(key)) for key, item in value.items()}
+    if name and SECRET.search(name):
+        return MASK if value else value
+    return mask_text(value) if isinstance(value, str) else value
+
+
+def mask_text(text: str) -> str:
+    """``text`` without the passwords of URLs and connection strings in it."""
+    return INLINE_PASSWORD.sub(rf"\g<1>{MASK}", URL_PASSWORD.sub(rf"\g<1>:{MASK}@", text))

@@ -1,0 +1,316 @@
+"""Every error the library raises.
+
+One tree: configuration and declaration errors derive from ``Exception`` directly, everything a database reports
+derives from :class:`DatabaseError`. Driver errors are translated in ``dorm.db.errors`` and arrive as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "BudgetExceeded",
+    "CheckViolation",
+    "DataError",
+    "DatabaseError",
+    "Deadlock",
+    "DoesNotExist",
+    "DuplicateError",
+    "ExclusionViolation",
+    "FieldDoesNotExist",
+    "FieldError",
+    "ForeignKeyViolation",
+    "ImproperlyConfigured",
+    "IntegrityError",
+    "InterfaceError",
+    "InvalidRelationPath",
+    "LazyLoadError",
+    "LazyLoadWarning",
+    "LockNotAvailable",
+    "MigrationError",
+    "MultipleObjectsReturned",
+    "NotNullViolation",
+    "NotSupportedError",
+    "ObjectDoesNotExist",
+    "OperationalError",
+    "PoolTimeout",
+    "ProgrammingError",
+    "ProtectedError",
+    "QueryCanceled",
+    "ReadOnlyModelError",
+    "RestrictedError",
+    "SerializationFailure",
+    "TransactionManagementError",
+    "UniqueViolation",
+    "ValidationError",
+]
+
+NON_FIELD = "__all__"
+
+
+class ImproperlyConfigured(Exception):
+    """The settings, or a declaration, are wrong (EXC-01)."""
+
+
+class FieldError(Exception):
+    """A name, lookup or expression of a query is used in a way it does not allow."""
+
+
+class InvalidRelationPath(FieldError, ValueError):
+    """A relation path that cannot be followed where it stands (LD-04, LD-17)."""
+
+
+class FieldDoesNotExist(FieldError):
+    """A field, path or lookup does not exist (EXC-05)."""
+
+
+class ObjectDoesNotExist(Exception):
+    """``get()`` found nothing (EXC-03); the base of every model's own ``DoesNotExist``."""
+
+
+DoesNotExist = ObjectDoesNotExist
+
+
+class MultipleObjectsReturned(Exception):
+    """``get()`` found several rows (EXC-04); the base of every model's own class of that name."""
+
+
+class LazyLoadError(Exception):
+    """A relation or a deferred field was read where it may not be loaded."""
+
+
+class LazyLoadWarning(RuntimeWarning):
+    """A relation or a deferred field was loaded by a blocking query inside a running event loop (LD-20)."""
+
+
+class ReadOnlyModelError(Exception):
+    """A write was asked of a model declared ``read_only``."""
+
+
+class MigrationError(Exception):
+    """A migration cannot be loaded, planned or applied (EXC-12)."""
+
+
+class ValidationError(Exception):
+    """A value, or an instance, is not valid (EXC-02, VLD-01).
+
+    ``message`` is one text, or a mapping from field name (or ``"__all__"``) to a text or to several texts; lists,
+    and other validation errors, are accepted in place of a text. ``code`` is a short machine-readable word.
+    """
+
+    def __init__(self, message: Any, code: str | None = None) -> None:
+        super().__init__(message, code)
+        if isinstance(message, ValidationError):
+            code = code or message.code
+            message = message.message
+        self.message: str | dict[str, Any] = _tidy(message)
+        self.code: str | None = code
+
+    @property
+    def message_dict(self) -> dict[str, list[str]]:
+        """The texts by field; those of a plain error stand under ``"__all__"``."""
+        if isinstance(self.message, dict):
+            return {name: _texts(value) for name, value in self.message.items()}
+        return {NON_FIELD: _texts(self.message)}
+
+    @property
+    def messages(self) -> list[str]:
+        """All texts, in order."""
+        return [text for texts in self.message_dict.values() for text in texts]
+
+    def __str__(self) -> str:
+        if isinstance(self.message, dict):
+            return "; ".join(f"{name}: {' '.join(_texts(value))}" for name, value in self.message.items())
+        return " ".join(_texts(self.message))
+
+    def __repr__(self) -> str:
+        code = "" if self.code is None else f", code={self.code!r}"
+        return f"{type(self).__name__}({self.message!r}{code})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ValidationError):
+            return NotImplemented
+        return self.message_dict == other.message_dict and self.code == other.code
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.messages), self.code))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.message, self.code), self.__dict__
+
+
+def _tidy(message: Any) -> Any:
+    """Nested errors and lists as plain texts; a mapping stays a mapping."""
+    if isinstance(message, ValidationError):
+        return message.message
+    if isinstance(message, Mapping):
+        return {str(name): _tidy_entry(value) for name, value in message.items()}
+    if isinstance(message, (list, tuple)):
+        texts = _texts(message)
+        return texts[0] if len(texts) == 1 else texts
+    return message
+
+
+def _tidy_entry(value: Any) -> Any:
+    if isinstance(value, ValidationError):
+        return value.messages if len(value.messages) != 1 else value.messages[0]
+    return _texts(value) if isinstance(value, (list, tuple)) else value
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, ValidationError):
+        return value.messages
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in _texts(item)]
+    return [str(value)]
+
+
+class DatabaseError(Exception):
+    """Root of the errors a database, its driver or its connection pool reports (EXC-06).
+
+    ``sqlstate`` is the five-character SQL state when the database gives one. ``constraint``, ``table`` and
+    ``columns`` name what was violated, as far as the database says so; ``columns`` is a tuple, possibly empty.
+    """
+
+    sqlstate: str | None = None
+    constraint: str | None = None
+    table: str | None = None
+    columns: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *args: Any,
+        sqlstate: str | None = None,
+        constraint: str | None = None,
+        table: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> None:
+        super().__init__(*args)
+        if sqlstate is not None:
+            self.sqlstate = sqlstate
+        if constraint is not None:
+            self.constraint = constraint
+        if table is not None:
+            self.table = table
+        if columns:
+            self.columns = tuple(columns)
+
+
+class IntegrityError(DatabaseError):
+    """A constraint was violated (EXC-07)."""
+
+
+class OperationalError(DatabaseError):
+    """Connection, lock, timeout, missing table (EXC-08)."""
+
+
+class ProgrammingError(DatabaseError):
+    """The SQL is wrong (EXC-09)."""
+
+
+class DataError(DatabaseError):
+    """A value is too long or out of range (EXC-10)."""
+
+
+class InterfaceError(DatabaseError):
+    """The connection cannot be used (EXC-10)."""
+
+
+class NotSupportedError(DatabaseError):
+    """The database lacks the operation (EXC-10)."""
+
+
+class TransactionManagementError(DatabaseError):
+    """A transaction cannot take the statement: it is broken until it is rolled back (TX-12)."""
+
+
+class UniqueViolation(IntegrityError):
+    """Two rows would share a value that must be unique."""
+
+
+class ForeignKeyViolation(IntegrityError):
+    """A row would refer to a row that does not exist."""
+
+
+class NotNullViolation(IntegrityError):
+    """A column that needs a value would get NULL."""
+
+
+class CheckViolation(IntegrityError):
+    """A check constraint refused the row."""
+
+
+class ExclusionViolation(IntegrityError):
+    """An exclusion constraint refused the row."""
+
+
+class SerializationFailure(OperationalError):
+    """The transaction lost against a concurrent one; run it again."""
+
+
+class Deadlock(OperationalError):
+    """The transaction was chosen as the victim of a deadlock; run it again."""
+
+
+class LockNotAvailable(OperationalError):
+    """A lock was not granted in time, or at once where that was asked for."""
+
+
+class QueryCanceled(OperationalError):
+    """The statement was cancelled, usually by a statement timeout."""
+
+
+class PoolTimeout(OperationalError):
+    """No connection of the pool became free within ``POOL_TIMEOUT`` seconds (CFG-25)."""
+
+
+class BudgetExceeded(OperationalError):
+    """A query passed the time or row limit of its budget (BEY-45)."""
+
+
+class DuplicateError(ValidationError, UniqueViolation):
+    """A uniqueness check found another row with the same values; both error families catch it (OPEN-01)."""
+
+    def __init__(
+        self,
+        message: Any,
+        code: str | None = "unique",
+        *,
+        constraint: str | None = None,
+        table: str | None = None,
+        columns: Sequence[str] = (),
+    ) -> None:
+        ValidationError.__init__(self, message, code)
+        self.constraint = constraint
+        self.table = table
+        self.columns = tuple(columns)
+
+    __hash__ = ValidationError.__hash__
+
+
+class ProtectedError(IntegrityError):
+    """Rows that point at the row with ``PROTECT`` forbid its deletion (EXC-11).
+
+    ``protected_objects`` is a list of instances, at least the first ones of each blocking relation.
+    """
+
+    def __init__(self, msg: str, protected_objects: Iterable[Any] = ()) -> None:
+        objects = list(protected_objects)
+        super().__init__(msg, objects)
+        self.protected_objects = objects
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class RestrictedError(IntegrityError):
+    """Rows that point at the row with ``RESTRICT`` forbid its deletion; ``restricted_objects`` lists some."""
+
+    def __init__(self, msg: str, restricted_objects: Iterable[Any] = ()) -> None:
+        objects = list(restricted_objects)
+        super().__init__(msg, objects)
+        self.restricted_objects = objects
+
+    def __str__(self) -> str:
+        return str(self.args[0])

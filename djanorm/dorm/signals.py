@@ -1,0 +1,254 @@
+"""Signals: announcing what happens to whoever wants to know (SIG-01 to SIG-16).
+
+Receivers are kept in one immutable tuple that connecting and disconnecting replace, so that sending takes no lock and
+costs one attribute read when nobody listens. Coroutine receivers run in the async verbs only: the bridge registers how
+to await one from synchronous code through :func:`set_awaiter`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+import weakref
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
+
+__all__ = [
+    "Signal",
+    "class_prepared",
+    "m2m_changed",
+    "post_delete",
+    "post_init",
+    "post_query",
+    "post_save",
+    "pre_delete",
+    "pre_init",
+    "pre_query",
+    "pre_save",
+]
+
+logger = logging.getLogger("dorm.signals")
+Receiver = TypeVar("Receiver", bound=Callable[..., Any])
+
+
+class _NoAwaiter:
+    """Stands in until the bridge is loaded: nothing can be awaited from synchronous code."""
+
+    @staticmethod
+    def ready() -> bool:
+        return False
+
+    @staticmethod
+    def wait(awaitable: Awaitable[Any]) -> Any:
+        raise RuntimeError("no bridge is loaded")
+
+
+_awaiter: Any = _NoAwaiter
+
+
+def set_awaiter(awaiter: Any) -> None:
+    """Registers an object with ``ready() -> bool`` and ``wait(awaitable)``; called by ``dorm.db.bridge``."""
+    global _awaiter
+    _awaiter = awaiter
+
+
+class _Connection:
+    """One receiver, with the sender it listens to."""
+
+    __slots__ = ("key", "reference", "sender")
+
+    def __init__(self, key: Hashable, reference: Callable[[], Any], sender: Any) -> None:
+        self.key = key
+        self.reference = reference
+        self.sender = sender
+
+
+class Signal:
+    """One kind of event.
+
+    ``raise_exceptions=True`` lets a receiver's error reach the sender; otherwise it is logged on ``dorm.signals`` and
+    suppressed (SIG-13). ``on_change`` is called without arguments whenever the receivers change.
+    """
+
+    def __init__(self, raise_exceptions: bool = False, *, on_change: Callable[[], None] | None = None) -> None:
+        self.raise_exceptions = raise_exceptions
+        self.on_change = on_change
+        self._lock = threading.RLock()
+        self._connections: tuple[_Connection, ...] = ()
+
+    # ------------------------------------------------------------------------------------------------- connecting
+
+    def connect(
+        self,
+        receiver: Any = None,
+        sender: Any = None,
+        weak: bool = True,
+        dispatch_uid: Hashable | None = None,
+    ) -> Any:
+        """Registers ``receiver(sender, **kwargs)`` and returns it; without a receiver, returns a decorator (SIG-02).
+
+        ``sender`` restricts it to events of that very object. ``weak`` holds the receiver weakly. ``dispatch_uid``
+        identifies it instead of its identity; connecting the same one again replaces it. A receiver that is not
+        callable raises ``TypeError``.
+        """
+        if receiver is None:
+            return lambda function: self.connect(function, sender, weak, dispatch_uid)
+        if not callable(receiver):
+            raise TypeError(f"a signal receiver must be callable, not {type(receiver).__name__}")
+        key = (_identity(receiver) if dispatch_uid is None else dispatch_uid, _sender_key(sender))
+        connection = _Connection(key, self._reference(receiver, weak), sender)
+        with self._lock:
+            kept = tuple(connection if known.key == key else known for known in self._alive())
+            self._connections = kept if connection in kept else (*kept, connection)
+        self._changed()
+        return receiver
+
+    def connect_for(self, sender: Any, *, weak: bool = True, dispatch_uid: Hashable | None = None) -> Any:
+        """A decorator that connects the function for that sender only and returns it (SIG-03)."""
+        return lambda function: self.connect(function, sender, weak, dispatch_uid)
+
+    def disconnect(self, receiver: Any = None, sender: Any = None, dispatch_uid: Hashable | None = None) -> bool:
+        """Removes a receiver; whether there was one (SIG-04). Arguments as for :meth:`connect`."""
+        key = (_identity(receiver) if dispatch_uid is None else dispatch_uid, _sender_key(sender))
+        with self._lock:
+            kept = tuple(connection for connection in self._connections if connection.key != key)
+            found = len(kept) != len(self._connections)
+            self._connections = kept
+        if found:
+            self._changed()
+        return found
+
+    def has_listeners(self, sender: Any = None) -> bool:
+        """Whether anybody would hear an event of ``sender``."""
+        return bool(self._connections) and bool(self._receivers(sender))
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is any receiver at all."""
+        return bool(self._connections)
+
+    # ---------------------------------------------------------------------------------------------------- sending
+
+    def send(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+        """Calls the receivers in the order they were connected; pairs of receiver and result (SIG-05).
+
+        Coroutine receivers are awaited when the caller runs inside an async verb; elsewhere they are skipped with one
+        warning on ``dorm.signals``.
+        """
+        if not self._connections:
+            return []
+        results: list[tuple[Any, Any]] = []
+        for receiver in self._receivers(sender):
+            if _is_coroutine_function(receiver):
+                if not _awaiter.ready():
+                    self._skip(receiver)
+                    continue
+                call: Callable[..., Any] = _awaiting(receiver)
+            else:
+                call = receiver
+            try:
+                result = call(sender=sender, **kwargs)
+            except Exception:
+                if self.raise_exceptions:
+                    raise
+                logger.exception("receiver %s of a signal failed", _name(receiver))
+            else:
+                results.append((receiver, result))
+        return results
+
+    async def asend(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+        """Like :meth:`send`, awaiting coroutine receivers one after the other (SIG-05)."""
+        results: list[tuple[Any, Any]] = []
+        for receiver in self._receivers(sender) if self._connections else ():
+            try:
+                result = receiver(sender=sender, **kwargs)
+                if inspect.isawaitable(result):
+                    result = await result
+            except Exception:
+                if self.raise_exceptions:
+                    raise
+                logger.exception("receiver %s of a signal failed", _name(receiver))
+            else:
+                results.append((receiver, result))
+        return results
+
+    # --------------------------------------------------------------------------------------------------- internals
+
+    def _receivers(self, sender: Any) -> list[Any]:
+        found = []
+        for connection in self._connections:
+            if connection.sender is None or connection.sender is sender or _same_text(connection.sender, sender):
+                receiver = connection.reference()
+                if receiver is not None:
+                    found.append(receiver)
+        return found
+
+    def _alive(self) -> tuple[_Connection, ...]:
+        return tuple(connection for connection in self._connections if connection.reference() is not None)
+
+    def _reference(self, receiver: Any, weak: bool) -> Callable[[], Any]:
+        if not weak:
+            return lambda: receiver
+        try:
+            if inspect.ismethod(receiver):
+                return weakref.WeakMethod(receiver, self._collected)
+            return weakref.ref(receiver, self._collected)
+        except TypeError:
+            return lambda: receiver  # builtins and slotted callables cannot be held weakly
+
+    def _collected(self, _reference: Any) -> None:
+        with self._lock:
+            self._connections = self._alive()
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+    def _skip(self, receiver: Any) -> None:
+        logger.warning(
+            "%s is a coroutine function and was skipped: this signal was sent by a synchronous verb. Use the async "
+            "verb (asave(), acreate(), ...) or connect a plain function.",
+            _name(receiver),
+        )
+
+
+def _identity(receiver: Any) -> Hashable:
+    owner = getattr(receiver, "__self__", None)
+    function = getattr(receiver, "__func__", None)
+    return (id(owner), id(function)) if owner is not None and function is not None else id(receiver)
+
+
+def _sender_key(sender: Any) -> Hashable:
+    return sender if isinstance(sender, str) else (None if sender is None else id(sender))
+
+
+def _same_text(wanted: Any, sender: Any) -> bool:
+    """Query signals have text senders; equal texts are the same vendor."""
+    return isinstance(wanted, str) and wanted == sender
+
+
+def _is_coroutine_function(receiver: Any) -> bool:
+    return inspect.iscoroutinefunction(receiver) or inspect.iscoroutinefunction(type(receiver).__call__)
+
+
+def _awaiting(receiver: Any) -> Callable[..., Any]:
+    return lambda **kwargs: _awaiter.wait(receiver(**kwargs))
+
+
+def _name(receiver: Any) -> str:
+    module = getattr(receiver, "__module__", "?")
+    return f"{module}.{getattr(receiver, '__qualname__', type(receiver).__qualname__)}"
+
+
+pre_init = Signal()
+post_init = Signal()
+pre_save = Signal()
+post_save = Signal()
+pre_delete = Signal()
+post_delete = Signal()
+m2m_changed = Signal()
+class_prepared = Signal()
+pre_query = Signal()
+post_query = Signal()

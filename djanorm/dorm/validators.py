@@ -1,0 +1,419 @@
+"""Validators: callables that raise ``ValidationError`` (spec VLD-08 … VLD-13, with the names of Django's module).
+
+``full_clean()`` runs them, assignment does not. Instances compare by configuration, so that migrations see real changes
+only, and serialise through ``deconstruct()``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from dorm.exceptions import ValidationError
+
+EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
+
+
+class Validator:
+    """Base of our validators: equality, repr and serialisation by the constructor's arguments.
+
+    A subclass names its constructor's arguments in ``arguments`` and keeps them under the same names.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+    message: str = "Enter a valid value."
+    code: str = "invalid"
+
+    def __call__(self, value: Any) -> None:
+        """Raise ``ValidationError`` when ``value`` does not pass."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it checks.")
+
+    def fail(self, value: Any, **more: Any) -> ValidationError:
+        """The error for ``value``; ``{limit}`` and the like in the message are filled in. The caller raises it."""
+        text = str(self.message)
+        if "%(" in text:
+            text %= {
+                "value": value,
+                "show_value": more.get("measured", value),
+                "limit_value": more.get("limit"),
+                **more,
+            }
+        elif "{" in text:
+            try:
+                text = text.format(value=value, limit_value=more.get("limit"), **more)
+            except (KeyError, IndexError, ValueError):
+                # a message of the user's own may hold braces that are no placeholders
+                text = str(self.message)
+        return ValidationError(text, code=self.code)
+
+    def _configuration(self) -> tuple[Any, ...]:
+        values = [getattr(self, name) for name in self.arguments]
+        return tuple(value.pattern if isinstance(value, re.Pattern) else value for value in values)
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        assert isinstance(other, Validator)
+        return self._configuration() == other._configuration()
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self._configuration())))
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self._given())
+        return f"{type(self).__name__}({given})"
+
+    def _given(self) -> list[tuple[str, Any]]:
+        """The arguments that differ from the class's own."""
+        pairs = zip(self.arguments, self._configuration(), strict=True)
+        return [
+            (name, value) for name, value in pairs if name not in self._optional() or value != self._optional()[name]
+        ]
+
+    def _optional(self) -> dict[str, Any]:
+        return {name: getattr(type(self), name) for name in self.arguments if hasattr(type(self), name)}
+
+    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """``(path, args, kwargs)`` that build an equal validator."""
+        return (f"{type(self).__module__}.{type(self).__qualname__}", [], dict(self._given()))
+
+
+class LimitValidator(Validator):
+    """Compares ``measure(value)`` with a limit, which may be a callable asked at each check."""
+
+    arguments: ClassVar[tuple[str, ...]] = ("limit_value", "message")
+    code = "limit_value"
+
+    def __init__(self, limit_value: Any, message: str | None = None) -> None:
+        self.limit_value = limit_value
+        if message is not None:
+            self.message = message
+
+    @property
+    def limit(self) -> Any:
+        return self.limit_value() if callable(self.limit_value) else self.limit_value
+
+    def measure(self, value: Any) -> Any:
+        return value
+
+    def passes(self, measured: Any, limit: Any) -> bool:
+        raise NotImplementedError
+
+    def __call__(self, value: Any) -> None:
+        measured, limit = self.measure(value), self.limit
+        if not self.passes(measured, limit):
+            raise self.fail(value, limit=limit, measured=measured)
+
+
+class MinValueValidator(LimitValidator):
+    """``value >= limit_value``."""
+
+    message = "Ensure this value is greater than or equal to %(limit_value)s."
+    code = "min_value"
+
+    def passes(self, measured: Any, limit: Any) -> bool:
+        return bool(measured >= limit)
+
+
+class MaxValueValidator(LimitValidator):
+    """``value <= limit_value``."""
+
+    message = "Ensure this value is less than or equal to %(limit_value)s."
+    code = "max_value"
+
+    def passes(self, measured: Any, limit: Any) -> bool:
+        return bool(measured <= limit)
+
+
+class StepValueValidator(LimitValidator):
+    """``value`` is ``offset`` plus a whole number of steps."""
+
+    arguments = ("limit_value", "message", "offset")
+    message = "Ensure this value is a multiple of step size %(limit_value)s."
+    code = "step_size"
+    offset: Any = None
+
+    def __init__(self, limit_value: Any, message: str | None = None, offset: Any = None) -> None:
+        super().__init__(limit_value, message)
+        self.offset = offset
+
+    def passes(self, measured: Any, limit: Any) -> bool:
+        """Whether the value stands on a step; decimals, so that 0.3 is three steps of 0.1."""
+        rest = (Decimal(str(measured)) - Decimal(str(self.offset or 0))) % Decimal(str(limit))
+        return rest == 0
+
+
+class MinLengthValidator(LimitValidator):
+    """``len(value) >= limit_value``."""
+
+    message = "Ensure this value has at least %(limit_value)s characters (it has %(show_value)s)."
+    code = "min_length"
+
+    def measure(self, value: Any) -> Any:
+        return len(value)
+
+    def passes(self, measured: Any, limit: Any) -> bool:
+        return bool(measured >= limit)
+
+
+class MaxLengthValidator(LimitValidator):
+    """``len(value) <= limit_value``."""
+
+    message = "Ensure this value has at most %(limit_value)s characters (it has %(show_value)s)."
+    code = "max_length"
+
+    def measure(self, value: Any) -> Any:
+        return len(value)
+
+    def passes(self, measured: Any, limit: Any) -> bool:
+        return bool(measured <= limit)
+
+
+class RegexValidator(Validator):
+    """Searches ``regex`` in ``str(value)``; anchor it to match the whole (VLD-11).
+
+    :param inverse_match: refuse values in which it is found.
+    """
+
+    arguments = ("regex", "message", "code", "inverse_match", "flags")
+    regex: Any = ""
+    inverse_match: bool = False
+    flags: int = 0
+
+    def __init__(
+        self,
+        regex: str | re.Pattern[str] | None = None,
+        message: str | None = None,
+        code: str | None = None,
+        inverse_match: bool | None = None,
+        flags: int | None = None,
+    ) -> None:
+        if regex is not None:
+            self.regex = regex
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+        if inverse_match is not None:
+            self.inverse_match = inverse_match
+        if flags is not None:
+            self.flags = int(flags)
+        if self.flags and not isinstance(self.regex, str):
+            raise TypeError("flags go with a regex given as text; a compiled one has its own.")
+        self._compiled = re.compile(self.regex, self.flags) if isinstance(self.regex, str) else self.regex
+
+    def _configuration(self) -> tuple[Any, ...]:
+        # text patterns are Unicode ones by themselves; what else is on was asked for
+        flags = self._compiled.flags & ~re.UNICODE
+        return (self._compiled.pattern, self.message, self.code, self.inverse_match, flags)
+
+    def __call__(self, value: Any) -> None:
+        found = self._compiled.search(str(value))
+        if bool(found) is bool(self.inverse_match):
+            raise self.fail(value)
+
+
+_LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"'
+_LABEL = r"[A-Za-z0-9\u00a1-\uffff](?:[A-Za-z0-9\u00a1-\uffff-]{0,61}[A-Za-z0-9\u00a1-\uffff])?"
+_TOP = r"(?:[A-Za-z\u00a1-\uffff]{2,63}|xn--[A-Za-z0-9-]{1,59})"
+email_shaped = re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@(?:{_LABEL}\.)+{_TOP}\Z").match
+"""A match for what :class:`EmailValidator` takes without a look at its ``allowlist``."""
+_USER = re.compile(rf"(?:{_LOCAL}|{_QUOTED})\Z")
+
+
+class EmailValidator(Validator):
+    """A local part, ``@``, and a dotted domain ending in at least two letters (VLD-12, FLD-30).
+
+    :param allowlist: domains that pass as they are, such as ``localhost``.
+    """
+
+    arguments = ("message", "code", "allowlist")
+    message = "Enter a valid email address."
+    allowlist: tuple[str, ...] = ()
+
+    def __init__(
+        self, message: str | None = None, code: str | None = None, allowlist: Iterable[str] | None = None
+    ) -> None:
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+        if allowlist is not None:
+            self.allowlist = tuple(allowlist)
+
+    def __call__(self, value: Any) -> None:
+        text = "" if value is None else str(value)
+        if email_shaped(text):
+            return
+        user, _, domain = text.rpartition("@")
+        if domain not in self.allowlist or not _USER.match(user):
+            raise self.fail(value)
+
+
+class URLValidator(Validator):
+    """A scheme of ``schemes`` and a host (FLD-31)."""
+
+    arguments = ("schemes", "message", "code")
+    message = "Enter a valid URL."
+    schemes: tuple[str, ...] = ("http", "https", "ftp", "ftps")
+    max_length: ClassVar[int] = 2048
+    _host = re.compile(rf"(?:{_LABEL}\.)*(?:{_LABEL})\.?\Z")
+
+    def __init__(
+        self, schemes: Iterable[str] | None = None, message: str | None = None, code: str | None = None
+    ) -> None:
+        if schemes is not None:
+            self.schemes = tuple(schemes)
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+
+    def __call__(self, value: Any) -> None:
+        if not isinstance(value, str) or len(value) > self.max_length or re.search(r"[\s\x00-\x1f\x7f]", value):
+            raise self.fail(value)
+        try:
+            parts = urlsplit(value)
+            host, _ = parts.hostname or "", parts.port
+        except ValueError as problem:
+            raise self.fail(value) from problem
+        if parts.scheme.lower() not in self.schemes or not self._is_host(host):
+            raise self.fail(value)
+
+    def _is_host(self, host: str) -> bool:
+        if host == "localhost":
+            return True
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return "." in host and len(host) <= 253 and self._host.match(host) is not None
+        return True
+
+
+class DecimalValidator(Validator):
+    """At most ``max_digits`` digits, ``decimal_places`` of them behind the point."""
+
+    arguments = ("max_digits", "decimal_places")
+    messages: ClassVar[dict[str, str]] = {
+        "invalid": "Enter a number.",
+        "max_digits": "Ensure that there are no more than %(max)s digits in total.",
+        "max_decimal_places": "Ensure that there are no more than %(max)s decimal places.",
+        "max_whole_digits": "Ensure that there are no more than %(max)s digits before the decimal point.",
+    }
+    max_digits: int | None
+    decimal_places: int | None
+
+    def __init__(self, max_digits: int | None, decimal_places: int | None) -> None:
+        self.max_digits, self.decimal_places = max_digits, decimal_places
+
+    def __call__(self, value: Any) -> None:
+        number = Decimal(value)
+        digits, exponent = len(number.as_tuple().digits), number.as_tuple().exponent
+        if not isinstance(exponent, int):
+            raise self._too_many("invalid", None)
+        if exponent >= 0:
+            whole, places = (digits + exponent if number else 0), 0
+        else:
+            # zeros between the point and the first digit count as places, not as digits of the whole part
+            places, whole = -exponent, max(digits + exponent, 0)
+        if self.max_digits is not None and whole + places > self.max_digits:
+            raise self._too_many("max_digits", self.max_digits)
+        if self.decimal_places is None:
+            return
+        if places > self.decimal_places:
+            raise self._too_many("max_decimal_places", self.decimal_places)
+        if self.max_digits is not None and whole > self.max_digits - self.decimal_places:
+            raise self._too_many("max_whole_digits", self.max_digits - self.decimal_places)
+
+    def _too_many(self, code: str, most: int | None) -> ValidationError:
+        return ValidationError(self.messages[code] % {"max": most}, code=code)
+
+
+class ProhibitNullCharactersValidator(Validator):
+    """No NUL character in text."""
+
+    arguments = ("message", "code")
+    message = "Null characters are not allowed."
+    code = "null_characters_not_allowed"
+
+    def __init__(self, message: str | None = None, code: str | None = None) -> None:
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+
+    def __call__(self, value: Any) -> None:
+        if "\x00" in str(value):
+            raise self.fail(value)
+
+
+class FileExtensionValidator(Validator):
+    """The name of ``value`` (its ``name``, or itself) ends in one of ``allowed_extensions``, any case."""
+
+    arguments = ("allowed_extensions", "message", "code")
+    message = "File extension “{extension}” is not allowed. Allowed extensions are: {allowed}."
+    code = "invalid_extension"
+    allowed_extensions: tuple[str, ...] | None = None
+
+    def __init__(
+        self, allowed_extensions: Iterable[str] | None = None, message: str | None = None, code: str | None = None
+    ) -> None:
+        if allowed_extensions is not None:
+            self.allowed_extensions = tuple(extension.lower() for extension in allowed_extensions)
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+
+    def __call__(self, value: Any) -> None:
+        _, dot, extension = str(getattr(value, "name", value)).rpartition(".")
+        extension = extension if dot else ""
+        if self.allowed_extensions is not None and extension.lower() not in self.allowed_extensions:
+            raise self.fail(value, extension=extension, allowed=", ".join(self.allowed_extensions))
+
+
+def int_list_validator(
+    sep: str = ",", message: str | None = None, code: str = "invalid", allow_negative: bool = False
+) -> RegexValidator:
+    """A validator for integers joined by ``sep``."""
+    number = r"-?\d+" if allow_negative else r"\d+"
+    text = message or "Enter only digits separated by commas."
+    return RegexValidator(rf"^{number}(?:{re.escape(sep)}{number})*\Z", message=text, code=code)
+
+
+def _check_address(parse: Callable[[str], Any], value: Any, message: str) -> None:
+    try:
+        parse(str(value))
+    except ValueError as problem:
+        raise ValidationError(message, code="invalid") from problem
+
+
+def validate_ipv4_address(value: Any) -> None:
+    """Raise ``ValidationError`` unless ``value`` is an IPv4 address."""
+    _check_address(ipaddress.IPv4Address, value, "Enter a valid IPv4 address.")
+
+
+def validate_ipv6_address(value: Any) -> None:
+    """Raise ``ValidationError`` unless ``value`` is an IPv6 address."""
+    _check_address(ipaddress.IPv6Address, value, "Enter a valid IPv6 address.")
+
+
+def validate_ipv46_address(value: Any) -> None:
+    """Raise ``ValidationError`` unless ``value`` is an IPv4 or IPv6 address."""
+    _check_address(ipaddress.ip_address, value, "Enter a valid IPv4 or IPv6 address.")
+
+
+validate_email = EmailValidator()
+validate_slug = RegexValidator(
+    r"^[-a-zA-Z0-9_]+\Z", "Enter a valid “slug” consisting of letters, numbers, underscores or hyphens.", "invalid"
+)
+validate_unicode_slug = RegexValidator(
+    r"^[-\w]+\Z", "Enter a valid “slug” consisting of Unicode letters, numbers, underscores, or hyphens.", "invalid"
+)
+validate_integer = RegexValidator(r"^-?\d+\Z", "Enter a valid integer.", "invalid")
+validate_comma_separated_integer_list = int_list_validator()
