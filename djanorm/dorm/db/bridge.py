@@ -1,0 +1,293 @@
+"""The bridge between the two worlds: synchronous code that waits without blocking the event loop.
+
+An async verb runs the synchronous implementation in a greenlet. Where that code has to wait, :func:`wait` hands the
+awaitable to the coroutine that started the greenlet and continues with the result. This is the protocol SQLAlchemy's
+async adapters use, so they work inside as well. The only module that imports greenlet, and only when first needed.
+
+In *inline* mode the async verbs run on the synchronous connection of the thread instead: ``create()`` and
+``await acreate()`` then share one connection and one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from asyncio import _get_running_loop
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, Self, TypeVar
+
+from dorm import signals
+from dorm.utils.optional import require
+
+T = TypeVar("T")
+
+_greenlet_class: Any = None
+_current_greenlet: Callable[[], Any] | None = None
+_inline: ContextVar[bool | None] = ContextVar("dorm_inline", default=None)
+_inline_everywhere = False
+_inline_used = False
+
+
+class _Missing:
+    """What stands for greenlet in an installation without it."""
+
+
+class _Job:
+    """One run of a function in a worker."""
+
+    __slots__ = ("args", "error", "function", "kwargs", "result")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class _Idle(threading.local):
+    """Greenlets of this thread that wait for a job. A new greenlet costs several times as much as a kept one."""
+
+    def __init__(self) -> None:
+        self.workers: list[Any] = []
+
+
+def _load() -> Any:
+    """Imports greenlet and makes the class of our greenlets."""
+    global _greenlet_class, _current_greenlet
+    greenlet = require("greenlet", extra="sqlite", purpose="the async API")
+
+    class BridgeGreenlet(greenlet.greenlet):  # type: ignore[name-defined, misc]
+        # SQLAlchemy's await_() recognises its own greenlets, and those of others, by this name.
+        __sqlalchemy_greenlet_provider__ = True
+        inline = False
+
+        def run(self, job: _Job) -> None:
+            while True:
+                try:
+                    job.result = job.function(*job.args, **job.kwargs)
+                except BaseException as error:
+                    job.error = error
+                job = self.parent.switch(_FINISHED)
+
+    _greenlet_class = BridgeGreenlet
+    _current_greenlet = greenlet.getcurrent
+    return BridgeGreenlet
+
+
+_FINISHED: Any = object()
+_idle = _Idle()
+KEPT_WORKERS = 32
+
+
+def in_bridge() -> bool:
+    """Whether this code runs inside an async verb, on async connections."""
+    if _current_greenlet is None:
+        return False
+    current = _current_greenlet()
+    return current.__class__ is _greenlet_class and not current.inline
+
+
+def can_wait() -> bool:
+    """Whether :func:`wait` works here: inside an async verb, inline ones included."""
+    return _current_greenlet is not None and _current_greenlet().__class__ is _greenlet_class
+
+
+def in_running_loop() -> bool:
+    """Whether an event loop is running in this thread."""
+    return _get_running_loop() is not None
+
+
+def wait(awaitable: Awaitable[T]) -> T:
+    """The result of an awaitable, from synchronous code inside an async verb.
+
+    Raises ``RuntimeError`` elsewhere, naming the ways out.
+    """
+    if not can_wait():
+        close = getattr(awaitable, "close", None)
+        if close is not None:
+            close()
+        raise RuntimeError(
+            "this needs the event loop but does not run inside an async verb. Use the a* form of the method, run "
+            "synchronous code with `await dorm.run(function, …)`, or call it without a running loop."
+        )
+    assert _current_greenlet is not None
+    return _current_greenlet().parent.switch(awaitable)
+
+
+def wait_to_the_end(awaitable: Awaitable[T], limit: float = 10.0) -> T:
+    """Like :func:`wait`, for work that must not be cut short, such as ending a transaction.
+
+    A cancellation that arrives meanwhile is raised when the work is done, or after ``limit`` seconds.
+    """
+    return wait(_to_the_end(awaitable, limit))
+
+
+async def _to_the_end(awaitable: Awaitable[T], limit: float) -> T:
+    task = asyncio.ensure_future(awaitable)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            await asyncio.wait({task}, timeout=limit)
+            if not task.done():
+                task.cancel()
+            elif not task.cancelled():
+                failure = task.exception()
+                if failure is not None:
+                    raise failure from None
+        raise
+
+
+async def run_async(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Runs ``function(*args, **kwargs)`` so that it may wait; its result or its exception.
+
+    In inline mode it runs on the synchronous connection instead, also when greenlet is not installed.
+    """
+    greenlet_class = _greenlet_class or _load_for_run()
+    inline_now = _inline_used and in_inline()
+    if greenlet_class is None:
+        if not inline_now:
+            _load()
+        return function(*args, **kwargs)
+    assert _current_greenlet is not None
+    driver = _current_greenlet()
+    job = _Job(function, args, kwargs)
+    workers = _idle.workers
+    worker = workers.pop() if workers else greenlet_class()
+    worker.parent = driver
+    worker.gr_context = driver.gr_context
+    worker.inline = inline_now
+    result = worker.switch(job)
+    while result is not _FINISHED:
+        try:
+            value = await result
+        except BaseException:
+            result = worker.throw(*sys.exc_info())
+        else:
+            result = worker.switch(value)
+    if len(workers) < KEPT_WORKERS:
+        worker.gr_context = None
+        workers.append(worker)
+    # the idle worker still refers to its last job
+    outcome, error = job.result, job.error
+    job.function, job.args, job.kwargs, job.result, job.error = _nothing, (), {}, None, None
+    if error is not None:
+        try:
+            raise error
+        finally:
+            del error, outcome
+    return outcome
+
+
+def _nothing() -> None:
+    """The job of an idle worker."""
+
+
+def _load_for_run() -> Any:
+    try:
+        return _load()
+    except ImportError:
+        return None
+
+
+async def iterate_async(factory: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
+    """The items of the synchronous iterator ``factory()``, made and advanced inside the bridge.
+
+    Leaving early, an exception or a cancellation closes the iterator.
+    """
+    iterator = await run_async(factory)
+    advance = iterator.__next__
+    try:
+        while True:
+            item = await run_async(_next, advance)
+            if item is _END:
+                return
+            yield item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await run_async(close)
+
+
+async def iterate_chunks(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T, None]:
+    """Like :func:`iterate_async` for an iterator of lists, item by item: one trip through the bridge per list."""
+    iterator = await run_async(factory)
+    advance = iterator.__next__
+    try:
+        while True:
+            chunk = await run_async(_next, advance)
+            if chunk is _END:
+                return
+            for item in chunk:
+                yield item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await run_async(close)
+
+
+_END: Any = object()
+
+
+def _next(advance: Callable[[], Any]) -> Any:
+    # StopIteration must not leave a greenlet: it would end the coroutine around it
+    try:
+        return advance()
+    except StopIteration:
+        return _END
+
+
+# -------------------------------------------------------------------------------------------------------------- inline
+
+
+def in_inline() -> bool:
+    """Whether async verbs run on the synchronous connection here."""
+    here = _inline.get()
+    return _inline_everywhere if here is None else here
+
+
+class inline:  # noqa: N801 - reads as a verb in `with dorm.inline():`
+    """Within ``with inline():`` or ``async with inline():`` async verbs run on the synchronous connection.
+
+    It applies to this context and to the tasks started inside. ``inline(False)`` switches it off again for a part.
+    """
+
+    def __init__(self, active: bool = True) -> None:
+        self.active = active
+        self._outer: list[bool | None] = []
+
+    def __enter__(self) -> Self:
+        global _inline_used
+        _inline_used = True
+        self._outer.append(_inline.get())
+        _inline.set(self.active)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _inline.set(self._outer.pop())
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.__exit__()
+
+
+def set_inline(active: bool) -> None:
+    """Inline mode for the whole process, where no :class:`inline` block says otherwise. For notebooks and tests."""
+    global _inline_everywhere, _inline_used
+    _inline_everywhere = active
+    _inline_used = _inline_used or active
+
+
+class _Awaiter:
+    """How signals await coroutine receivers from synchronous code."""
+
+    ready = staticmethod(can_wait)
+    wait = staticmethod(wait)
+
+
+signals.set_awaiter(_Awaiter)

@@ -1,0 +1,70 @@
+"""Statements, as plans keep them and sessions run them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from functools import lru_cache
+from typing import Literal
+
+Kind = Literal["read", "write", "ddl", "control", "other"]
+
+LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|\()+", re.DOTALL)
+WORD = re.compile(r"[A-Za-z]+")
+READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN"})
+WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "COPY", "TRUNCATE"})
+DDL = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "REINDEX", "VACUUM", "ANALYZE", "GRANT", "REVOKE", "REFRESH"})
+CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ABORT"})
+WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
+LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+
+
+class Statement:
+    """One statement in the placeholders of its driver: ``?`` on SQLite, ``%s`` on PostgreSQL.
+
+    ``columns`` names, per parameter position, the column the value is bound to, for masking (OBS-04); it may be empty.
+    ``identity`` is the identity of the plan it comes from. Treat it as immutable.
+    """
+
+    __slots__ = ("columns", "identity", "kind", "sql")
+
+    def __init__(
+        self,
+        sql: str,
+        kind: Kind = "other",
+        columns: tuple[str | None, ...] = (),
+        identity: Hashable | None = None,
+    ) -> None:
+        self.sql = sql
+        self.kind = kind
+        self.columns = columns
+        self.identity = identity
+
+    def __repr__(self) -> str:
+        return f"<Statement {self.kind}: {self.sql}>"
+
+
+@lru_cache(maxsize=512)
+def classify(sql: str) -> Kind:
+    """What a hand-written statement does, as far as its text shows; ``other`` is treated like a write."""
+    opening = LEADING.match(sql)
+    word_match = WORD.match(sql, opening.end() if opening else 0)
+    word = word_match[0].upper() if word_match else ""
+    if word in READS:
+        # EXPLAIN ANALYZE runs what it explains; data-modifying subqueries exist in WITH only
+        return "write" if word == "EXPLAIN" and WRITING_WORD.search(sql) else "read"
+    if word == "WITH":
+        return "write" if WRITING_WORD.search(sql) else "read"
+    if word == "PRAGMA":
+        return "other" if "=" in sql else "read"
+    if word in WRITES:
+        return "write"
+    if word in DDL:
+        return "ddl"
+    return "control" if word in CONTROL else "other"
+
+
+@lru_cache(maxsize=512)
+def statement_for(sql: str) -> Statement:
+    """A statement for hand-written SQL, cached by its text."""
+    return Statement(sql, classify(sql))

@@ -1,0 +1,242 @@
+"""Handles: hand-written SQL and connection settings of one alias, for users (CN-01 to CN-11, CN-21).
+
+A handle keeps no connection: each call works on the session of the current scope.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from dorm.conf.settings import settings
+from dorm.db import bridge, engines, manual_mode, placeholders
+from dorm.db.execution import Statement, classify, statement_for
+from dorm.db.rows import Row, named
+from dorm.db.session import Session
+from dorm.db.sessions import forget_thread_session, session
+
+RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+CHUNK = 2000
+
+
+class _Work:
+    """What both kinds of handle do, on the session of the current scope."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+        engines.get(alias)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.alias!r} ({self.vendor})>"
+
+    @property
+    def vendor(self) -> str:
+        """``"sqlite"`` or ``"postgresql"``."""
+        return engines.get(self.alias).vendor
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The entry of DATABASES; its printed form hides secrets."""
+        return settings.DATABASES[self.alias]
+
+    def _session(self) -> Session:
+        return session(self.alias)
+
+    def _prepared(self, sql: str, params: Any) -> tuple[Statement, list[Any] | None]:
+        dialect = engines.get(self.alias).dialect
+        text, values = placeholders.translate(sql, params, dialect.paramstyle)
+        if values is None:
+            return statement_for(text), None
+        return Statement(text, classify(text), placeholders.column_hints(text, dialect.paramstyle)), values
+
+    def _execute(self, sql: str, params: Any = None) -> list[Row]:
+        statement, values = self._prepared(sql, params)
+        names, rows, _ = self._session().fetch_named(statement, values)
+        return named(names, rows)
+
+    def _execute_write(self, sql: str, params: Any = None) -> int:
+        statement, values = self._prepared(sql, params)
+        return self._session().run(statement, values)
+
+    def _execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
+        if not RETURNING.search(sql):
+            quoted = '"' + pk_col.replace('"', '""') + '"'
+            sql = f"{sql.rstrip().rstrip(';')} RETURNING {quoted}"
+        statement, values = self._prepared(sql, params)
+        rows = self._session().fetch_returning(statement, values)
+        return rows[0][0] if rows else None
+
+    def _execute_script(self, sql: str) -> None:
+        self._session().script(sql)
+
+    def _streaming(self, sql: str, params: Any = None, chunk_size: int = CHUNK) -> Iterator[list[tuple[Any, ...]]]:
+        statement, values = self._prepared(sql, params)
+        return self._session().stream(statement, values, chunk_size)
+
+    def _table_exists(self, name: str) -> bool:
+        sql, params = engines.get(self.alias).hooks.table_exists_sql(name)
+        return bool(self._session().fetch(Statement(sql, "read"), params))
+
+    def _table_columns(self, name: str) -> list[dict[str, Any]]:
+        sql, params = engines.get(self.alias).hooks.columns_sql(name)
+        return [
+            {"name": column, "type": kind, "null": not required, "default": default, "primary_key": bool(key)}
+            for column, kind, required, default, key in self._session().fetch(Statement(sql, "read"), params)
+        ]
+
+    def _set_autocommit(self, flag: bool) -> None:
+        manual_mode.set_autocommit(self._session(), flag)
+
+    def _end(self, keep: bool) -> None:
+        manual_mode.end_manual(self._session(), keep=keep)
+
+    def _warm_up(self, target: int | None) -> int:
+        here = self._session()
+        return here.warm_up(target) if here.features.pooled else 0
+
+
+class Connection(_Work):
+    """The synchronous handle of an alias; inside an async verb, such as a model's own ``save()``, it takes part in it.
+
+    Every method raises the library's errors. SQL takes ``%s``, ``?`` or ``$1``, or ``%(name)s`` with a mapping, on both
+    databases (RW-02, RW-03).
+    """
+
+    def execute(self, sql: str, params: Any = None) -> list[Row]:
+        """Runs one statement; its rows, readable by name and position, or [] (CN-04)."""
+        return self._execute(sql, params)
+
+    def execute_write(self, sql: str, params: Any = None) -> int:
+        """Runs one statement; the number of rows it changed (CN-05)."""
+        return self._execute_write(sql, params)
+
+    def execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
+        """Runs an INSERT; the value of the key column of the (first) new row (CN-05, CN-20)."""
+        return self._execute_insert(sql, params, pk_col)
+
+    def execute_script(self, sql: str) -> None:
+        """Runs several statements without parameters (CN-06).
+
+        On SQLite a script of more than one statement commits the open transaction first.
+        """
+        self._execute_script(sql)
+
+    def execute_streaming(self, sql: str, params: Any = None, chunk_size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
+        """The rows one by one, at most ``chunk_size`` of them in memory (CN-21)."""
+        chunks = self._streaming(sql, params, chunk_size)
+        return (row for chunk in chunks for row in chunk)
+
+    def table_exists(self, name: str) -> bool:
+        return self._table_exists(name)
+
+    def get_table_columns(self, name: str) -> list[dict[str, Any]]:
+        """The columns as mappings with ``name``, ``type``, ``null``, ``default`` and ``primary_key``."""
+        return self._table_columns(name)
+
+    def set_autocommit(self, flag: bool) -> None:
+        """False: this thread's statements wait for commit() or rollback(). True: each commits at once (CN-07, CN-08).
+
+        With True, PostgreSQL statements of this thread use one connection outside the pool. Inside an atomic block:
+        ``RuntimeError`` (CN-09).
+        """
+        self._set_autocommit(flag)
+
+    def commit(self) -> None:
+        """Commits what manual mode has collected; nothing otherwise. In an atomic block: ``RuntimeError`` (CN-10)."""
+        self._end(True)
+
+    def rollback(self) -> None:
+        """Rolls back what manual mode has collected; as :meth:`commit`."""
+        self._end(False)
+
+    def pool_stats(self) -> dict[str, Any]:
+        """Counters of the synchronous pool; never blocks, never opens it (CN-11)."""
+        return engines.get(self.alias).pool_stats(asynchronous=False)
+
+    def warm_up(self, target: int | None = None) -> int:
+        """Opens connections up to ``target`` (default MIN_POOL_SIZE); how many there are. SQLite: 0 (CN-23)."""
+        return self._warm_up(target)
+
+    def close(self) -> None:
+        """Closes this thread's connection and the pool; later use opens new ones."""
+        forget_thread_session(self.alias)
+        engines.get(self.alias).close_sync()
+
+
+class AsyncConnection(_Work):
+    """The asynchronous handle of an alias: the methods of :class:`Connection`, awaited."""
+
+    async def execute(self, sql: str, params: Any = None) -> list[Row]:
+        """See :meth:`Connection.execute`."""
+        return await bridge.run_async(self._execute, sql, params)
+
+    async def execute_write(self, sql: str, params: Any = None) -> int:
+        """See :meth:`Connection.execute_write`."""
+        return await bridge.run_async(self._execute_write, sql, params)
+
+    async def execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
+        """See :meth:`Connection.execute_insert`."""
+        return await bridge.run_async(self._execute_insert, sql, params, pk_col)
+
+    async def execute_script(self, sql: str) -> None:
+        """See :meth:`Connection.execute_script`."""
+        await bridge.run_async(self._execute_script, sql)
+
+    def execute_streaming(
+        self, sql: str, params: Any = None, chunk_size: int = CHUNK
+    ) -> AsyncIterator[tuple[Any, ...]]:
+        """See :meth:`Connection.execute_streaming`; for ``async for``."""
+        return bridge.iterate_chunks(lambda: self._streaming(sql, params, chunk_size))
+
+    async def table_exists(self, name: str) -> bool:
+        return await bridge.run_async(self._table_exists, name)
+
+    async def get_table_columns(self, name: str) -> list[dict[str, Any]]:
+        """See :meth:`Connection.get_table_columns`."""
+        return await bridge.run_async(self._table_columns, name)
+
+    async def set_autocommit(self, flag: bool) -> None:
+        """See :meth:`Connection.set_autocommit`; the scope is the current context."""
+        await bridge.run_async(self._set_autocommit, flag)
+
+    async def commit(self) -> None:
+        """See :meth:`Connection.commit`."""
+        await bridge.run_async(self._end, True)
+
+    async def rollback(self) -> None:
+        """See :meth:`Connection.rollback`."""
+        await bridge.run_async(self._end, False)
+
+    def pool_stats(self) -> dict[str, Any]:
+        """Counters of the pool of the running loop; a plain call, never blocks, never opens it (CN-11)."""
+        return engines.get(self.alias).pool_stats(asynchronous=True)
+
+    async def warm_up(self, target: int | None = None) -> int:
+        """See :meth:`Connection.warm_up`, for the asynchronous pool."""
+        return await bridge.run_async(self._warm_up, target)
+
+    async def close(self) -> None:
+        """Closes the pool of the running loop; later use opens a new one."""
+        await bridge.run_async(engines.get(self.alias).close_async)
+
+
+_handles: dict[tuple[type, str], Any] = {}
+
+
+def get_connection(alias: str = "default") -> Connection:
+    """The synchronous handle of an alias; always the same object. Unknown alias: ``ImproperlyConfigured`` (CN-01)."""
+    return _handle(Connection, alias)
+
+
+def get_async_connection(alias: str = "default") -> AsyncConnection:
+    """The asynchronous handle of an alias; the call itself is not awaited (CN-02)."""
+    return _handle(AsyncConnection, alias)
+
+
+def _handle(kind: Any, alias: str) -> Any:
+    engines.get(alias)
+    found = _handles.get((kind, alias))
+    if found is None:
+        found = _handles.setdefault((kind, alias), kind(alias))
+    return found

@@ -1,0 +1,181 @@
+"""Placeholders of hand-written SQL (RW-02 to RW-04).
+
+``%s``, ``?``, ``%(name)s`` and ``$1`` are understood on every database. Markers inside quoted
+text, quoted identifiers, dollar-quoted text and comments are not placeholders. With parameters ``%%`` is a percent
+sign; without parameters the text is sent as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal
+
+ParamStyle = Literal["qmark", "format"]
+
+TOKENS = re.compile(
+    r"""
+      (?P<skip>'(?:[^']|'')*'                                   # text
+        |"(?:[^"]|"")*"                                         # identifier
+        |`[^`]*`
+        |--[^\n]*
+        |/\*.*?\*/
+        |\$(?P<tag>[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$.*?\$(?P=tag)\$
+        |\$\$.*?\$\$)
+    | (?P<percent>%%)
+    | (?P<format>%s)
+    | %\((?P<named>[^)]+)\)s
+    | (?<![\w$])\$(?P<dollar>[1-9][0-9]*)
+    | (?P<operator>\?(?:\|(?!\|)|&))
+    | (?P<qmark>\?)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+STYLES = {"format": "%s", "qmark": "?", "named": "%(name)s", "dollar": "$1"}
+
+
+class _Parsed:
+    """The pieces between the placeholders, and what the placeholders are called."""
+
+    __slots__ = ("keys", "pieces", "style")
+
+    def __init__(self, pieces: list[str], keys: list[Any], style: str | None) -> None:
+        self.pieces = pieces
+        self.keys = keys
+        self.style = style
+
+
+@lru_cache(maxsize=512)
+def _parse(sql: str) -> _Parsed:
+    styles = {kind for match in TOKENS.finditer(sql) if (kind := _kind(match)) in STYLES}
+    # `?` next to explicit markers is an operator (jsonb) or a mistake that the count shows
+    explicit = styles - {"qmark"}
+    if len(explicit) > 1:
+        raise ValueError(f"the SQL mixes the placeholders {' and '.join(sorted(STYLES[s] for s in explicit))}")
+    style = next(iter(explicit), None) or ("qmark" if styles else None)
+    pieces: list[str] = []
+    keys: list[Any] = []
+    text = ""
+    at = 0
+    for match in TOKENS.finditer(sql):
+        kind = _kind(match)
+        text += sql[at : match.start()]
+        at = match.end()
+        if kind == "percent":
+            text += "%"
+        elif kind == "skip":
+            # the drivers' own rule: with parameters a doubled percent sign is one, inside quotes too
+            text += match[0].replace("%%", "%")
+        elif kind == style:
+            pieces.append(text)
+            text = ""
+            keys.append(match["named"] if kind == "named" else int(match["dollar"]) - 1 if kind == "dollar" else None)
+        else:
+            text += match[0]
+    pieces.append(text + sql[at:])
+    return _Parsed(pieces, keys, style)
+
+
+def _kind(match: re.Match[str]) -> str:
+    for name in ("skip", "percent", "format", "named", "dollar", "operator", "qmark"):
+        if match[name] is not None:
+            return name
+    return "skip"
+
+
+def count(sql: str) -> int:
+    """How many positional values the placeholders of ``sql`` need; for named ones, how many names."""
+    parsed = _parse(sql)
+    if parsed.style == "named":
+        return len(set(parsed.keys))
+    if parsed.style == "dollar":
+        return max(parsed.keys) + 1
+    return len(parsed.keys)
+
+
+def check(sql: str, params: Any) -> None:
+    """Raises ``ValueError`` for empty SQL and for parameters that do not match the placeholders (RW-04)."""
+    if not sql or not sql.strip():
+        raise ValueError("the SQL is empty")
+    if params is None or not len(params):
+        if params is not None and count(sql):
+            raise ValueError(f"the SQL has {count(sql)} placeholders, but no parameters were given")
+        return
+    parsed = _parse(sql)
+    if isinstance(params, Mapping):
+        if parsed.style != "named":
+            raise ValueError("a mapping of parameters needs placeholders of the form %(name)s")
+        missing = sorted(set(parsed.keys) - set(params))
+        if missing:
+            raise ValueError(f"the parameters lack {', '.join(map(repr, missing))}")
+        return
+    if parsed.style == "named":
+        raise ValueError("placeholders of the form %(name)s need a mapping of parameters")
+    if isinstance(params, (str, bytes)):
+        raise ValueError("parameters must be a list or a mapping, not text")
+    needed = count(sql)
+    if needed != len(params):
+        raise ValueError(f"the SQL has {needed} placeholders, but {len(params)} parameters were given")
+
+
+def translate(sql: str, params: Any, paramstyle: ParamStyle) -> tuple[str, list[Any] | None]:
+    """SQL and parameters as the driver of ``paramstyle`` takes them; parameters None means "none at all" (RW-03).
+
+    Raises ``ValueError`` as :func:`check` does.
+    """
+    check(sql, params)
+    if params is None or not len(params):
+        return sql, None
+    parsed = _parse(sql)
+    pieces = parsed.pieces
+    if paramstyle == "format":
+        pieces = [piece.replace("%", "%%") for piece in pieces]
+        text = "%s".join(pieces)
+    else:
+        text = "?".join(pieces)
+    return text, _values(parsed, params)
+
+
+def _values(parsed: _Parsed, params: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
+    if isinstance(params, Mapping):
+        return [params[key] for key in parsed.keys]
+    if parsed.style == "dollar":
+        return [params[key] for key in parsed.keys]
+    return list(params)
+
+
+NAME = r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>[A-Za-z_]\w*))'
+COMPARED = re.compile(
+    NAME + r"\s*(?:=|<>|!=|<=|>=|<|>|(?:NOT\s+)?I?LIKE|(?:NOT\s+)?IN\s*\(|=\s*ANY\s*\()\s*$", re.IGNORECASE
+)
+INSERT = re.compile(r"\s*INSERT\b[^(]*\((?P<columns>[^)]*)\)\s*VALUES\s*\(", re.IGNORECASE)
+
+
+@lru_cache(maxsize=512)
+def column_hints(sql: str, paramstyle: ParamStyle) -> tuple[str | None, ...]:
+    """Per parameter of hand-written SQL in driver placeholders, the column it is compared with, assigned or inserted.
+
+    A guess for masking only, where no compiled statement knows better; () when nothing was recognised.
+    """
+    kind = "qmark" if paramstyle == "qmark" else "format"
+    insert = INSERT.match(sql)
+    inserted = [name.strip().strip('"') for name in insert["columns"].split(",")] if insert else []
+    hints: list[str | None] = []
+    previous: str | None = None
+    end = 0
+    for match in TOKENS.finditer(sql):
+        if _kind(match) != kind:
+            continue
+        before = sql[end : match.start()]
+        found = COMPARED.search(before)
+        if insert and match.start() >= insert.end():
+            name: str | None = inserted[len(hints) % len(inserted)] if inserted else None
+        elif found:
+            name = found["bare"] or found["quoted"]
+        else:
+            name = previous if before.strip() == "," else None
+        hints.append(name)
+        previous = name
+        end = match.end()
+    return tuple(hints) if any(hints) else ()

@@ -1,0 +1,154 @@
+"""Which alias a model's statements go to when nothing names one (RTR-01 to RTR-10)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from contextvars import ContextVar
+from time import monotonic
+from types import MappingProxyType
+from typing import Any
+
+from dorm.conf.settings import settings
+from dorm.db import bridge
+from dorm.db.sessions import async_block, open_sync_aliases
+from dorm.exceptions import ImproperlyConfigured
+
+DEFAULT = "default"
+_routers: tuple[Any, ...] | None = None
+_written: ContextVar[Mapping[Any, tuple[str, float]]] = ContextVar("dorm_written", default=MappingProxyType({}))
+
+
+def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
+    """The alias for reading ``model``: a router's answer, else the alias of ``instance``, else "default".
+
+    Inside an open block of the model's write alias, and for READ_AFTER_WRITE_WINDOW seconds after a write of the model
+    in this context, it is the write alias (RTR-08, RTR-09); the hint ``sticky=False`` opts out of the latter. Errors of
+    routers are raised as they are (RTR-06).
+    """
+    routers = _routers
+    if routers is None:
+        routers = _load()
+    if not routers:
+        return DEFAULT if instance is None else _alias_of(instance)
+    sticky = hints.pop("sticky", True)
+    if instance is not None:
+        hints["instance"] = instance
+    write_alias = _ask(routers, "db_for_write", model, hints)
+    if write_alias is not None and _in_block(write_alias):
+        return write_alias
+    if sticky:
+        written = _sticky_alias(model)
+        if written is not None:
+            return written
+    return _ask(routers, "db_for_read", model, hints) or (DEFAULT if instance is None else _alias_of(instance))
+
+
+def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
+    """The alias for writing ``model``: a router's answer, else the alias of ``instance``, else "default"."""
+    routers = _routers
+    if routers is None:
+        routers = _load()
+    if not routers:
+        return DEFAULT if instance is None else _alias_of(instance)
+    hints.pop("sticky", None)
+    if instance is not None:
+        hints["instance"] = instance
+    return _ask(routers, "db_for_write", model, hints) or (DEFAULT if instance is None else _alias_of(instance))
+
+
+def wrote(model: Any, alias: str) -> None:
+    """Told by the write path after rows of ``model`` were written to ``alias``: opens the window of RTR-08."""
+    routers = _load() if _routers is None else _routers
+    if not routers:
+        return
+    window = settings.get("READ_AFTER_WRITE_WINDOW")
+    if window:
+        _written.set(MappingProxyType({**_written.get(), model: (alias, monotonic() + float(window))}))
+
+
+def clear_read_after_write_window() -> None:
+    """Forgets this context's writes: reads go where the routers say again (RTR-08)."""
+    _written.set(MappingProxyType({}))
+
+
+def allow_relation(first: Any, second: Any) -> bool:
+    """Whether the instances may refer to each other: a router's answer, else whether their aliases agree (RTR-10)."""
+    routers = _load() if _routers is None else _routers
+    for router in routers:
+        method = getattr(router, "allow_relation", None)
+        if method is not None:
+            answer = method(first, second)
+            if answer is not None:
+                return bool(answer)
+    one, other = _stored_alias(first), _stored_alias(second)
+    return one is None or other is None or one == other
+
+
+def allow_migrate(alias: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+    """Whether a model's table belongs on an alias: a router's answer, else yes."""
+    routers = _load() if _routers is None else _routers
+    for router in routers:
+        method = getattr(router, "allow_migrate", None)
+        if method is not None:
+            answer = method(alias, app_label, model_name=model_name, **hints)
+            if answer is not None:
+                return bool(answer)
+    return True
+
+
+def _ask(routers: tuple[Any, ...], name: str, model: Any, hints: dict[str, Any]) -> str | None:
+    for router in routers:
+        method = getattr(router, name, None)
+        if method is not None:
+            answer = method(model, **hints)
+            if answer is not None:
+                return answer
+    return None
+
+
+def _in_block(alias: str) -> bool:
+    if bridge.in_bridge():
+        return async_block(alias) is not None
+    return alias in open_sync_aliases()
+
+
+def _sticky_alias(model: Any) -> str | None:
+    found = _written.get().get(model)
+    return found[0] if found is not None and monotonic() < found[1] else None
+
+
+def _stored_alias(instance: Any) -> str | None:
+    state = getattr(instance, "_state", None)
+    return getattr(state, "db", None)
+
+
+def _alias_of(instance: Any) -> str:
+    return _stored_alias(instance) or DEFAULT
+
+
+def _load() -> tuple[Any, ...]:
+    global _routers
+    settings.ensure()
+    _routers = tuple(_router(entry) for entry in settings.get("DATABASE_ROUTERS") or ())
+    return _routers
+
+
+def _router(entry: Any) -> Any:
+    """A router object; a dotted path, a class or a factory is called (RTR-07)."""
+    if isinstance(entry, str):
+        module, _, name = entry.rpartition(".")
+        try:
+            entry = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as problem:
+            raise ImproperlyConfigured(f"DATABASE_ROUTERS: {entry!r} cannot be imported ({problem})") from problem
+        return entry() if callable(entry) else entry
+    return entry() if isinstance(entry, type) else entry
+
+
+@settings.on_change
+def _settings_changed(names: set[str]) -> None:
+    global _routers
+    if names & {"DATABASE_ROUTERS", "DATABASES"}:
+        _routers = None
+        clear_read_after_write_window()

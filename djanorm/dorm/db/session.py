@@ -1,0 +1,491 @@
+"""Sessions: how statements of the current scope reach a database.
+
+A session belongs to an alias and a world. :func:`session` finds the one of the current scope: the thread's, or inside
+an async verb the event loop's, which tells its tasks apart by a ``ContextVar``. All of its methods work inside and
+outside a transaction and raise the library's errors only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from dorm.conf.environment import SLOW_QUERY_EXPLAIN, SLOW_QUERY_MS
+from dorm.db import errors, hooks, logs, retry, slow
+from dorm.db.blocks import Block, Transaction
+from dorm.db.engines import Database
+from dorm.db.execution import Statement
+from dorm.db.pools import Pool
+from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
+from dorm.exceptions import OperationalError, TransactionManagementError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+Rows = list[tuple[Any, ...]]
+Params = Sequence[Any] | None
+DEBUG = 10
+LEAVING_TRACES = frozenset({"control", "other"})
+
+
+class Session:
+    """The statements of one scope on one alias; see the subclasses for what a scope is."""
+
+    asynchronous = False
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.alias = database.alias
+        self.vendor = database.vendor
+        self.features = database.features
+        self.dialect = database.dialect
+        self.hooks = database.hooks
+        self.logger = logs.logger_for(database.vendor)
+        self._debug = self.logger.isEnabledFor
+        self._pool: Pool | None = None
+        self._event_source: Any = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.alias!r} ({self.vendor})>"
+
+    # ------------------------------------------------------------------------------------------ what a scope defines
+
+    @property
+    def pool(self) -> Pool:
+        """Where the connections come from."""
+        raise NotImplementedError
+
+    @property
+    def block(self) -> Block | None:
+        """The innermost open block of this scope."""
+        raise NotImplementedError
+
+    def set_block(self, block: Block | None) -> None:
+        """Makes ``block`` the innermost one of this scope."""
+        raise NotImplementedError
+
+    def owner(self) -> Any:
+        """Who opens a block now, for error messages and checks."""
+        raise NotImplementedError
+
+    def borrow(self, statement: Statement | None) -> Any:
+        """A connection for one statement; None for a statement or transaction of unknown kind."""
+        raise NotImplementedError
+
+    def give_back(self, link: Any, statement: Statement | None) -> None:
+        """Takes back what :meth:`borrow` gave for the statement."""
+        raise NotImplementedError
+
+    def pause(self, seconds: float) -> None:
+        """Waits before another attempt."""
+        raise NotImplementedError
+
+    @contextmanager
+    def turn(self, transaction: Transaction) -> Generator[None, None, None]:
+        """Holds the connection of a shared transaction for one statement."""
+        yield
+
+    def pin(self, pinned: bool) -> None:
+        """Keeps one connection outside the pool for this scope, or stops doing so."""
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------------------------------------------- properties
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine behind the connections; in the async world, its synchronous façade."""
+        return self.pool.engine
+
+    @property
+    def transaction(self) -> Transaction | None:
+        """The open transaction of this scope."""
+        block = self.block
+        return None if block is None else block.transaction
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether statements do not commit by themselves: inside an atomic block, or in manual mode."""
+        return self.block is not None
+
+    # ---------------------------------------------------------------------------------------------------- statements
+
+    def fetch(self, statement: Statement, params: Params = None) -> Rows:
+        """The rows of a reading statement, as the driver gives them."""
+        return self.perform("fetch", statement, params)
+
+    def fetch_returning(self, statement: Statement, params: Params = None) -> Rows:
+        """The rows of a writing statement with RETURNING."""
+        return self.perform("fetch", statement, params)
+
+    def run(self, statement: Statement, params: Params = None) -> int:
+        """Runs a statement; the number of rows it changed."""
+        return self.perform("run", statement, params)
+
+    def run_many(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs a statement once per row of parameters, in one transaction; the number of rows changed in all."""
+        if not rows:
+            return 0
+        return self.perform("run_many", statement, rows, many=True)
+
+    def fetch_named(self, statement: Statement, params: Params = None) -> tuple[tuple[str, ...], Rows, int]:
+        """Column names, rows (none for a statement without a result), and the number of changed rows."""
+        return self.perform("fetch_named", statement, params)
+
+    def script(self, sql: str) -> None:
+        """Runs several statements without parameters (CN-06)."""
+        self.perform("script", Statement(sql, "other"), None)
+
+    def perform(self, verb: str, statement: Statement, params: Any, many: bool = False, first_attempt: int = 1) -> Any:
+        """Runs one verb of a link where this scope's statements belong, retrying where that is safe (RH-01)."""
+        transaction = self.transaction
+        if transaction is not None:
+            return self._inside(transaction, verb, statement, params, many)
+        attempt = first_attempt
+        while True:
+            sent = False
+            try:
+                link = self.borrow(statement)
+                sent = True
+                try:
+                    result = self._send(link, verb, statement, params, many)
+                    if statement.kind in LEAVING_TRACES and link.in_transaction:
+                        raise _left_open(statement)
+                except BaseException as failure:
+                    self._give_back_failed(link, statement, failure)
+                    raise
+                self.give_back(link, statement)
+                return result
+            except Exception as error:
+                problem = self._translated(error)
+                if not self._may_try_again(problem, statement, sent, attempt):
+                    if problem is error:
+                        raise
+                    raise problem from problem.__cause__
+                delay = retry.delay_after(attempt)
+                retry.announce(problem, attempt, retry.attempts_allowed(), delay)
+            self.pause(delay)
+            attempt += 1
+
+    def _inside(self, transaction: Transaction, verb: str, statement: Statement, params: Any, many: bool) -> Any:
+        with self.turn(transaction):
+            link = self.link_of(transaction)
+            try:
+                return self._send(link, verb, statement, params, many)
+            except BaseException as error:
+                self.note_failure(transaction, error)
+                raise
+
+    def stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
+        """The rows in lists of at most ``chunk_size``, without holding more of them in memory (ST-01 to ST-08).
+
+        Inside a transaction on its connection, else on a connection of its own. Closing the iterator frees it.
+        Raises ``ValueError`` when ``chunk_size`` is below 1 (ST-09).
+        """
+        if chunk_size < 1:
+            raise ValueError(f"chunk_size must be at least 1, not {chunk_size}")
+        return self._stream(statement, params, chunk_size)
+
+    def _stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
+        transaction = self.transaction
+        if transaction is not None:
+            yield from self._stream_inside(transaction, statement, params, chunk_size)
+            return
+        link, opened = self._open_stream(statement, params, chunk_size)
+        try:
+            while True:
+                rows = self._step(opened.next)
+                if link is not None and opened.detached:
+                    self.give_back(link, statement)
+                    link = None
+                if not rows:
+                    return
+                yield rows
+        finally:
+            self._end_stream(link, opened, statement)
+
+    def _open_stream(self, statement: Statement, params: Params, chunk_size: int) -> tuple[Any, Any]:
+        attempt = 1
+        while True:
+            try:
+                link = self.borrow(statement)
+                try:
+                    return link, self._send(link, "open_stream", statement, params, False, (chunk_size, False))
+                except BaseException as failure:
+                    self._give_back_failed(link, statement, failure)
+                    raise
+            except Exception as error:
+                problem = self._translated(error)
+                if not self._may_try_again(problem, statement, True, attempt):
+                    raise problem from problem.__cause__
+                delay = retry.delay_after(attempt)
+                retry.announce(problem, attempt, retry.attempts_allowed(), delay)
+            self.pause(delay)
+            attempt += 1
+
+    def _end_stream(self, link: Any, opened: Any, statement: Statement) -> None:
+        try:
+            opened.close()
+        except BaseException as problem:
+            if link is not None:
+                self._give_back_failed(link, statement, problem)
+            raise self._translated(problem) from problem
+        if link is not None:
+            self.give_back(link, statement)
+
+    def _stream_inside(
+        self, transaction: Transaction, statement: Statement, params: Params, chunk_size: int
+    ) -> Generator[Rows, None, None]:
+        with self.turn(transaction):
+            link = self.link_of(transaction)
+            try:
+                opened = self._send(link, "open_stream", statement, params, False, (chunk_size, True))
+            except BaseException as error:
+                self.note_failure(transaction, error)
+                raise
+        try:
+            while True:
+                with self.turn(transaction):
+                    if transaction.link is not link:
+                        raise TransactionManagementError("the transaction in which this stream was opened has ended")
+                    try:
+                        rows = self._step(opened.next)
+                    except BaseException as error:
+                        self.note_failure(transaction, error)
+                        raise
+                if not rows:
+                    return
+                yield rows
+        finally:
+            if transaction.link is link:
+                with self.turn(transaction):
+                    self._step(opened.close)
+            else:
+                opened.forget()
+
+    def _step(self, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        except Exception as error:
+            problem = self._translated(error)
+            if problem is error:
+                raise
+            raise problem from problem.__cause__
+
+    @contextmanager
+    def sa_connection(self) -> Generator[Connection, None, None]:
+        """A SQLAlchemy ``Connection`` on this scope's connection, for DDL and tools.
+
+        Transactions are the scope's: inside a block its statements belong to the block, elsewhere each commits by
+        itself; ``begin()``, ``commit()`` and ``rollback()`` of the SQLAlchemy object are accepted and do nothing.
+        """
+        transaction = self.transaction
+        if transaction is not None:
+            with self.turn(transaction):
+                link = self.link_of(transaction)
+            try:
+                with borrowed_connection(self, link) as connection:
+                    yield connection
+            except BaseException as error:
+                self.note_failure(transaction, error)
+                self._raise_translated(error)
+            return
+        try:
+            link = self.borrow(None)
+            try:
+                with borrowed_connection(self, link) as connection:
+                    yield connection
+            except BaseException as error:
+                self._give_back_failed(link, None, error)
+                raise
+            self.give_back(link, None)
+        except BaseException as error:
+            self._raise_translated(error)
+
+    def warm_up(self, target: int | None = None) -> int:
+        """Opens connections of the pool up to ``target``; how many there are (CN-23)."""
+        try:
+            return self.pool.open(target)
+        except Exception as error:
+            raise self._translated(error) from error
+
+    # --------------------------------------------------------------------------------------------------- transactions
+
+    def link_of(self, transaction: Transaction) -> Any:
+        """The connection of an open transaction, begun now if it was not. Raises when the transaction is broken."""
+        if transaction.broken is not None:
+            raise self._broken(transaction)
+        if not transaction.began:
+            self._begin(transaction)
+        return transaction.link
+
+    def _begin(self, transaction: Transaction) -> None:
+        """Takes a connection and begins; nothing has run yet, so this may be tried again."""
+        statement = Statement(self.database.connector.begin, "control")
+        attempt = 1
+        while True:
+            try:
+                if transaction.link is None:
+                    transaction.link = self.borrow_for(transaction)
+                self._send(transaction.link, "control", statement, None, False)
+                break
+            except BaseException as error:
+                self._abandon_begin(transaction)
+                problem = self._translated(error)
+                if not isinstance(error, Exception) or not self._may_try_again(problem, statement, False, attempt):
+                    if problem is error:
+                        raise
+                    raise problem from problem.__cause__
+                delay = retry.delay_after(attempt)
+                retry.announce(problem, attempt, retry.attempts_allowed(), delay)
+            self.pause(delay)
+            attempt += 1
+        transaction.began = True
+        transaction.started = monotonic()
+        self.transaction_began(transaction)
+
+    def _abandon_begin(self, transaction: Transaction) -> None:
+        link, transaction.link = transaction.link, None
+        if link is not None:
+            # a cancelled BEGIN may still be on its way to a connection that works in a thread
+            self.release_from(transaction, link, clean=False)
+
+    def borrow_for(self, transaction: Transaction) -> Any:
+        """A connection for a transaction; in manual mode one outside the pool."""
+        if transaction.manual and self.features.pooled:
+            transaction.dedicated = True
+            return self.pool.dedicated()
+        return self.borrow(None)
+
+    def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+        """Takes back the connection of a transaction that has ended, or of one that could not begin."""
+        if transaction.dedicated:
+            transaction.dedicated = False
+            self.pool.discard(link)
+            return
+        if not clean or link.lost or link.in_transaction:
+            self._give_back_failed(link, None, None)
+        else:
+            self.give_back(link, None)
+
+    def control(self, transaction: Transaction, sql: str, verb: str = "control") -> None:
+        """Sends transaction control on the transaction's connection, reported like any statement."""
+        self._send(transaction.link, verb, Statement(sql, "control"), None, False)
+
+    def transaction_began(self, transaction: Transaction) -> None:
+        """Told when BEGIN was accepted."""
+
+    def note_failure(self, transaction: Transaction, error: BaseException) -> None:
+        """Remembers that a transaction takes no more statements, where that is so."""
+        link = transaction.link
+        if link is None or transaction.broken is not None:
+            return
+        if link.lost or link.failed or (transaction.began and not link.in_transaction):
+            transaction.broken = error
+
+    def _broken(self, transaction: Transaction) -> BaseException:
+        cause = transaction.broken
+        lost = transaction.link is None or transaction.link.lost
+        text = (
+            "the connection of this transaction was lost; nothing of it is kept. Run the whole block again."
+            if lost
+            else "this transaction is broken until it is rolled back, because an earlier statement failed "
+            f"({type(cause).__name__}: {cause}). Put statements that may fail into an inner atomic() block."
+        )
+        error = TransactionManagementError(text, sqlstate="25P02")
+        error.__cause__ = cause
+        return error
+
+    # ------------------------------------------------------------------------------------------------------- sending
+
+    def _send(
+        self, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
+    ) -> Any:
+        """One statement on one connection: hooks, timing, logs, translated errors. The one door to a driver."""
+        call = None
+        if hooks.active:
+            call = hooks.Call(self, statement, params, many)
+            hooks.before(call)
+        failure: BaseException | None = None
+        started = perf_counter()
+        try:
+            if self._has_events():
+                result = send_with_events(self, link, verb, statement, params, many, extra)
+            else:
+                result = getattr(link, verb)(statement.sql, params, *extra)
+            if call is not None:
+                call.result = result
+            return result
+        except BaseException as problem:
+            error = failure = self._translated(problem)
+            if error is problem:
+                raise
+            raise error from error.__cause__
+        finally:
+            elapsed = (perf_counter() - started) * 1000
+            self._report(call, link, statement, params, many, elapsed, failure)
+
+    def _report(
+        self,
+        call: hooks.Call | None,
+        link: Any,
+        statement: Statement,
+        params: Any,
+        many: bool,
+        elapsed: float,
+        error: BaseException | None,
+    ) -> None:
+        if self._debug(DEBUG):
+            logs.log_statement(self.logger, statement, params, many, elapsed, error)
+        limit = SLOW_QUERY_MS()
+        if limit is not None and elapsed >= limit:
+            logs.log_slow(self.logger, statement, params, many, elapsed)
+            if error is None and statement.kind == "read" and not many and SLOW_QUERY_EXPLAIN():
+                slow.explain(self, link, statement, params)
+        if call is not None:
+            call.elapsed_ms = elapsed
+            call.error = error
+            hooks.after(call)
+
+    def _has_events(self) -> bool:
+        """Whether somebody listens to the SQLAlchemy engine's events."""
+        source = self._event_source
+        if source is None:
+            source = self._event_source = self.engine
+        return source._has_events
+
+    def _translated(self, error: BaseException) -> Any:
+        return errors.translate(error, alias=self.alias)
+
+    def _raise_translated(self, error: BaseException) -> NoReturn:
+        problem = self._translated(error)
+        if problem is error:
+            raise error
+        raise problem from problem.__cause__
+
+    def _may_try_again(self, error: Any, statement: Statement, sent: bool, attempt: int) -> bool:
+        if attempt >= retry.attempts_allowed() or not retry.is_transient(error):
+            return False
+        if not sent or statement.kind == "read":
+            return True
+        cause = error.__cause__
+        return cause is not None and retry.proves_not_run(cause)
+
+    def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+        """Takes back a connection on which something failed: cleaned, or replaced."""
+        raise NotImplementedError
+
+
+def _left_open(statement: Statement) -> TransactionManagementError:
+    return TransactionManagementError(
+        f"{statement.sql.strip()[:60]!r} left a transaction open outside any block; it was rolled back. Use "
+        "transaction.atomic(), or set_autocommit(False) with commit() and rollback()."
+    )
+
+
+def too_long_for_lock(alias: str, seconds: float) -> OperationalError:
+    """The error of a task that waited too long for its turn to write."""
+    return OperationalError(
+        f"database is locked: another task has kept a transaction of alias {alias!r} open for {seconds:g} s"
+    )

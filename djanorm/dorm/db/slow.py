@@ -1,0 +1,49 @@
+"""The plan of a slow statement (OBS-12, OBS-13)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from contextvars import ContextVar
+from typing import Any
+
+from dorm.db.execution import Statement
+
+logger = logging.getLogger("dorm.db.slow_explain")
+_explaining: ContextVar[bool] = ContextVar("dorm_explaining", default=False)
+SAVEPOINT = "dorm_explain"
+
+
+def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any] | None) -> None:
+    """Logs the plan of a slow reading statement, on the connection that ran it, without running it again.
+
+    Never recursive; a failure is logged and does not reach the caller; inside a transaction it happens in a savepoint.
+    """
+    if _explaining.get() or link.failed or link.lost:
+        return
+    _explaining.set(True)
+    inside = link.in_transaction
+    try:
+        if inside:
+            link.control(f"SAVEPOINT {SAVEPOINT}")
+        rows = link.fetch(session.hooks.explain_sql(statement.sql), params)
+        plan = session.hooks.explain_text(rows)
+    except Exception as problem:
+        logger.warning("no plan for the slow statement %s: %s", statement.sql, session._translated(problem))
+    else:
+        logger.warning("plan of the slow statement %s:\n%s", statement.sql, plan)
+        _add_to_span(plan)
+    finally:
+        _explaining.set(False)
+        if inside and not link.lost:
+            if link.failed:
+                link.control(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
+            link.control(f"RELEASE SAVEPOINT {SAVEPOINT}")
+
+
+def _add_to_span(plan: str) -> None:
+    """An event on the active OpenTelemetry span, when the application uses OpenTelemetry."""
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is not None:
+        trace.get_current_span().add_event("dorm.slow_query.plan", {"plan": plan})

@@ -1,0 +1,223 @@
+"""The asynchronous session: the statements of the tasks of one event loop.
+
+It finds the open blocks of the current task in a ``ContextVar`` that is set and never reset by token, so that child tasks
+inherit it and cannot change it for their parents (TX-08, TX-09, HZ-04).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any
+
+from dorm.db import bridge
+from dorm.db.blocks import Block, Transaction
+from dorm.db.engines import Database
+from dorm.db.execution import Statement
+from dorm.db.pools import Pool
+from dorm.db.session import Session, too_long_for_lock
+from dorm.db.turns import Turn
+
+
+class TaskSession(Session):
+    """The asynchronous session of one event loop, for all of its tasks. Its methods run inside the bridge."""
+
+    asynchronous = True
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        # One writer at a time: tasks wait for each other here, in order, instead of polling for the file's lock.
+        self._writes = None if self.features.pooled else Turn()
+
+    @property
+    def pool(self) -> Pool:
+        pool = self._pool
+        if pool is None or pool.closed:
+            pool = self._pool = self.database.async_pool()
+            self._event_source = None
+        return pool
+
+    @property
+    def block(self) -> Block | None:
+        block = _blocks.get().get(self.alias)
+        while block is not None and (block.closed or block.transaction.session is not self):
+            block = block.parent
+        return block
+
+    def set_block(self, block: Block | None) -> None:
+        _blocks.set(_with(_blocks.get(), self.alias, block))
+
+    def owner(self) -> Any:
+        return asyncio.current_task()
+
+    def pause(self, seconds: float) -> None:
+        bridge.wait(asyncio.sleep(seconds))
+
+    # ------------------------------------------------------------------------------------------------ connections
+
+    def borrow(self, statement: Statement | None) -> Any:
+        pin = _pins.get().get(self.alias)
+        if pin is not None and pin.owner is asyncio.current_task():
+            return pin.link_for(self)
+        if self._writes is not None and statement is not None and statement.kind != "read":
+            self._take_write_turn()
+            try:
+                return self.pool.acquire()
+            except BaseException:
+                self._writes.leave()
+                raise
+        return self.pool.acquire()
+
+    def give_back(self, link: Any, statement: Statement | None) -> None:
+        if self._writes is not None and statement is not None and statement.kind != "read":
+            self._writes.leave()
+        pin = _pins.get().get(self.alias)
+        if pin is None or pin.link is not link:
+            self.pool.release(link)
+
+    def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+        interrupt = getattr(link, "interrupt", None)
+        if interrupt is not None and isinstance(problem, asyncio.CancelledError):
+            interrupt()
+        try:
+            if link.lost:
+                self._drop(link, statement)
+                return
+            if link.in_transaction or (interrupt is not None and problem is None):
+                link.roll_back()
+        except BaseException:
+            self._drop(link, statement)
+            raise
+        self.give_back(link, statement)
+
+    def _drop(self, link: Any, statement: Statement | None) -> None:
+        if self._writes is not None and statement is not None and statement.kind != "read":
+            self._writes.leave()
+        pin = _pins.get().get(self.alias)
+        if pin is not None and pin.link is link:
+            pin.link = None
+        self.pool.abandon(link)
+
+    def _take_write_turn(self) -> None:
+        limit = self.database.settings.pool_timeout
+        assert self._writes is not None
+        if not self._writes.take(limit):
+            raise too_long_for_lock(self.alias, limit)
+
+    def borrow_for(self, transaction: Transaction) -> Any:
+        if self._writes is None or not self.database.connector.exclusive:
+            return super().borrow_for(transaction)
+        self._take_write_turn()
+        transaction.write_turn = True
+        try:
+            return super().borrow_for(transaction)
+        except BaseException:
+            self._leave_write_turn(transaction)
+            raise
+
+    def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+        try:
+            super().release_from(transaction, link, clean=clean)
+        finally:
+            self._leave_write_turn(transaction)
+
+    def _leave_write_turn(self, transaction: Transaction) -> None:
+        if transaction.write_turn and self._writes is not None:
+            transaction.write_turn = False
+            self._writes.leave()
+
+    def pin(self, pinned: bool) -> None:
+        if not self.features.pooled:
+            return
+        pin = _pins.get().get(self.alias)
+        if pinned and (pin is None or pin.owner is not asyncio.current_task()):
+            _pins.set(_with(_pins.get(), self.alias, _Pin(asyncio.current_task())))
+        elif not pinned and pin is not None:
+            _pins.set(_with(_pins.get(), self.alias, None))
+            if pin.owner is asyncio.current_task() and pin.link is not None:
+                link, pin.link = pin.link, None
+                self.pool.discard(link)
+
+    # ------------------------------------------------------------------------------------------- shared transactions
+
+    @contextmanager
+    def turn(self, transaction: Transaction) -> Generator[None, None, None]:
+        """One statement at a time, and only while no other task has an inner block open (TX-09)."""
+        block = self.block
+        turn = transaction.turn
+        if turn is None:
+            turn = transaction.turn = Turn()
+        while True:
+            turn.take()
+            top = transaction.top
+            if top is block or block is None or _belongs(top, block):
+                break
+            turn.leave()
+            self._wait_for_top(transaction)
+        try:
+            yield
+        finally:
+            turn.leave()
+
+    def _wait_for_top(self, transaction: Transaction) -> None:
+        future = asyncio.get_running_loop().create_future()
+        transaction.waiting_for_top.append(future)
+        bridge.wait(_await(future))
+
+
+async def _await(future: asyncio.Future[None]) -> None:
+    await future
+
+
+def _belongs(top: Block | None, block: Block) -> bool:
+    """Whether the open block ``top`` was opened by the same task inside ``block``, as a verb's own block is."""
+    return top is not None and top.owner is asyncio.current_task() and _is_inside(top, block)
+
+
+def _is_inside(inner: Block | None, outer: Block) -> bool:
+    while inner is not None:
+        if inner is outer:
+            return True
+        inner = inner.parent
+    return False
+
+
+class _Pin:
+    """A connection outside the pool that one task keeps (CN-07)."""
+
+    __slots__ = ("link", "owner")
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+        self.link: Any = None
+
+    def link_for(self, session: TaskSession) -> Any:
+        if self.link is not None and (self.link.lost or not self.link.quick_check()):
+            session.pool.abandon(self.link)
+            self.link = None
+        if self.link is None:
+            self.link = session.pool.dedicated()
+        return self.link
+
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+_blocks: ContextVar[Mapping[str, Block]] = ContextVar("dorm_blocks", default=_EMPTY)
+_pins: ContextVar[Mapping[str, _Pin]] = ContextVar("dorm_pins", default=_EMPTY)
+
+
+def _with(view: Mapping[str, Any], alias: str, value: Any) -> Mapping[str, Any]:
+    changed = {**view, alias: value}
+    if value is None:
+        del changed[alias]
+    return changed or _EMPTY
+
+
+def async_block(alias: str) -> Block | None:
+    """The innermost asynchronous block that is open in the current context, whichever task opened it."""
+    block = _blocks.get().get(alias)
+    while block is not None and block.closed:
+        block = block.parent
+    return block

@@ -1,0 +1,223 @@
+"""The synchronous session: the statements of one thread.
+
+It keeps the state of an open transaction in attributes. Where the database lives in a file it also keeps the thread's one
+connection, and a statement may go straight to it when nothing watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from asyncio import _get_running_loop
+from time import perf_counter
+from typing import Any
+
+from dorm.conf.environment import SLOW_QUERY_MS
+from dorm.db import bridge, hooks, retry
+from dorm.db.blocks import Block, Transaction
+from dorm.db.engines import Database
+from dorm.db.execution import Statement
+from dorm.db.pools import Pool
+from dorm.db.session import DEBUG, Params, Rows, Session
+
+
+class ThreadSession(Session):
+    """The synchronous session of one thread."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._block: Block | None = None
+        self._sticky = not self.features.pooled
+        self._link: Any = None
+        # the link's execute() while statements may go straight to it
+        self._straight: Any = None
+        self._pinned: Any = None
+        self._held: list[Any] = []
+        weakref.finalize(self, _close_held, self._held)
+
+    @property
+    def pool(self) -> Pool:
+        pool = self._pool
+        if pool is None or pool.closed:
+            pool = self._pool = self.database.sync_pool
+            self._event_source = None
+        return pool
+
+    @property
+    def block(self) -> Block | None:
+        return self._block
+
+    def set_block(self, block: Block | None) -> None:
+        self._block = block
+        self._aim()
+
+    def _aim(self) -> None:
+        """Decides whether the fast path may be taken: on an open connection of our own, with nothing to begin."""
+        if not self._sticky:
+            return
+        link, block = self._link, self._block
+        ready = block is None or (block.transaction.began and block.transaction.broken is None)
+        self._straight = link.execute if link is not None and ready else None
+
+    def transaction_began(self, transaction: Transaction) -> None:
+        self._aim()
+
+    def note_failure(self, transaction: Transaction, error: BaseException) -> None:
+        super().note_failure(transaction, error)
+        self._aim()
+
+    def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+        super().release_from(transaction, link, clean=clean)
+        self._aim()
+
+    @property
+    def transaction(self) -> Transaction | None:
+        block = self._block
+        return None if block is None else block.transaction
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._block is not None
+
+    def owner(self) -> Any:
+        if _get_running_loop() is None or bridge.in_inline():
+            return None
+        return asyncio.current_task()
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    # ------------------------------------------------------------------------------------------------ connections
+
+    def borrow(self, statement: Statement | None) -> Any:
+        if self._sticky:
+            link = self._link
+            if link is None:
+                link = self._link = self.pool.acquire()
+                self._hold(link)
+                self._aim()
+            return link
+        if self._pinned is not None:
+            return self._pinned_link()
+        return self.pool.acquire()
+
+    def give_back(self, link: Any, statement: Statement | None) -> None:
+        if not self._sticky and link is not self._pinned:
+            self.pool.release(link)
+
+    def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+        try:
+            usable = not link.lost and not _is_closed(problem)
+            if usable and link.in_transaction:
+                link.roll_back()
+        except BaseException:
+            self._drop(link)
+            raise
+        if usable:
+            self.give_back(link, statement)
+        else:
+            self._drop(link)
+
+    def _drop(self, link: Any) -> None:
+        if link is self._link:
+            self._link = self._straight = None
+        if link is self._pinned:
+            self._pinned = None
+        self._held.clear()
+        self.pool.discard(link)
+
+    def _hold(self, link: Any) -> None:
+        self._held[:] = [(self.pool, link)]
+
+    def _pinned_link(self) -> Any:
+        link = self._pinned
+        if link is True or link.lost or not link.quick_check():
+            if link is not True:
+                self.pool.abandon(link)
+            link = self._pinned = self.pool.dedicated()
+            self._hold(link)
+        return link
+
+    def pin(self, pinned: bool) -> None:
+        if self._sticky or bool(self._pinned) == pinned:
+            return
+        link, self._pinned = self._pinned, True if pinned else None
+        if link is not None and link is not True:
+            self._held.clear()
+            self.pool.discard(link)
+
+    def close(self) -> None:
+        """Closes the connections this thread holds; later use opens new ones."""
+        link, self._link = self._link, None
+        self._straight = None
+        self._held.clear()
+        if link is not None:
+            self.pool.discard(link)
+        self.pin(False)
+
+    # --------------------------------------------------------------------------------------------------- fast path
+
+    def fetch(self, statement: Statement, params: Params = None) -> Rows:
+        straight = self._straight
+        if straight is None or hooks.active or self._debug(DEBUG) or self._has_events():
+            return self.perform("fetch", statement, params)
+        started = perf_counter()
+        try:
+            rows = straight(statement.sql, params or ()).fetchall()
+        except Exception as error:
+            return self._again("fetch", statement, params, error)
+        limit = SLOW_QUERY_MS()
+        if limit is not None:
+            elapsed = (perf_counter() - started) * 1000
+            if elapsed >= limit:
+                self._report(None, self._link, statement, params, False, elapsed, None)
+        return rows
+
+    fetch_returning = fetch
+
+    def run(self, statement: Statement, params: Params = None) -> int:
+        straight = self._straight
+        if straight is None or hooks.active or self._debug(DEBUG) or self._has_events():
+            return self.perform("run", statement, params)
+        started = perf_counter()
+        try:
+            changed = straight(statement.sql, params or ()).rowcount
+        except Exception as error:
+            return self._again("run", statement, params, error)
+        limit = SLOW_QUERY_MS()
+        if limit is not None:
+            elapsed = (perf_counter() - started) * 1000
+            if elapsed >= limit:
+                self._report(None, self._link, statement, params, False, elapsed, None)
+        return changed
+
+    def _again(self, verb: str, statement: Statement, params: Params, error: Exception) -> Any:
+        """After a failure on the fast path: raises, or performs the statement once more the long way."""
+        problem = self._translated(error)
+        block = self._block
+        if block is not None:
+            self.note_failure(block.transaction, problem)
+        else:
+            self._give_back_failed(self._link, statement, error)
+            if self._may_try_again(problem, statement, True, 1):
+                delay = retry.delay_after(1)
+                retry.announce(problem, 1, retry.attempts_allowed(), delay)
+                self.pause(delay)
+                return self.perform(verb, statement, params, first_attempt=2)
+        if problem is error:
+            raise error
+        raise problem from problem.__cause__
+
+
+def _is_closed(problem: BaseException | None) -> bool:
+    return problem is not None and "closed database" in str(problem)
+
+
+def _close_held(held: list[Any]) -> None:
+    """The thread is gone, or the process ends: nobody else closes these."""
+    while held:
+        pool, link = held.pop()
+        if pool.process == os.getpid():
+            pool.abandon(link)

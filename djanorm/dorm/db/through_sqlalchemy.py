@@ -1,0 +1,144 @@
+"""SQLAlchemy connections on top of our own, for DDL, for tools, and for listeners on engine events."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import PoolProxiedConnection
+
+from dorm.db import hooks, logs
+from dorm.db.execution import Statement, classify
+
+
+class _Borrowed(PoolProxiedConnection):
+    """What SQLAlchemy takes for a checked-out connection; closing it does nothing."""
+
+    __slots__ = ("_fairy", "_link", "dbapi_connection")
+    dbapi_connection: Any
+
+    def __init__(self, link: Any) -> None:
+        self._link = link
+        self._fairy = link.fairy
+        self.dbapi_connection = link.fairy.dbapi_connection
+
+    @property
+    def driver_connection(self) -> Any:  # type: ignore[override] # ty: ignore[incompatible-property-override]
+        return self._link.driver_connection
+
+    @property
+    def is_valid(self) -> bool:
+        return True
+
+    @property
+    def is_detached(self) -> bool:
+        return False
+
+    @property
+    def info(self) -> dict[str, Any]:
+        return self._fairy.info
+
+    @property
+    def record_info(self) -> dict[str, Any] | None:
+        return self._fairy.record_info
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        return self.dbapi_connection.cursor(*args, **kwargs)
+
+    def __getattr__(self, key: str) -> Any:
+        return getattr(self.dbapi_connection, key)
+
+    def invalidate(self, e: BaseException | None = None, soft: bool = False) -> None:
+        """The owner of the connection notices a lost one by itself."""
+
+    def detach(self) -> None:
+        """There is nothing to detach from."""
+
+    def close(self) -> None:
+        """The owner of the connection closes it."""
+
+    def _close_special(self, transaction_reset: bool = False) -> None:
+        """What SQLAlchemy calls instead of ``close()`` after it ended a transaction of its own."""
+
+
+@contextmanager
+def borrowed_connection(session: Any, link: Any) -> Generator[Connection, None, None]:
+    """A SQLAlchemy connection on ``link``, whose statements are reported like all others."""
+    connection = Connection(session.engine, connection=_Borrowed(link))
+    _report_statements(session, connection)
+    with connection:
+        yield connection
+
+
+_failed: weakref.WeakKeyDictionary[Connection, Callable[[BaseException], None]] = weakref.WeakKeyDictionary()
+
+
+def prepare(engine: Engine) -> None:
+    """Makes a new engine fit for connections that belong to somebody else.
+
+    Transactions are ours: what SQLAlchemy would send at the end of its own must not touch them.
+    """
+    dialect: Any = engine.dialect
+    dialect.do_begin = dialect.do_commit = dialect.do_rollback = _nothing
+    # errors can be listened to on dialects and engines only; a listener on the engine would close the fast path
+    event.listen(dialect, "handle_error", _report_failure)
+
+
+def _nothing(_connection: Any) -> None:
+    pass
+
+
+def _report_failure(context: Any) -> None:
+    report = _failed.get(context.connection) if context.connection is not None else None
+    if report is not None:
+        report(context.original_exception)
+
+
+def _report_statements(session: Any, connection: Connection) -> None:
+    calls: list[tuple[hooks.Call, float]] = []
+
+    def before(_conn: Any, _cursor: Any, sql: str, params: Any, _context: Any, many: bool) -> None:
+        call = hooks.Call(session, Statement(sql, classify(sql)), params, many)
+        if hooks.active:
+            hooks.before(call)
+        calls.append((call, perf_counter()))
+
+    def finish(error: BaseException | None) -> None:
+        call, started = calls.pop()
+        call.elapsed_ms = (perf_counter() - started) * 1000
+        call.error = error
+        logs.log_statement(session.logger, call.statement, call.params, call.many, call.elapsed_ms, error)
+        if hooks.active:
+            hooks.after(call)
+
+    def after(_conn: Any, _cursor: Any, _sql: str, _params: Any, _context: Any, _many: bool) -> None:
+        finish(None)
+
+    def failed(problem: BaseException) -> None:
+        if calls:
+            finish(session._translated(problem))
+
+    event.listen(connection, "before_cursor_execute", before)
+    event.listen(connection, "after_cursor_execute", after)
+    _failed[connection] = failed
+
+
+def send_with_events(
+    session: Any, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...]
+) -> Any:
+    """One statement through SQLAlchemy, because somebody listens to its engine's events."""
+    if verb not in ("fetch", "run", "run_many", "fetch_named", "control", "finish"):
+        return getattr(link, verb)(statement.sql, params, *extra)
+    with Connection(session.engine, connection=_Borrowed(link)) as connection:
+        values = [tuple(row) for row in params] if many else (None if params is None else tuple(params))
+        result = connection.exec_driver_sql(statement.sql, values)
+        if verb in ("run", "run_many", "control", "finish"):
+            return result.rowcount
+        names = tuple(result.keys()) if result.returns_rows else ()
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+        return rows if verb == "fetch" else (names, rows, result.rowcount)

@@ -1,0 +1,419 @@
+"""Blocks: opening, closing, savepoints, and what runs at the end of a transaction (TX-01 to TX-21).
+
+Written once, as synchronous code on the session of the current scope; ``aatomic`` runs it in the bridge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from dorm.db import bridge
+from dorm.db.blocks import Block, Transaction
+from dorm.db.session import Session
+from dorm.db.sessions import async_block, peek_sync, session
+from dorm.exceptions import TransactionManagementError
+
+logger = logging.getLogger("dorm.transaction")
+EndedHook = Callable[[str, float, str], None]
+_ended_hooks: tuple[EndedHook, ...] = ()
+
+
+def add_ended_hook(hook: EndedHook) -> EndedHook:
+    """Calls ``hook(alias, seconds, outcome)`` after each transaction; the outcome is "commit" or "rollback" (TX-21)."""
+    global _ended_hooks
+    _ended_hooks = (*_ended_hooks, hook)
+    return hook
+
+
+def remove_ended_hook(hook: EndedHook) -> None:
+    """Undoes :func:`add_ended_hook`."""
+    global _ended_hooks
+    _ended_hooks = tuple(known for known in _ended_hooks if known != hook)
+
+
+# ------------------------------------------------------------------------------------------------- opening and closing
+
+
+def enter(here: Session, *, savepoint: bool = True, durable: bool = False) -> Block:
+    """Opens a block: a transaction, which begins with its first statement, or a savepoint inside one."""
+    outer = here.block
+    owner = here.owner()
+    if outer is None:
+        if owner is not None and not here.asynchronous:
+            logger.debug("a synchronous atomic block was opened in a running event loop; it does not cover async verbs")
+        transaction = Transaction(here)
+        block = transaction.top = Block(transaction, None, None, owner)
+    else:
+        if durable:
+            raise RuntimeError(f"a durable atomic block on alias {here.alias!r} must be the outermost one")
+        transaction = outer.transaction
+        _check_owner(here, transaction, outer, owner)
+        # on top before anything waits, so that no other task opens a block meanwhile
+        block = transaction.top = Block(transaction, outer, None, owner)
+        if savepoint:
+            try:
+                block.savepoint = _savepoint(here, transaction)
+            except BaseException:
+                close_block(here, transaction, block)
+                raise
+    here.set_block(block)
+    return block
+
+
+def leave(here: Session, block: Block, failure: BaseException | None) -> None:
+    """Closes a block: keeps its work when ``failure`` is None and nothing else forbids it, undoes it otherwise."""
+    transaction = block.transaction
+    if block.closed:
+        if failure is None:
+            raise RuntimeError(
+                f"the outer block of alias {here.alias!r} ended before this one; its work was rolled back with it"
+            )
+        return
+    unfinished = transaction.top is not block
+    if unfinished:
+        _close_inner(transaction, block)
+    try:
+        if block.parent is None:
+            _leave_outermost(here, transaction, block, failure, unfinished)
+        else:
+            _leave_inner(here, transaction, block, failure, unfinished)
+    finally:
+        close_block(here, transaction, block)
+
+
+def _leave_outermost(
+    here: Session, transaction: Transaction, block: Block, failure: BaseException | None, unfinished: bool
+) -> None:
+    keep = failure is None and not block.undo and not unfinished
+    refused: BaseException | None = None
+    try:
+        if keep and transaction.broken is not None:
+            keep, refused = False, rolled_back(transaction)
+        close_block(here, transaction, block)
+        if keep:
+            commit(here, transaction)
+        else:
+            roll_back(here, transaction)
+    except BaseException:
+        finish(here, transaction, committed=False)
+        raise
+    finish(here, transaction, committed=keep)
+    if refused is not None:
+        raise refused
+    if unfinished and failure is None:
+        raise _out_of_order(here)
+
+
+def _leave_inner(
+    here: Session, transaction: Transaction, block: Block, failure: BaseException | None, unfinished: bool
+) -> None:
+    parent = block.parent
+    assert parent is not None
+    keep = failure is None and not block.undo and not unfinished
+    refused: BaseException | None = None
+    if keep and transaction.broken is not None:
+        keep, refused = False, rolled_back(transaction)
+    if block.savepoint is None:
+        if not keep:
+            parent.undo = parent.undo or transaction.broken is None or not transaction.manual
+    elif keep:
+        _release(here, transaction, block.savepoint)
+    else:
+        _undo_to(here, transaction, block.savepoint)
+        _run_undone(transaction, block.commit_mark, block.rollback_mark)
+    if refused is not None:
+        raise refused
+    if unfinished and failure is None:
+        raise _out_of_order(here)
+
+
+def close_block(here: Session, transaction: Transaction, block: Block) -> None:
+    """Takes a block off the top and lets waiting tasks go on."""
+    if block.closed:
+        return
+    block.closed = True
+    transaction.top = block.parent
+    here.set_block(block.parent)
+    waiting, transaction.waiting_for_top = transaction.waiting_for_top, []
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
+
+
+def _close_inner(transaction: Transaction, block: Block) -> None:
+    """Blocks that another task, or a mistaken order, left open inside ``block`` end with it."""
+    top = transaction.top
+    while top is not None and top is not block:
+        top.closed = True
+        top = top.parent
+
+
+def _check_owner(here: Session, transaction: Transaction, outer: Block, owner: Any) -> None:
+    """A savepoint may only be opened in the innermost open block, and not by two tasks at once (TX-09)."""
+    top = transaction.top
+    if top is outer or top is None or top.owner is owner:
+        return
+    raise RuntimeError(
+        f"{_task_name(owner)} cannot open an atomic block on alias {here.alias!r}: {_task_name(top.owner)} has one open "
+        "in the same transaction, and savepoints of concurrent tasks cannot be told apart. Open the blocks one after "
+        "the other, or start the task outside the outer block."
+    )
+
+
+def _task_name(task: Any) -> str:
+    return f"task {task.get_name()!r}" if isinstance(task, asyncio.Task) else "this code"
+
+
+def _out_of_order(here: Session) -> RuntimeError:
+    return RuntimeError(
+        f"an atomic block on alias {here.alias!r} was left while a block inside it was still open; everything in it was "
+        "rolled back"
+    )
+
+
+def rolled_back(transaction: Transaction) -> TransactionManagementError:
+    """The error of a commit that is refused because a statement failed."""
+    cause = transaction.broken
+    error = TransactionManagementError(
+        f"the transaction could not be committed and was rolled back, because a statement in it failed "
+        f"({type(cause).__name__}: {cause}). Let the error leave the block, or put the statement into an inner block.",
+        sqlstate="25P02",
+    )
+    error.__cause__ = cause
+    return error
+
+
+# --------------------------------------------------------------------------------------------------- ending transactions
+
+
+def commit(here: Session, transaction: Transaction) -> None:
+    """Sends COMMIT, when there is a transaction to commit."""
+    link = transaction.link
+    if link is None:
+        return
+    with here.turn(transaction):
+        if link.in_transaction:
+            try:
+                here.control(transaction, "COMMIT", "finish")
+            except BaseException:
+                link.roll_back()
+                raise
+
+
+def roll_back(here: Session, transaction: Transaction) -> None:
+    """Sends ROLLBACK, when there is a transaction to undo."""
+    link = transaction.link
+    if link is None:
+        return
+    with here.turn(transaction):
+        if not link.lost and link.in_transaction:
+            here.control(transaction, "ROLLBACK", "finish")
+
+
+def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
+    """Gives the connection back and runs the callbacks of the end."""
+    link, transaction.link = transaction.link, None
+    began, transaction.began = transaction.began, False
+    transaction.broken = None
+    seconds = monotonic() - transaction.started if began else 0.0
+    after = transaction.commit_callbacks if committed else transaction.rollback_callbacks[::1]
+    transaction.commit_callbacks, transaction.rollback_callbacks = [], []
+    transaction.savepoint_marks = {}
+    if link is not None:
+        here.release_from(transaction, link)
+    for hook in _ended_hooks if began else ():
+        hook(here.alias, seconds, "commit" if committed else "rollback")
+    _run(after)
+
+
+def _run(callbacks: list[Callable[[], Any]]) -> None:
+    for callback in callbacks:
+        try:
+            result = callback()
+            if asyncio.iscoroutine(result):
+                bridge.wait(result)
+        except Exception:
+            logger.exception("a callback at the end of a transaction failed")
+
+
+def _run_undone(transaction: Transaction, commit_mark: int, rollback_mark: int) -> None:
+    """A part was undone: its commit callbacks are dropped, its rollback callbacks run."""
+    del transaction.commit_callbacks[commit_mark:]
+    undone = transaction.rollback_callbacks[rollback_mark:]
+    del transaction.rollback_callbacks[rollback_mark:]
+    _run(undone)
+
+
+# ------------------------------------------------------------------------------------------------------------ savepoints
+
+
+def _savepoint(here: Session, transaction: Transaction) -> str:
+    with here.turn(transaction):
+        here.link_of(transaction)
+        name = transaction.next_savepoint()
+        try:
+            here.control(transaction, f"SAVEPOINT {name}")
+        except BaseException as error:
+            # a cancelled SAVEPOINT may or may not exist; going back to it is harmless either way
+            here.note_failure(transaction, error)
+            raise
+    return name
+
+
+def _release(here: Session, transaction: Transaction, name: str) -> None:
+    if transaction.link is None or not transaction.link.in_transaction:
+        return
+    with here.turn(transaction):
+        try:
+            here.control(transaction, f"RELEASE SAVEPOINT {name}", "finish")
+        except BaseException as error:
+            here.note_failure(transaction, error)
+            raise
+
+
+def _undo_to(here: Session, transaction: Transaction, name: str) -> None:
+    link = transaction.link
+    if link is None or link.lost or not link.in_transaction:
+        return
+    with here.turn(transaction):
+        here.control(transaction, f"ROLLBACK TO SAVEPOINT {name}", "finish")
+        here.control(transaction, f"RELEASE SAVEPOINT {name}", "finish")
+        transaction.broken = None
+
+
+def _atomic_block(using: str, what: str) -> tuple[Session, Block]:
+    here = home(using)
+    block = here.block
+    if block is None or is_manual_bottom(block):
+        raise RuntimeError(f"{what} needs an open atomic block on alias {using!r}")
+    return here, block
+
+
+def savepoint(using: str = "default") -> str:
+    """Sets a savepoint in the open block; its id. Raises ``RuntimeError`` outside a block (TX-19)."""
+    here, block = _atomic_block(using, "savepoint()")
+    transaction = block.transaction
+    name = _savepoint(here, transaction)
+    transaction.savepoint_marks[name] = (
+        block,
+        len(transaction.commit_callbacks),
+        len(transaction.rollback_callbacks),
+    )
+    return name
+
+
+def savepoint_commit(sid: str, using: str = "default") -> None:
+    """Keeps what happened since the savepoint. Raises ``ValueError`` for an id not set in the open block."""
+    here, block = _atomic_block(using, "savepoint_commit()")
+    _known(block, sid)
+    _release(here, block.transaction, sid)
+    _forget_from(block.transaction, sid)
+
+
+def savepoint_rollback(sid: str, using: str = "default") -> None:
+    """Undoes what happened since the savepoint. Raises ``ValueError`` for an id not set in the open block."""
+    here, block = _atomic_block(using, "savepoint_rollback()")
+    _, commit_mark, rollback_mark = _known(block, sid)
+    transaction = block.transaction
+    _undo_to(here, transaction, sid)
+    _forget_from(transaction, sid)
+    _run_undone(transaction, commit_mark, rollback_mark)
+
+
+def _known(block: Block, sid: str) -> tuple[Block, int, int]:
+    mark = block.transaction.savepoint_marks.get(sid)
+    if mark is None or mark[0] is not block:
+        raise ValueError(f"{sid!r} is not a savepoint of the open atomic block")
+    return mark
+
+
+def _forget_from(transaction: Transaction, sid: str) -> None:
+    """Later savepoints end with an earlier one."""
+    names = list(transaction.savepoint_marks)
+    for name in names[names.index(sid) :]:
+        del transaction.savepoint_marks[name]
+
+
+# ------------------------------------------------------------------------------------------------------- inside a block
+
+
+class atomic:  # noqa: N801 - a context manager that reads as a word
+    """``with atomic(alias):`` on the session of the current scope, in either world; for the library's own work.
+
+    Costs one object; ``savepoint=False`` makes no savepoint inside an open transaction, so a failure undoes all of it.
+    """
+
+    __slots__ = ("_block", "_savepoint", "_session")
+
+    def __init__(self, alias: str, savepoint: bool = True) -> None:
+        self._session = session(alias)
+        self._savepoint = savepoint
+        self._block: Block | None = None
+
+    def __enter__(self) -> Block:
+        block = self._block = enter(self._session, savepoint=self._savepoint)
+        return block
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        block = self._block
+        assert block is not None
+        leave(self._session, block, failure)
+
+
+class ensure:  # noqa: N801 - as above
+    """``with ensure(alias):`` a transaction when none is open, nothing otherwise."""
+
+    __slots__ = ("_block", "_session")
+
+    def __init__(self, alias: str) -> None:
+        self._session = session(alias)
+        self._block: Block | None = None
+
+    def __enter__(self) -> None:
+        if self._session.block is None:
+            self._block = enter(self._session)
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        if self._block is not None:
+            leave(self._session, self._block, failure)
+
+
+def home(using: str) -> Session:
+    """The session whose block a plain function such as ``on_commit`` means.
+
+    In a coroutine, outside the bridge, that is the open ``aatomic`` of the context unless a synchronous block is open.
+    """
+    if bridge.in_bridge():
+        return session(using)
+    known = peek_sync(using)
+    if known is None or session(using).block is None:
+        block = async_block(using)
+        if block is not None:
+            return block.transaction.session
+    return session(using)
+
+
+def in_atomic_block(using: str = "default") -> bool:
+    """Whether an atomic block is open on the alias in the current scope, of either world; manual mode is none."""
+    block = home(using).block
+    return block is not None and not (block.parent is None and block.transaction.manual)
+
+
+def in_async_block(using: str = "default") -> bool:
+    """Whether the current context has an ``aatomic`` open on the alias."""
+    return async_block(using) is not None
+
+
+def set_rollback(rollback: bool = True, using: str = "default") -> None:
+    """Makes the innermost open block roll back at its end without an exception, or not (TX-17)."""
+    _, block = _atomic_block(using, "set_rollback()")
+    block.undo = rollback
+
+
+def is_manual_bottom(block: Block) -> bool:
+    """Whether the block is manual mode itself rather than an atomic block."""
+    return block.parent is None and block.transaction.manual

@@ -1,0 +1,6 @@
+"""One folder member per database: what it can do and how it is spoken to. The only place that knows a vendor."""
+
+from dorm.dialects.base import Features
+from dorm.dialects.registry import features_for, features_of, for_engine
+
+__all__ = ["Features", "features_for", "features_of", "for_engine"]

@@ -1,0 +1,74 @@
+"""What the rest of the library may know about a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a database can do, as data. Code asks here instead of comparing names."""
+
+    vendor: str
+    display_name: str
+    placeholder: str
+    # ---- storage
+    native_uuid: bool
+    native_json: bool
+    native_arrays: bool
+    native_boolean: bool
+    native_decimal: bool
+    native_datetime: bool
+    native_interval: bool
+    native_inet: bool
+    native_ranges: bool
+    native_hstore: bool
+    native_citext: bool
+    native_enum: bool
+    native_nan: bool
+    # ---- statements
+    max_parameters: int
+    supports_returning: bool
+    supports_upsert: bool
+    array_parameter_in: bool
+    json_each_in: bool
+    unnest_insert: bool
+    update_from_values: bool
+    distinct_on: bool
+    nulls_first_last: bool
+    set_operation_parentheses: bool
+    limit_needed_for_offset: bool
+    filter_clause: bool
+    window_functions: bool
+    tablesample: bool
+    explain_formats: tuple[str, ...]
+    explain_analyze: bool
+    # ---- locks and transactions
+    row_locks: bool
+    row_lock_flags: frozenset[str]
+    savepoints: bool
+    transactional_ddl: bool
+    failed_statement_breaks_transaction: bool
+    advisory_locks: bool
+    deferrable_constraints: bool
+    select_for_update_needs_transaction: bool
+    # ---- schema
+    schemas: bool
+    comments: bool
+    identity_columns: bool
+    add_foreign_key_later: bool
+    alter_column: bool
+    concurrent_indexes: bool
+    index_methods: tuple[str, ...]
+    covering_indexes: bool
+    partial_indexes: bool
+    expression_indexes: bool
+    exclusion_constraints: bool
+    generated_columns_virtual: bool
+    max_identifier_length: int
+    # ---- connections
+    pooled: bool
+    server_side_cursors: bool
+    listen_notify: bool
+    copy: bool
+    statement_timeout: bool

@@ -1,0 +1,291 @@
+"""PostgreSQL: what it can do, how to connect to it, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
+from sqlalchemy.engine import URL, Engine, create_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
+
+from dorm import exceptions
+from dorm.conf.entries import DatabaseSettings
+from dorm.dialects.base import Features
+from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
+from dorm.exceptions import DatabaseError
+from dorm.utils.optional import require
+
+Wait = Callable[[Any], Any]
+FEATURES = Features(
+    vendor="postgresql",
+    display_name="PostgreSQL",
+    placeholder="%s",
+    native_uuid=True,
+    native_json=True,
+    native_arrays=True,
+    native_boolean=True,
+    native_decimal=True,
+    native_datetime=True,
+    native_interval=True,
+    native_inet=True,
+    native_ranges=True,
+    native_hstore=True,
+    native_citext=True,
+    native_enum=True,
+    native_nan=True,
+    max_parameters=65535,
+    supports_returning=True,
+    supports_upsert=True,
+    array_parameter_in=True,
+    json_each_in=False,
+    unnest_insert=True,
+    update_from_values=True,
+    distinct_on=True,
+    nulls_first_last=True,
+    set_operation_parentheses=True,
+    limit_needed_for_offset=False,
+    filter_clause=True,
+    window_functions=True,
+    tablesample=True,
+    explain_formats=("text", "json", "xml", "yaml"),
+    explain_analyze=True,
+    row_locks=True,
+    row_lock_flags=frozenset({"skip_locked", "no_wait", "of", "no_key"}),
+    savepoints=True,
+    transactional_ddl=True,
+    failed_statement_breaks_transaction=True,
+    advisory_locks=True,
+    deferrable_constraints=True,
+    select_for_update_needs_transaction=True,
+    schemas=True,
+    comments=True,
+    identity_columns=True,
+    add_foreign_key_later=True,
+    alter_column=True,
+    concurrent_indexes=True,
+    index_methods=("btree", "hash", "gin", "gist", "spgist", "brin"),
+    covering_indexes=True,
+    partial_indexes=True,
+    expression_indexes=True,
+    exclusion_constraints=True,
+    generated_columns_virtual=False,
+    max_identifier_length=63,
+    pooled=True,
+    server_side_cursors=True,
+    listen_notify=True,
+    copy=True,
+    statement_timeout=True,
+)
+# Of these connection errors another attempt would not be any better.
+HOPELESS = re.compile(
+    r"authentication failed|does not exist|no pg_hba\.conf entry|invalid (connection option|port|sslmode)"
+    r"|is not permitted to log in|certificate",
+    re.IGNORECASE,
+)
+CONNECTION_STATES = ("08", "57P01", "57P02", "57P03", "53300")
+NEVER_SENT = re.compile(r"the connection is (closed|lost)|^sending ", re.IGNORECASE)
+BY_STATE: dict[str, type[DatabaseError]] = {
+    "23505": exceptions.UniqueViolation,
+    "23503": exceptions.ForeignKeyViolation,
+    "23001": exceptions.ForeignKeyViolation,
+    "23502": exceptions.NotNullViolation,
+    "23514": exceptions.CheckViolation,
+    "23P01": exceptions.ExclusionViolation,
+    "40001": exceptions.SerializationFailure,
+    "40P01": exceptions.Deadlock,
+    "55P03": exceptions.LockNotAvailable,
+    "57014": exceptions.QueryCanceled,
+    "25P02": exceptions.TransactionManagementError,
+    "42P01": exceptions.OperationalError,
+    "0A000": exceptions.NotSupportedError,
+}
+BY_NAME = (
+    "IntegrityError",
+    "DataError",
+    "NotSupportedError",
+    "ProgrammingError",
+    "OperationalError",
+    "InterfaceError",
+)
+KEY_COLUMNS = re.compile(r"^Key \((.+?)\)=\(")
+MISSING_TABLE = re.compile(r'relation "(.+?)" does not exist')
+
+
+ARRAY_OF_TEXT = re.compile(r"(?<=CHAR)\(\d+\)(?=(?:\[\])+\Z)")
+
+
+class _Compiler(PGCompiler_psycopg):
+    def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: Any) -> str:
+        # An explicit cast to varchar(n) cuts text off without an error (PostgreSQL manual, 8.3), so that too long text
+        # would be stored, or found, shortened. SQLAlchemy leaves the length out for single values only.
+        text: str = super().render_bind_cast(type_, dbapi_type, sqltext)  # type: ignore[no-untyped-call]
+        return ARRAY_OF_TEXT.sub("", text)
+
+
+class _Dialect(PGDialect_psycopg):
+    statement_compiler = _Compiler
+    # Subscripts of JSONB exist from version 14 on; compiled statements must not depend on the server they are for.
+    _supports_jsonb_subscripting = False
+
+
+def make_dialect() -> PGDialect_psycopg:
+    """A SQLAlchemy dialect for compiling; needs no connection."""
+    return _Dialect(paramstyle="format", use_native_hstore=False)  # type: ignore[no-untyped-call]
+
+
+class Connector:
+    """Opens connections of one alias, for both worlds."""
+
+    begin = "BEGIN"
+    exclusive = False
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self.settings = settings
+        arguments: dict[str, Any] = {"autocommit": True}
+        if not settings.prepare:
+            arguments["prepare_threshold"] = None
+        elif settings.prepare_threshold is not None:
+            arguments["prepare_threshold"] = settings.prepare_threshold
+        self.arguments = {**settings.options, **arguments}
+        self.url = URL.create(
+            "postgresql+psycopg",
+            username=settings.user or None,
+            password=settings.password or None,
+            host=settings.host or None,
+            port=settings.port or None,
+            database=settings.name,
+        )
+
+    def _options(self, size: int) -> dict[str, Any]:
+        require("psycopg", extra="postgresql", purpose="the postgresql engine")
+        return {
+            "connect_args": self.arguments,
+            "pool_size": size,
+            "max_overflow": 0,
+            "pool_timeout": self.settings.pool_timeout,
+            "pool_reset_on_return": None,
+            "pool_use_lifo": True,
+            "paramstyle": "format",
+            "use_native_hstore": False,
+        }
+
+    def engine(self) -> Engine:
+        return create_engine(self.url, poolclass=QueuePool, **self._options(self.settings.max_pool_size))
+
+    def async_engine(self, pool_size: int) -> Engine:
+        """The asynchronous engine, as its synchronous façade."""
+        return create_engine(self.url, poolclass=AsyncAdaptedQueuePool, _is_async=True, **self._options(pool_size))
+
+    def link(self, fairy: Any) -> PostgresLink:
+        return PostgresLink(fairy, fairy.driver_connection)
+
+    def async_link(self, fairy: Any, wait: Wait, to_the_end: Wait) -> AsyncPostgresLink:
+        return AsyncPostgresLink(fairy, fairy.driver_connection, wait, to_the_end)
+
+    def describe(self) -> str:
+        return f"{self.settings.name} on {self.settings.host}:{self.settings.port}"
+
+    def close(self) -> None:
+        """Nothing outlives the pools."""
+
+
+# ------------------------------------------------------------------------------------------------------------- errors
+
+
+def _driver() -> Any:
+    """psycopg, when something has imported it; no error can be its own otherwise."""
+    return sys.modules.get("psycopg")
+
+
+def is_driver_error(error: BaseException) -> bool:
+    """Whether psycopg raised it."""
+    driver = _driver()
+    return driver is not None and isinstance(error, driver.Error)
+
+
+def is_transient(error: Any) -> bool:
+    """Connection errors that another attempt may not meet; no timeouts, no refused log-ins (RH-01, RH-06)."""
+    driver = _driver()
+    if driver is None or not isinstance(error, (driver.OperationalError, driver.InterfaceError)):
+        return False
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(CONNECTION_STATES)
+    if isinstance(error, driver.InterfaceError):
+        return bool(NEVER_SENT.search(str(error)))
+    return not HOPELESS.search(str(error))
+
+
+def proves_not_run(error: BaseException) -> bool:
+    """Whether the statement cannot have reached the server (RH-02)."""
+    return bool(NEVER_SENT.search(str(error)))
+
+
+def translate(error: Any) -> DatabaseError:
+    """The library's error for a psycopg error (EXC-13).
+
+    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row (EXC-15).
+    """
+    state = error.sqlstate
+    text = error.diag.message_primary or str(error).strip() or type(error).__name__
+    details = {"sqlstate": state, "constraint": error.diag.constraint_name, "table": error.diag.table_name}
+    if state == "42P01":
+        found = MISSING_TABLE.search(text)
+        table = found[1] if found else "?"
+        return exceptions.OperationalError(missing_table(table, text), sqlstate=state, table=table)
+    details["columns"] = _columns(error)
+    kind = BY_STATE.get(state or "")
+    if kind is None:
+        driver = _driver()
+        kind = next(
+            (getattr(exceptions, name) for name in BY_NAME if isinstance(error, getattr(driver, name))), DatabaseError
+        )
+    if details["columns"] and details["table"] and issubclass(kind, exceptions.IntegrityError):
+        text = f"{text} ({details['table']}: {', '.join(details['columns'])})"
+    return kind(text, **details)
+
+
+def missing_table(table: str, text: str) -> str:
+    return (
+        f"table {table!r} does not exist ({text}). Run `dorm makemigrations` and `dorm migrate`, or "
+        "dorm.create_tables() for a quick start."
+    )
+
+
+def _columns(error: Any) -> list[str]:
+    if error.diag.column_name:
+        return [error.diag.column_name]
+    found = KEY_COLUMNS.match(error.diag.message_detail or "")
+    return [column.strip().strip('"') for column in found[1].split(", ")] if found else []
+
+
+# ---------------------------------------------------------------------------------------------------------- statements
+
+
+def explain_sql(sql: str, *, analyze: bool = False, format: str | None = None) -> str:
+    """The statement that shows the plan of ``sql``. ``analyze`` runs it."""
+    options = [*(["ANALYZE", "BUFFERS"] if analyze else []), *([f"FORMAT {format.upper()}"] if format else [])]
+    return f"EXPLAIN ({', '.join(options)}) {sql}" if options else f"EXPLAIN {sql}"
+
+
+def explain_text(rows: list[tuple[Any, ...]]) -> str:
+    """Plan rows as text."""
+    return "\n".join(str(row[0]) for row in rows)
+
+
+def table_exists_sql(table: str) -> tuple[str, tuple[Any, ...]]:
+    return "SELECT 1 WHERE to_regclass(quote_ident(%s)) IS NOT NULL", (table,)
+
+
+def columns_sql(table: str) -> tuple[str, tuple[Any, ...]]:
+    """A query for ``(name, type, not null, default, primary key)`` of the columns of a table."""
+    sql = (
+        "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), "
+        "COALESCE(a.attnum = ANY(i.indkey), false) FROM pg_attribute a "
+        "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
+        "LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
+        "WHERE a.attrelid = to_regclass(quote_ident(%s)) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+    )
+    return sql, (table,)

@@ -1,0 +1,262 @@
+"""PostgreSQL connections with the few verbs the library needs; the async form waits where the sync form blocks."""
+
+from __future__ import annotations
+
+import itertools
+import select
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Rows = list[tuple[Any, ...]]
+Wait = Callable[[Any], Any]
+LARGE = 200
+"""A cursor that returned more rows than this is not used again, so that its result can be freed."""
+PROBE = "SELECT 1"
+_stream_numbers = itertools.count(1)
+
+# libpq's transaction status
+IDLE, ACTIVE, IN_TRANSACTION, IN_ERROR, UNKNOWN = range(5)
+
+
+class PostgresLink:
+    """A psycopg connection in autocommit mode."""
+
+    __slots__ = (
+        "_cursor", "_poll", "_status", "born", "concurrent_reads", "expires", "fairy", "idle_since", "raw", "to_the_end",
+        "wait",
+    )  # fmt: skip
+
+    def __init__(self, fairy: Any, raw: Any, wait: Wait | None = None, to_the_end: Wait | None = None) -> None:
+        self.fairy = fairy
+        self.raw = raw
+        self.wait = wait
+        self.to_the_end = to_the_end
+        self.concurrent_reads = True
+        self.born = self.expires = self.idle_since = 0.0
+        self._cursor: Any = raw.cursor()
+        self._status = raw.pgconn
+        self._poll: Any = None
+
+    # ------------------------------------------------------------------------------------------------- statements
+
+    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+        """The rows of a statement."""
+        cursor = self._cursor
+        cursor.execute(sql, params)
+        rows = cursor.fetchall()
+        if len(rows) > LARGE:
+            self._cursor = self.raw.cursor()
+        return rows
+
+    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+        """The number of rows a statement changed."""
+        cursor = self._cursor
+        cursor.execute(sql, params)
+        return cursor.rowcount
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """The number of rows a statement changed, run once per row of parameters."""
+        cursor = self._cursor
+        cursor.executemany(sql, rows)
+        return cursor.rowcount
+
+    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+        """Column names, rows, and number of changed rows."""
+        cursor = self.raw.cursor()
+        cursor.execute(sql, params)
+        if cursor.description is None:
+            return (), [], cursor.rowcount
+        return tuple(column.name for column in cursor.description), cursor.fetchall(), cursor.rowcount
+
+    def script(self, sql: str, params: None = None) -> None:
+        self.raw.cursor().execute(sql.encode(), prepare=False)
+
+    def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ServerStream:
+        return ServerStream(self, sql, params, size, in_transaction)
+
+    # ------------------------------------------------------------------------------------------ transaction control
+
+    def control(self, sql: str, params: None = None) -> None:
+        self._cursor.execute(sql, prepare=False)
+
+    finish = control
+
+    def roll_back(self) -> None:
+        """Ends a transaction if there is one."""
+        if self._status.transaction_status in (IN_TRANSACTION, IN_ERROR):
+            self.finish("ROLLBACK")
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own object, as SQLAlchemy calls it."""
+        return self.raw
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._status.transaction_status in (ACTIVE, IN_TRANSACTION, IN_ERROR)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the transaction takes no statement any more until it is rolled back."""
+        return self._status.transaction_status == IN_ERROR
+
+    @property
+    def lost(self) -> bool:
+        return self.raw.closed or self._status.transaction_status == UNKNOWN
+
+    # ---------------------------------------------------------------------------------------------------- liveness
+
+    def quick_check(self) -> bool:
+        """Whether the socket is silent, which an idle healthy connection's is. Costs no round trip."""
+        if self._poll is None:
+            try:
+                self._poll = _readable(self.raw.fileno())
+            except Exception as problem:
+                if not isinstance(problem, (OSError, self.raw.OperationalError)) and not self.raw.closed:
+                    raise
+                return False
+        return not self._poll(0)
+
+    def probe(self) -> bool:
+        """A round trip; False when it fails."""
+        try:
+            self.control(PROBE)
+        except Exception:
+            if self.lost:
+                return False
+            raise
+        return True
+
+    def close(self) -> None:
+        """Ends the session with the server."""
+        self._cursor = None
+        self.raw.close()
+
+    def abandon(self) -> None:
+        """Closes without waiting, and without an event loop."""
+        self._cursor = None
+        self.raw._closed = True
+        self._status.finish()
+
+
+class AsyncPostgresLink(PostgresLink):
+    """The same on psycopg's asynchronous connection; runs inside the bridge."""
+
+    __slots__ = ()
+    wait: Wait  # ty: ignore[incompatible-mutable-override] # pyrefly: ignore[bad-override-mutable-attribute]
+    to_the_end: Wait  # ty: ignore[incompatible-mutable-override] # pyrefly: ignore[bad-override-mutable-attribute]
+
+    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+        cursor = self._cursor
+        self.wait(cursor.execute(sql, params))
+        rows = _done(cursor.fetchall())
+        if len(rows) > LARGE:
+            self._cursor = self.raw.cursor()
+        return rows
+
+    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+        cursor = self._cursor
+        self.wait(cursor.execute(sql, params))
+        return cursor.rowcount
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        cursor = self._cursor
+        self.wait(cursor.executemany(sql, rows))
+        return cursor.rowcount
+
+    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+        cursor = self.raw.cursor()
+        self.wait(cursor.execute(sql, params))
+        if cursor.description is None:
+            return (), [], cursor.rowcount
+        return tuple(column.name for column in cursor.description), _done(cursor.fetchall()), cursor.rowcount
+
+    def script(self, sql: str, params: None = None) -> None:
+        self.wait(self.raw.cursor().execute(sql.encode(), prepare=False))
+
+    def control(self, sql: str, params: None = None) -> None:
+        self.wait(self._cursor.execute(sql, prepare=False))
+
+    def finish(self, sql: str, params: None = None) -> None:
+        self.to_the_end(self._cursor.execute(sql, prepare=False))
+
+    def close(self) -> None:
+        self._cursor = None
+        self.wait(self.raw.close())
+
+
+class ServerStream:
+    """A cursor that lives on the server and hands out rows in portions (ST-02).
+
+    Such a cursor needs a transaction; outside one it opens its own, which ends with the stream (HZ-18).
+    """
+
+    __slots__ = ("_cursor", "_done", "_link", "_own", "_size")
+    detached = False
+
+    def __init__(
+        self, link: PostgresLink, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool
+    ) -> None:
+        self._link = link
+        self._size = size
+        self._done = False
+        self._own = not in_transaction
+        if self._own:
+            link.control("BEGIN")
+        self._cursor = link.raw.cursor(f"dorm_stream_{next(_stream_numbers)}")
+        try:
+            self._wait(self._cursor.execute(sql, params))
+        except BaseException:
+            self.forget()
+            if self._own:
+                link.roll_back()
+            raise
+
+    def _wait(self, outcome: Any) -> Any:
+        return outcome if self._link.wait is None else self._link.wait(outcome)
+
+    def next(self) -> Rows:
+        """The next portion; empty at the end."""
+        if self._done:
+            return []
+        rows = self._wait(self._cursor.fetchmany(self._size))
+        if len(rows) < self._size:
+            self._done = True
+        return rows
+
+    def forget(self) -> None:
+        """The connection serves somebody else by now: nothing may be sent on it."""
+        self._cursor._closed = True
+
+    def close(self) -> None:
+        """Frees the cursor, and ends the transaction that was opened for it."""
+        link = self._link
+        if link.lost:
+            self.forget()
+            return
+        try:
+            if not link.failed:
+                closing = self._cursor.close()
+                if link.to_the_end is not None:
+                    link.to_the_end(closing)
+        finally:
+            self.forget()
+        if self._own:
+            link.finish("ROLLBACK" if link.failed else "COMMIT")
+
+
+def _done(coroutine: Any) -> Any:
+    """The result of a coroutine that does not need to wait."""
+    try:
+        coroutine.send(None)
+    except StopIteration as result:
+        return result.value
+    raise RuntimeError("the driver waits where it never did before")  # pragma: no cover
+
+
+def _readable(descriptor: int) -> Callable[[int], Any]:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return poll.poll
+    return lambda _timeout: select.select([descriptor], [], [], 0)[0]

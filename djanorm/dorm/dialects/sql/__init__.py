@@ -1,0 +1,19 @@
+"""How each database spells what SQL does not say the same way everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.dialects.sql.base import SqlHooks
+from dorm.dialects.sql.postgresql import PostgresqlHooks
+from dorm.dialects.sql.sqlite import SqliteHooks
+
+_HOOKS: dict[str, SqlHooks] = {"sqlite": SqliteHooks(), "postgresql": PostgresqlHooks()}
+
+
+def hooks_for(features: Any) -> SqlHooks:
+    """The spelling of a database; the standard one for databases without their own."""
+    return _HOOKS.get(features.vendor) or SqlHooks()
+
+
+__all__ = ["SqlHooks", "hooks_for"]

@@ -1,0 +1,252 @@
+"""SQLite's spelling. Functions named ``dorm_…`` are registered on every connection."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.elements import Grouping
+
+from dorm.dialects.sql.base import SqlHooks, names_of, path_text
+from dorm.exceptions import DataError, NotSupportedError
+
+_INTEGER = sa.Integer()
+_FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S", "year": "%Y"}
+
+
+class JsonList(sa.types.TypeDecorator[str]):
+    """Binds a list as one JSON text, each item as its own type stores it."""
+
+    impl = sa.Text
+    cache_ok = False
+
+    def __init__(self, item: Any, encode: Callable[[Any], Any] | None = None) -> None:
+        super().__init__()
+        self.item = item
+        self.encode = encode
+
+    def bind_processor(self, dialect: Any) -> Any:
+        convert = self.encode or self.item.dialect_impl(dialect).bind_processor(dialect)
+        if convert is None:
+            return _as_json
+        return lambda values: _as_json([convert(value) for value in values])
+
+
+def _as_json(values: list[Any]) -> str:
+    try:
+        text = json.dumps(values, allow_nan=False)
+    except ValueError:
+        return _numbers(values)
+    if "\\u0000" in text and any("\0" in value for value in values if isinstance(value, str)):
+        # SQLite's JSON ends a text at its first NUL, so the list would match other rows
+        raise DataError("SQLite cannot compare with a list of texts that contain NUL; compare with one at a time.")
+    return text
+
+
+def _hexadecimal(value: Any) -> str | None:
+    return None if value is None else bytes(value).hex().upper()
+
+
+def _numbers(values: list[float]) -> str:
+    """A JSON array; infinity as a number too large for a double, which SQLite reads as infinity."""
+    parts = []
+    for value in values:
+        if math.isnan(value):
+            continue
+        parts.append(("1e999" if value > 0 else "-1e999") if math.isinf(value) else json.dumps(value))
+    return f"[{', '.join(parts)}]"
+
+
+class JsonScalar(sa.types.TypeDecorator[Any]):
+    """Binds a Python value as the text of a JSON value."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def bind_processor(self, dialect: Any) -> Any:
+        return lambda value: json.dumps(value, separators=(",", ":"))
+
+
+class SqliteHooks(SqlHooks):
+    """SQLite 3.35 and later."""
+
+    def text_function(self, name: str, arguments: list[Any]) -> Any:
+        """A function of text by its name here."""
+        if name in ("upper", "lower"):
+            return getattr(sa.func, f"dorm_{name}")(*arguments)
+        if name == "strpos":
+            return sa.func.instr(*arguments)
+        if name in ("ascii", "chr"):
+            return getattr(sa.func, {"ascii": "unicode", "chr": "char"}[name])(*arguments)
+        if name == "right":
+            text, length = arguments
+            return sa.func.substr(text, -length)
+        if name == "md5":
+            return sa.func.dorm_md5(*arguments)
+        return getattr(sa.func, name)(*arguments)
+
+    def matches(self, text: Any, right: Any, position: str, ignore_case: bool) -> Any:
+        part = right.text()
+        if ignore_case:
+            text, part = sa.func.dorm_lower(text), sa.func.dorm_lower(part)
+        if position == "any":
+            return sa.func.instr(text, part) > sa.literal_column("0")
+        if position == "start":
+            return sa.func.substr(text, sa.literal_column("1"), sa.func.length(part)) == part
+        tail = sa.func.substr(text, -sa.func.length(part))
+        empty = sa.and_(sa.func.length(part) == sa.literal_column("0"), text.is_not(None))
+        return sa.or_(tail == part, empty)
+
+    def equals_ignoring_case(self, text: Any, right: Any) -> Any:
+        return sa.func.dorm_lower(text) == sa.func.dorm_lower(right)
+
+    def regex(self, text: Any, pattern: Any, ignore_case: bool) -> Any:
+        return (sa.func.dorm_iregexp if ignore_case else sa.func.regexp)(pattern, text, type_=sa.Boolean())
+
+    def number_function(self, name: str, arguments: list[Any]) -> Any:
+        return getattr(sa.func, "dorm_random" if name == "random" else name)(*arguments)
+
+    def arithmetic(self, operator: str, left: Any, right: Any, field: Any) -> Any:
+        if operator == "^":
+            return sa.func.power(left.sql, right.sql)
+        if operator == "#":
+            either = left.sql.op("|")(right.sql)
+            return either.op("-")(left.sql.op("&")(right.sql))
+        kinds = (_kind(left.field), _kind(right.field))
+        if operator in "+-" and "duration" in kinds and kinds != ("duration", "duration"):
+            if "moment" in kinds:
+                moment, duration = (left, right) if kinds[0] == "moment" else (right, left)
+                sign: Any = sa.literal_column("1" if operator == "+" else "-1")
+                return sa.func.dorm_shift(moment.sql, duration.sql.op("*")(sign))
+        if operator == "-" and kinds == ("moment", "moment"):
+            return sa.func.dorm_difference(left.sql, right.sql)
+        if operator == "%" and not {"FloatField", "DecimalField"}.isdisjoint(names_of(left, right)):
+            return sa.func.mod(left.sql, right.sql)
+        if operator == "/" and type(field).__name__ == "DecimalField":
+            return left.sql.op("*")(sa.literal_column("1.0")).self_group().op("/")(Grouping(right.sql))
+        return None
+
+    def round(self, element: Any, precision: Any, field: Any) -> Any:
+        return sa.func.dorm_round(element, precision)
+
+    def extreme(self, name: str, elements: list[Any]) -> Any:
+        return getattr(sa.func, {"greatest": "max", "least": "min"}[name])(*elements)
+
+    def spread(self, name: str, element: Any) -> Any:
+        return getattr(sa.func, name)(element)
+
+    def cast(self, element: Any, source: Any, field: Any) -> Any:
+        """A cast; dates, decimals and booleans are stored as other types."""
+        kind = type(field).__name__
+        if kind in ("DateTimeField", "DateField", "TimeField"):
+            return sa.type_coerce(sa.func.strftime(_cast_format(kind), element), field.sql_type())
+        if kind == "DecimalField":
+            if field.decimal_places is not None:
+                element = sa.func.round(element, sa.literal_column(str(int(field.decimal_places))))
+            return sa.type_coerce(sa.cast(element, sa.Numeric()), field.sql_type())
+        if kind == "BooleanField":
+            return sa.cast(element, sa.Integer()) != sa.literal_column("0")
+        return sa.cast(element, field.sql_type())
+
+    def now(self, use_tz: bool) -> Any:
+        # stable within one statement, which a function of ours could not be; padded to the stored form
+        return sa.func.strftime(sa.literal_column("'%Y-%m-%d %H:%M:%f000'"), sa.literal_column("'now'"))
+
+    def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
+        text: Any = sa.literal_column(f"'{part}'")
+        name = sa.literal_column("NULL") if zone is None else sa.literal(zone)
+        return sa.func.dorm_date_part(text, element, name, type_=_INTEGER)
+
+    def date_trunc(self, unit: str, element: Any, kind: str, zone: str | None) -> Any:
+        name = sa.literal_column("NULL") if zone is None else sa.literal(zone)
+        return sa.func.dorm_date_trunc(sa.literal_column(f"'{unit}'"), element, sa.literal_column(f"'{kind}'"), name)
+
+    def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
+        binary = isinstance(getattr(item, "impl", item), sa.LargeBinary)
+        if binary:
+            left = sa.func.hex(left)
+        listed = sa.func.json_each(bound(JsonList(item, _hexadecimal if binary else None)))
+        values = listed.table_valued("value", name=None)
+        return left.in_(sa.select(values.c.value).correlate(None))
+
+    def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
+        return document.op("->", return_type=document.type)(sa.literal(path_text(keys), sa.Text()))
+
+    def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
+        """A value inside a document as text, or as a number when it is one."""
+        path = sa.literal(path_text(keys), sa.Text())
+        text = sa.func.json_extract(document, path, type_=sa.Text())
+        if form == "text":
+            return sa.cast(text, sa.Text())
+        is_number = sa.func.json_type(document, path).in_([sa.literal_column("'integer'"), sa.literal_column("'real'")])
+        return sa.case((is_number, sa.type_coerce(text, sa.Float())))
+
+    def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
+        return self._type(document, keys) == sa.literal_column("'null'")
+
+    def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
+        return self._type(document, keys).is_not(None)
+
+    @staticmethod
+    def _type(document: Any, keys: tuple[str, ...]) -> Any:
+        return sa.func.json_type(document, sa.literal(path_text(keys), sa.Text()))
+
+    def json_compare(
+        self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
+    ) -> Any:
+        """Compare only values of the same kind."""
+        found = self._type(document, keys)
+        if kind == "boolean":
+            other = sa.case((bound(sa.Boolean()), sa.literal_column("'true'")), else_=sa.literal_column("'false'"))
+            return found.operate(operate, other)
+        if kind == "number":
+            # two-valued, so that a negation keeps values of other kinds
+            number = sa.func.json_extract(document, sa.literal(path_text(keys), sa.Text()), type_=sa.Float())
+            kinds: list[Any] = [sa.literal_column("'integer'"), sa.literal_column("'real'")]
+            return sa.and_(found.in_(kinds), number.operate(operate, bound(None)))
+        if kind == "text":
+            value = sa.func.json_extract(document, sa.literal(path_text(keys), sa.Text()), type_=sa.Text())
+            return sa.and_(found == sa.literal_column("'text'"), value.operate(operate, bound(sa.Text())))
+        value = sa.func.dorm_json(sa.func.json_extract(document, sa.literal(path_text(keys), sa.Text())))
+        return value.operate(operate, sa.func.dorm_json(bound(JsonScalar())))
+
+    def json_equal(self, document: Any, other: Any) -> Any:
+        return sa.func.dorm_json(document) == sa.func.dorm_json(other)
+
+    def json_has_key(self, document: Any, key: Any) -> Any:
+        """A row of json_each() with the key."""
+        keys = sa.func.json_each(document).table_valued("key", name=None)
+        return sa.exists(
+            sa.select(sa.literal_column("1")).select_from(keys).where(keys.c.key == key).correlate_except(keys)
+        )
+
+    def insert(self, table: Any) -> Any:
+        return sqlite.insert(table)
+
+    def lock(self, select: Any, lock: tuple[Any, ...], of: list[Any]) -> Any:
+        no_wait, skip_locked, _, _ = lock
+        if no_wait or skip_locked:
+            flag = "no_wait" if no_wait else "skip_locked"
+            raise NotImplementedError(f"select_for_update({flag}=True) is not possible on SQLite, which locks files.")
+        return select
+
+    def explain(self, sql: str, analyze: bool, format: str | None, verbose: bool) -> str:
+        if format is not None and format.lower() != "text":
+            raise NotSupportedError(f"SQLite's plan is text; the format {format!r} does not exist there.")
+        return f"EXPLAIN QUERY PLAN {sql}"
+
+
+def _kind(field: Any) -> str:
+    name = type(field).__name__
+    if name == "DurationField":
+        return "duration"
+    return "moment" if name in ("DateField", "DateTimeField", "TimeField") else "other"
+
+
+def _cast_format(kind: str) -> Any:
+    formats = {"DateTimeField": "%%Y-%%m-%%d %%H:%%M:%%f", "DateField": "%%Y-%%m-%%d", "TimeField": "%%H:%%M:%%f"}
+    return sa.literal_column(f"'{formats[kind]}'".replace("%%", "%"))

@@ -1,0 +1,346 @@
+"""SQLite: what it can do, how to connect to it, and what its errors mean."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Engine, create_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+
+from dorm import exceptions
+from dorm.conf.entries import DatabaseSettings
+from dorm.dialects.base import Features
+from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, open_worker, set_up
+from dorm.exceptions import DatabaseError, ImproperlyConfigured
+from dorm.utils.optional import require
+from dorm.utils.suggest import hint
+
+Wait = Callable[[Any], Any]
+FEATURES = Features(
+    vendor="sqlite",
+    display_name="SQLite",
+    placeholder="?",
+    native_uuid=False,
+    native_json=False,
+    native_arrays=False,
+    native_boolean=False,
+    native_decimal=False,
+    native_datetime=False,
+    native_interval=False,
+    native_inet=False,
+    native_ranges=False,
+    native_hstore=False,
+    native_citext=False,
+    native_enum=False,
+    native_nan=False,
+    max_parameters=32766 if sqlite3.sqlite_version_info >= (3, 32) else 999,
+    supports_returning=sqlite3.sqlite_version_info >= (3, 35),
+    supports_upsert=True,
+    array_parameter_in=False,
+    json_each_in=True,
+    unnest_insert=False,
+    update_from_values=sqlite3.sqlite_version_info >= (3, 33),
+    distinct_on=False,
+    nulls_first_last=sqlite3.sqlite_version_info >= (3, 30),
+    set_operation_parentheses=False,
+    limit_needed_for_offset=True,
+    filter_clause=sqlite3.sqlite_version_info >= (3, 30),
+    window_functions=True,
+    tablesample=False,
+    explain_formats=(),
+    explain_analyze=False,
+    row_locks=False,
+    row_lock_flags=frozenset(),
+    savepoints=True,
+    transactional_ddl=True,
+    failed_statement_breaks_transaction=False,
+    advisory_locks=False,
+    deferrable_constraints=False,
+    select_for_update_needs_transaction=False,
+    schemas=False,
+    comments=False,
+    identity_columns=False,
+    add_foreign_key_later=False,
+    alter_column=False,
+    concurrent_indexes=False,
+    index_methods=(),
+    covering_indexes=False,
+    partial_indexes=True,
+    expression_indexes=True,
+    exclusion_constraints=False,
+    generated_columns_virtual=sqlite3.sqlite_version_info >= (3, 31),
+    max_identifier_length=63,
+    pooled=False,
+    server_side_cursors=False,
+    listen_notify=False,
+    copy=False,
+    statement_timeout=False,
+)
+JOURNAL_MODES = ("DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL", "OFF")
+TRANSACTION_MODES = ("DEFERRED", "IMMEDIATE", "EXCLUSIVE")
+OPTIONS = ("cached_statements", "journal_mode", "timeout", "transaction_mode")
+MEMORY = ":memory:"
+# Connections of one named in-memory database share it with the locking rules of a file.
+MEMORY_VFS = sqlite3.sqlite_version_info >= (3, 36)
+VIOLATION = re.compile(r"^(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*))?$")
+MISSING_TABLE = re.compile(r"^no such table: (.+)$")
+LOCKED = ("database is locked", "database table is locked", "database schema is locked")
+CLOSED = "closed database"
+RESULT_LOCKED = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED; extended codes keep these in their low byte
+
+
+def make_dialect() -> SQLiteDialect_pysqlite:
+    """A SQLAlchemy dialect for compiling; needs no connection."""
+    return SQLiteDialect_pysqlite(paramstyle="qmark")
+
+
+class Connector:
+    """Opens connections of one alias, for both worlds."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        options = dict(settings.options)
+        unknown = sorted(set(options) - set(OPTIONS))
+        if unknown:
+            raise ImproperlyConfigured(
+                f"DATABASES[{settings.alias!r}]: SQLite has no option {unknown[0]!r}. {hint(unknown[0], OPTIONS)}"
+            )
+        self.settings = settings
+        self.journal_mode = _choice(settings.alias, options, "journal_mode", JOURNAL_MODES, None)
+        self.transaction_mode = _choice(settings.alias, options, "transaction_mode", TRANSACTION_MODES, "IMMEDIATE")
+        self.timeout = _timeout(settings.alias, options.get("timeout", 5.0))
+        self.cached_statements = int(options.get("cached_statements", 512))
+        self.memory = settings.name == MEMORY or settings.name.startswith("file::memory:")
+        if self.memory:
+            name = f"dorm-{settings.alias}-{uuid.uuid4().hex}"
+            self.path = f"file:/{name}?vfs=memdb" if MEMORY_VFS else f"file:{name}?mode=memory&cache=shared"
+        else:
+            self.path = settings.name
+        self.uri = self.memory or settings.name.startswith("file:")
+        # an in-memory database lives as long as a connection to it does
+        self._keeper: sqlite3.Connection | None = None
+
+    @property
+    def begin(self) -> str:
+        """How a transaction begins; ``transaction_mode`` of OPTIONS chooses, IMMEDIATE unless told otherwise.
+
+        A deferred transaction that reads first and writes later fails at once, without waiting, when somebody else
+        wrote in between; an immediate one waits for its turn at the beginning.
+        """
+        return f"BEGIN {self.transaction_mode}"
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether a transaction holds the write lock from its first statement to its end."""
+        return self.transaction_mode != "DEFERRED"
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection of the synchronous world."""
+        if self.memory and self._keeper is None:
+            self._keeper = self._connect()
+        return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        return {
+            "timeout": self.timeout,
+            "isolation_level": None,
+            "check_same_thread": False,
+            "cached_statements": self.cached_statements,
+            "uri": self.uri,
+        }
+
+    def engine(self) -> Engine:
+        """The synchronous engine: a connection for whoever asks, none kept."""
+        return create_engine(
+            "sqlite+pysqlite://",
+            creator=self.connect,
+            poolclass=NullPool,
+            paramstyle="qmark",
+            pool_reset_on_return=None,
+        )
+
+    def async_engine(self, pool_size: int) -> Engine:
+        """The asynchronous engine, as its synchronous façade: each connection works in a thread of its own."""
+        aiosqlite = require("aiosqlite", extra="sqlite", purpose="async access to SQLite")
+        adapter: list[Any] = []
+
+        def create() -> Any:
+            if self.memory and self._keeper is None:
+                self._keeper = self._connect()
+            return adapter[0].connect(
+                aiosqlite.connect, database=self.path, **self._arguments(), async_creator_fn=open_worker
+            )
+
+        engine = create_engine(
+            "sqlite+aiosqlite://",
+            creator=create,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=self.settings.pool_timeout,
+            pool_reset_on_return=None,
+            paramstyle="qmark",
+            _is_async=True,
+        )
+        adapter.append(engine.dialect.dbapi)
+        return engine
+
+    def link(self, fairy: Any) -> SQLiteLink:
+        """The link for a connection that SQLAlchemy's pool has made."""
+        link = SQLiteLink(fairy, fairy.driver_connection)
+        set_up(link.raw, self.journal_mode)
+        link.concurrent_reads = _is_wal(link.raw)
+        return link
+
+    def async_link(self, fairy: Any, wait: Wait, to_the_end: Wait) -> ThreadedSQLiteLink:
+        """The same in the asynchronous world; ``wait`` and ``to_the_end`` are the bridge's."""
+        link = ThreadedSQLiteLink(fairy, fairy.driver_connection, wait, to_the_end)
+        link.prepare(self.journal_mode)
+        return link
+
+    def describe(self) -> str:
+        return "memory" if self.memory else self.path
+
+    def close(self) -> None:
+        """Forgets the in-memory database."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.close()
+
+
+def _is_wal(connection: sqlite3.Connection) -> bool:
+    return connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+
+def _choice(alias: str, options: dict[str, Any], name: str, valid: tuple[str, ...], default: str | None) -> Any:
+    value = options.get(name)
+    if value is None:
+        return default
+    if str(value).upper() not in valid:
+        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {name} {value!r} is not one of {', '.join(valid)}")
+    return str(value).upper()
+
+
+def _timeout(alias: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if number < 0:
+        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: timeout must be a number of seconds, not {value!r}")
+    return number
+
+
+# ------------------------------------------------------------------------------------------------------------- errors
+
+
+def is_driver_error(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) or _is_too_large(error)
+
+
+def _is_too_large(error: BaseException) -> bool:
+    """Whether the driver refused a number that 64 bits cannot hold."""
+    return isinstance(error, OverflowError) and "SQLite INTEGER" in str(error)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Locked, busy, or closed meanwhile: everything else fails again the same way (RH-01)."""
+    if isinstance(error, sqlite3.ProgrammingError):
+        return CLOSED in str(error)
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in RESULT_LOCKED
+    return str(error).startswith(LOCKED)
+
+
+def proves_not_run(error: BaseException) -> bool:
+    """A statement that did not get its lock has changed nothing (RH-02)."""
+    return is_transient(error)
+
+
+def translate(error: BaseException) -> DatabaseError:
+    """The library's error for a ``sqlite3`` error (EXC-13)."""
+    text = str(error)
+    if _is_too_large(error):
+        return exceptions.DataError(text)
+    violation = VIOLATION.match(text)
+    if violation:
+        return _violation(violation[1], violation[2] or "", text)
+    missing = MISSING_TABLE.match(text)
+    if missing:
+        table = missing[1].removeprefix("main.")
+        return exceptions.OperationalError(missing_table(table, text), table=table)
+    if isinstance(error, sqlite3.OperationalError) and is_transient(error):
+        return exceptions.LockNotAvailable(text)
+    for name in ("IntegrityError", "DataError", "InterfaceError", "NotSupportedError", "ProgrammingError"):
+        if isinstance(error, getattr(sqlite3, name)):
+            return getattr(exceptions, name)(text)
+    if isinstance(error, sqlite3.OperationalError):
+        wrong = re.search(r"syntax error|no such column|no such function|has no column|incomplete input", text)
+        return exceptions.ProgrammingError(text) if wrong else exceptions.OperationalError(text)
+    return DatabaseError(text)
+
+
+def missing_table(table: str, text: str) -> str:
+    return (
+        f"table {table!r} does not exist ({text}). Run `dorm makemigrations` and `dorm migrate`, or "
+        "dorm.create_tables() for a quick start."
+    )
+
+
+def _violation(kind: str, detail: str, text: str) -> DatabaseError:
+    if kind == "CHECK":
+        return exceptions.CheckViolation(text, constraint=detail or None, sqlstate="23514")
+    if kind == "FOREIGN KEY":
+        return exceptions.ForeignKeyViolation(text, sqlstate="23503")
+    name = re.match(r"index '(.+)'$", detail)
+    if name:
+        return exceptions.UniqueViolation(text, constraint=name[1], sqlstate="23505")
+    pairs = [part.strip().rpartition(".") for part in detail.split(", ")]
+    table = pairs[0][0] or None
+    columns = [column for _, _, column in pairs]
+    if kind == "UNIQUE":
+        return exceptions.UniqueViolation(text, table=table, columns=columns, sqlstate="23505")
+    return exceptions.NotNullViolation(text, table=table, columns=columns, sqlstate="23502")
+
+
+# ---------------------------------------------------------------------------------------------------------- statements
+
+
+def explain_sql(sql: str, *, analyze: bool = False, format: str | None = None) -> str:
+    """The statement that shows the plan of ``sql``; SQLite has neither ANALYZE nor formats."""
+    return f"EXPLAIN QUERY PLAN {sql}"
+
+
+def explain_text(rows: list[tuple[Any, ...]]) -> str:
+    """Plan rows as indented text."""
+    depth: dict[Any, int] = {}
+    lines = []
+    for identifier, parent, _, detail in rows:
+        depth[identifier] = depth.get(parent, -1) + 1
+        lines.append("  " * depth[identifier] + detail)
+    return "\n".join(lines)
+
+
+TABLES_SQL = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
+
+
+def columns_sql(table: str) -> tuple[str, tuple[Any, ...]]:
+    """A query for ``(name, type, not null, default, primary key)`` of the columns of a table."""
+    return (
+        'SELECT name, type, "notnull" <> 0, dflt_value, pk <> 0 FROM pragma_table_info(?) ORDER BY cid',
+        (table,),
+    )
+
+
+def table_exists_sql(table: str) -> tuple[str, tuple[Any, ...]]:
+    return TABLES_SQL, (table,)

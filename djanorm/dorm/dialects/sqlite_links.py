@@ -1,0 +1,425 @@
+"""SQLite connections with the few verbs the library needs, used in place or through a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import marshal
+import re
+import sqlite3
+import struct
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import IO, Any
+
+from dorm.dialects import sqlite_functions
+
+Rows = list[tuple[Any, ...]]
+Wait = Callable[[Any], Any]
+SPOOL_BYTES = 4 * 1024 * 1024
+INTERRUPT_AGAIN = 0.02
+COMMENT = re.compile(r"\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/)", re.DOTALL)
+LENGTH = struct.Struct("<Q")
+
+
+def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
+    """Foreign keys, journal mode and functions (CN-19)."""
+    connection.execute("PRAGMA foreign_keys = ON")
+    if journal_mode is not None:
+        connection.execute(f"PRAGMA journal_mode = {journal_mode}")
+    sqlite_functions.register(connection)
+
+
+class SQLiteLink:
+    """A ``sqlite3`` connection that is used where it is."""
+
+    __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "raw")
+
+    def __init__(self, fairy: Any, raw: Any) -> None:
+        self.fairy = fairy
+        self.raw = raw
+        self.execute: Callable[..., sqlite3.Cursor] = raw.execute
+        self.concurrent_reads = False
+        self.born = self.expires = self.idle_since = 0.0
+
+    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+        return self.execute(sql, params or ()).fetchall()
+
+    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+        return self.execute(sql, params or ()).rowcount
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        """Runs a statement once per row of parameters, all or nothing; the number of rows changed in all."""
+        if self.raw.in_transaction:
+            return self.raw.executemany(sql, rows).rowcount
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            changed = self.raw.executemany(sql, rows).rowcount
+            self.execute("COMMIT")
+        except BaseException:
+            self.roll_back()
+            raise
+        return changed
+
+    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+        """Column names, rows, and number of changed rows."""
+        cursor = self.execute(sql, params or ())
+        names = tuple(column[0] for column in cursor.description or ())
+        rows = cursor.fetchall()
+        return names, rows, cursor.rowcount
+
+    def script(self, sql: str, params: None = None) -> None:
+        """Runs several statements, leaving an open transaction open when there is only one statement (CN-06)."""
+        if single_statement(sql):
+            self.execute(sql).close()
+        else:
+            self.raw.executescript(sql)
+
+    def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> Stream:
+        """Runs a reading statement whose rows are fetched in portions of ``size``."""
+        cursor = self.raw.cursor()
+        cursor.arraysize = size
+        cursor.execute(sql, params or ())
+        return Stream(cursor, size, held=in_transaction or self.concurrent_reads)
+
+    def control(self, sql: str, params: None = None) -> None:
+        """Transaction control."""
+        self.execute(sql)
+
+    finish = control
+
+    def roll_back(self) -> None:
+        """Ends a transaction if SQLite still has one; it ends some by itself."""
+        if self.raw.in_transaction:
+            self.execute("ROLLBACK")
+
+    @property
+    def driver_connection(self) -> Any:
+        """The driver's own object, as SQLAlchemy calls it."""
+        return self.raw
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.raw.in_transaction
+
+    @property
+    def failed(self) -> bool:
+        """Whether the transaction takes no statement any more; SQLite undoes only the failed statement."""
+        return False
+
+    @property
+    def lost(self) -> bool:
+        return False
+
+    def quick_check(self) -> bool:
+        return True
+
+    def probe(self) -> bool:
+        """A statement; False when it fails."""
+        try:
+            self.execute("SELECT 1").fetchone()
+        except sqlite3.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        self.raw.close()
+
+    abandon = close
+
+
+class ThreadedSQLiteLink:
+    """The same through ``aiosqlite``: one trip to the connection's thread per verb."""
+
+    __slots__ = (
+        "_last",
+        "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "raw", "to_the_end", "wait",
+        "worker",
+    )  # fmt: skip
+
+    def __init__(self, fairy: Any, worker: Any, wait: Wait, to_the_end: Wait) -> None:
+        self.fairy = fairy
+        self.worker = worker
+        self.wait = wait
+        self.to_the_end = to_the_end
+        self.raw: sqlite3.Connection = worker._conn
+        self.inner = SQLiteLink(fairy, self.raw)
+        self._last: _Work | None = None
+        self.concurrent_reads = False
+        self.born = self.expires = self.idle_since = 0.0
+
+    def _call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Runs a function in the connection's thread.
+
+        The public verbs of aiosqlite make one trip per step (cursor, execute, fetch, close), and its thread dies when
+        the loop ends before the answer; this makes one trip, and nobody minds an answer that comes too late. The extra
+        pins aiosqlite's minor version.
+        """
+        worker = self.worker
+        if self.lost:
+            raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+        work = self._last = _Work(asyncio.get_running_loop(), function, args)
+        worker._tx.put_nowait((None, work))
+        return work.future
+
+    def prepare(self, journal_mode: str | None) -> None:
+        """Sets the connection up, in its thread."""
+
+        def work() -> bool:
+            set_up(self.raw, journal_mode)
+            return self.raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+        self.concurrent_reads = self.inner.concurrent_reads = self.wait(self._call(work))
+
+    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+        return self.wait(self._call(self.inner.fetch, sql, params))
+
+    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+        return self.wait(self._call(self.inner.run, sql, params))
+
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+        return self.wait(self._call(self.inner.run_many, sql, rows))
+
+    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+        return self.wait(self._call(self.inner.fetch_named, sql, params))
+
+    def script(self, sql: str, params: None = None) -> None:
+        self.wait(self._call(self.inner.script, sql))
+
+    def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ThreadedStream:
+        """See :meth:`SQLiteLink.open_stream`."""
+        stream = self.wait(self._call(self.inner.open_stream, sql, params, size, in_transaction))
+        return ThreadedStream(stream, self)
+
+    def control(self, sql: str, params: None = None) -> None:
+        self.wait(self._call(self.inner.control, sql))
+
+    def finish(self, sql: str, params: None = None) -> None:
+        """Transaction control that a cancellation must not cut short."""
+        if sql == "ROLLBACK":
+            self.interrupt()  # a cancelled statement may still be running; it is undone anyway
+        self.to_the_end(self._call(self.inner.control, sql))
+
+    def roll_back(self) -> None:
+        self.to_the_end(self._call(self.inner.roll_back))
+
+    def interrupt(self) -> None:
+        """Stops what the thread was last asked to do; whatever comes after it is not touched."""
+        if self._last is not None and not self.lost:
+            self._last.interrupt(self.raw)
+
+    @property
+    def driver_connection(self) -> Any:
+        return self.worker
+
+    @property
+    def in_transaction(self) -> bool:
+        return self.raw.in_transaction
+
+    @property
+    def failed(self) -> bool:
+        return False
+
+    @property
+    def lost(self) -> bool:
+        return not self.worker._running or self.worker._connection is None
+
+    def quick_check(self) -> bool:
+        return not self.lost
+
+    def probe(self) -> bool:
+        return not self.lost and self.wait(self._call(self.inner.probe))
+
+    def close(self) -> None:
+        self.wait(self.worker.close())
+
+    def abandon(self) -> None:
+        """Closes without waiting, for the end of a loop: the thread finishes what it does and ends."""
+        worker = self.worker
+        if worker._connection is None:
+            return
+        worker._running = False
+        worker._tx.put_nowait((None, _closer(worker)))
+
+
+class _Work:
+    """A function on its way through the connection's thread."""
+
+    __slots__ = ("_args", "_function", "_lock", "done", "future", "loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.loop = loop
+        self.future: asyncio.Future[Any] = loop.create_future()
+        self.done = False
+        self._function = function
+        self._args = args
+        self._lock = threading.Lock()
+
+    def __call__(self) -> None:
+        """In the thread."""
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            if not self.future.cancelled():
+                result = self._function(*self._args)
+        except BaseException as problem:
+            error = problem
+        finally:
+            with self._lock:
+                self.done = True
+        if not self.loop.is_closed():
+            with suppress(RuntimeError):  # it was closed in this very moment
+                self.loop.call_soon_threadsafe(_settle, self.future, result, error)
+
+    def interrupt(self, raw: sqlite3.Connection) -> None:
+        """In the loop: stops the function, again and again in case SQLite had not begun with it."""
+        with self._lock:
+            if self.done:
+                return
+            raw.interrupt()
+        if not self.loop.is_closed():
+            self.loop.call_later(INTERRUPT_AGAIN, self.interrupt, raw)
+
+
+def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(result)
+    else:
+        future.set_exception(error)
+
+
+async def open_worker(connect: Callable[..., Any], **arguments: Any) -> Any:
+    """An open aiosqlite connection whose thread does not keep the process alive."""
+    worker = connect(**arguments)
+    worker._thread.daemon = True
+    try:
+        return await worker
+    except BaseException:
+        # its thread is about to end; let it do so before the loop does
+        worker._thread.join(1.0)
+        raise
+
+
+def _closer(worker: Any) -> Callable[[], Any]:
+    connection, worker._connection = worker._connection, None
+    stop = sys.modules[type(worker).__module__]._STOP_RUNNING_SENTINEL
+
+    def close() -> Any:
+        connection.close()
+        return stop
+
+    return close
+
+
+class Stream:
+    """Rows in portions.
+
+    A reader that stays open between portions keeps other connections from writing, except in WAL mode. So unless the
+    cursor may be ``held``, whatever does not fit into the first portion is moved to a temporary file at once: memory
+    stays bounded and no lock is held while the caller works on a portion (ST-02, ST-07).
+    """
+
+    __slots__ = ("_cursor", "_done", "_file", "_held", "_size")
+
+    def __init__(self, cursor: sqlite3.Cursor, size: int, *, held: bool) -> None:
+        self._cursor: sqlite3.Cursor | None = cursor
+        self._size = size
+        self._held = held
+        self._file: IO[bytes] | None = None
+        self._done = False
+
+    @property
+    def detached(self) -> bool:
+        """Whether the connection is no longer needed."""
+        return self._cursor is None
+
+    def next(self) -> Rows:
+        """The next portion; empty at the end."""
+        if self._done:
+            return []
+        if self._file is not None:
+            return self._read()
+        assert self._cursor is not None
+        rows = self._cursor.fetchmany(self._size)
+        if len(rows) < self._size:
+            self.close()
+        elif not self._held:
+            self._spool(self._cursor)
+        return rows
+
+    def _spool(self, cursor: sqlite3.Cursor) -> None:
+        file = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed with the stream
+        self._file = file
+        while rows := cursor.fetchmany(self._size):
+            data = marshal.dumps(rows)
+            file.write(LENGTH.pack(len(data)))
+            file.write(data)
+        file.seek(0)
+        cursor.close()
+        self._cursor = None
+
+    def _read(self) -> Rows:
+        assert self._file is not None
+        header = self._file.read(LENGTH.size)
+        if not header:
+            self.close()
+            return []
+        return marshal.loads(self._file.read(LENGTH.unpack(header)[0]))  # noqa: S302 - written by _spool()
+
+    def forget(self) -> None:
+        """The connection serves somebody else by now."""
+        self.close()
+
+    def close(self) -> None:
+        """Frees the cursor and the temporary file."""
+        self._done = True
+        cursor, self._cursor = self._cursor, None
+        file, self._file = self._file, None
+        if cursor is not None:
+            cursor.close()
+        if file is not None:
+            file.close()
+
+
+class ThreadedStream:
+    """A stream whose connection works in another thread; portions that lie in the file are read here."""
+
+    __slots__ = ("_inner", "_link")
+
+    def __init__(self, inner: Stream, link: ThreadedSQLiteLink) -> None:
+        self._inner = inner
+        self._link = link
+
+    @property
+    def detached(self) -> bool:
+        return self._inner.detached
+
+    def next(self) -> Rows:
+        return self._link.wait(self._link._call(self._inner.next)) if not self._inner.detached else self._inner.next()
+
+    def forget(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._inner.detached:
+            self._inner.close()
+        elif not self._link.lost:
+            self._link.wait(self._link._call(self._inner.close))
+
+
+def single_statement(sql: str) -> bool:
+    """Whether a script is one statement: nothing but blanks and comments after its first semicolon."""
+    rest = sql
+    for index, character in enumerate(sql):
+        if character == ";" and sqlite3.complete_statement(sql[: index + 1]):
+            rest = sql[index + 1 :]
+            break
+    else:
+        return True
+    while match := COMMENT.match(rest):
+        rest = rest[match.end() :]
+    return not rest.strip().strip(";").strip()

@@ -1,0 +1,176 @@
+"""Dates, times, documents and rounding for SQLite: what the expressions ``dorm_…`` call on every connection.
+
+Moments come in and go out as the text in which they are stored. NULL in, NULL out.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+from functools import wraps
+from typing import Any
+from zoneinfo import ZoneInfo
+
+_EPOCH = datetime.date(2000, 1, 1)
+
+
+def _first_not_null(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*arguments: Any) -> Any:
+        return None if arguments[0] is None else function(*arguments)
+
+    return guarded
+
+
+def _all_not_null(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*arguments: Any) -> Any:
+        return None if any(argument is None for argument in arguments) else function(*arguments)
+
+    return guarded
+
+
+def parse(text: Any) -> datetime.datetime | datetime.time | datetime.timedelta:
+    """A stored date, datetime or time; a number is a duration in microseconds."""
+    if isinstance(text, int):
+        return datetime.timedelta(microseconds=text)
+    if len(text) > 5 and text[4:5] == "-" and text[:4].isdigit():
+        return datetime.datetime.fromisoformat(text)
+    return datetime.time.fromisoformat(text)
+
+
+def _local(moment: Any, zone: str | None) -> Any:
+    if zone is None or not isinstance(moment, datetime.datetime):
+        return moment
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+
+
+def now() -> str:
+    """The current UTC time as datetimes are stored."""
+    return str(datetime.datetime.now(datetime.UTC).replace(tzinfo=None))
+
+
+def date_part(part: str, text: Any, zone: str | None) -> int | None:
+    """One part of a moment as a number; week_day 1 is Sunday, iso_week_day 1 is Monday."""
+    if text is None:
+        return None
+    moment = _local(parse(text), zone)
+    if isinstance(moment, datetime.timedelta):
+        seconds = moment.seconds
+        parts = {"day": moment.days, "hour": seconds // 3600, "minute": seconds // 60 % 60, "second": seconds % 60}
+        return parts.get(part)
+    if part in ("hour", "minute", "second"):
+        return int(getattr(moment, part))
+    if isinstance(moment, datetime.time):
+        return None
+    if part == "quarter":
+        return (moment.month + 2) // 3
+    if part == "week":
+        return moment.isocalendar().week
+    if part == "iso_year":
+        return moment.isocalendar().year
+    if part == "week_day":
+        return moment.isoweekday() % 7 + 1
+    if part == "iso_week_day":
+        return moment.isoweekday()
+    return int(getattr(moment, part))
+
+
+def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
+    """A moment cut down to the start of its unit, in the stored form of ``kind``."""
+    if text is None:
+        return None
+    moment = _local(parse(text), zone)
+    if unit == "date":
+        return str(moment.date())
+    if unit == "time":
+        return str(moment.time() if isinstance(moment, datetime.datetime) else moment)
+    if isinstance(moment, datetime.time):
+        moment = datetime.datetime.combine(_EPOCH, moment)
+    cut = _cut(unit, moment)
+    if kind == "date":
+        return str(cut.date())
+    if kind == "time":
+        return str(cut.time())
+    if zone is not None:
+        cut = cut.replace(tzinfo=ZoneInfo(zone)).astimezone(datetime.UTC).replace(tzinfo=None)
+    return str(cut)
+
+
+def _cut(unit: str, moment: datetime.datetime) -> datetime.datetime:
+    if unit == "second":
+        return moment.replace(microsecond=0)
+    if unit == "minute":
+        return moment.replace(second=0, microsecond=0)
+    if unit == "hour":
+        return moment.replace(minute=0, second=0, microsecond=0)
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit == "day":
+        return day
+    if unit == "week":
+        return day - datetime.timedelta(days=day.weekday())
+    if unit == "month":
+        return day.replace(day=1)
+    if unit == "quarter":
+        return day.replace(day=1, month=(day.month - 1) // 3 * 3 + 1)
+    if unit == "year":
+        return day.replace(day=1, month=1)
+    raise ValueError(f"{unit!r} is no unit to cut a moment down to")
+
+
+def shift(text: Any, microseconds: Any) -> str:
+    """A moment plus a duration."""
+    moment: Any = parse(text)
+    duration = datetime.timedelta(microseconds=microseconds)
+    if isinstance(moment, datetime.time):
+        return str((datetime.datetime.combine(_EPOCH, moment) + duration).time())
+    return str(moment + duration)
+
+
+def difference(left: Any, right: Any) -> int:
+    """The microseconds from ``right`` to ``left``."""
+    a: Any = parse(left)
+    b: Any = parse(right)
+    if isinstance(a, datetime.time):
+        a, b = (datetime.datetime.combine(_EPOCH, moment) for moment in (a, b))
+    return (a - b) // datetime.timedelta(microseconds=1)
+
+
+def canonical_json(text: Any) -> str:
+    """A document in one spelling, to be compared as text."""
+    try:
+        value = json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        value = text
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def rounded(value: Any, digits: int) -> Any:
+    """Half away from zero, as PostgreSQL rounds; whole numbers stay whole."""
+    if isinstance(value, int) and digits >= 0:
+        return value
+    exact = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_UP)
+    return int(exact) if isinstance(value, int) else float(exact)
+
+
+def md5(text: Any) -> str:
+    """The MD5 digest as hexadecimal text (a fingerprint, no protection)."""
+    return hashlib.md5(str(text).encode(), usedforsecurity=False).hexdigest()
+
+
+FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+    ("dorm_date_part", 3, date_part),
+    ("dorm_date_trunc", 4, date_trunc),
+    ("dorm_shift", 2, _all_not_null(shift)),
+    ("dorm_difference", 2, _all_not_null(difference)),
+    ("dorm_json", 1, _first_not_null(canonical_json)),
+    ("dorm_round", 2, _all_not_null(rounded)),
+    ("dorm_md5", 1, _first_not_null(md5)),
+    ("cot", 1, _first_not_null(lambda x: 1 / math.tan(x))),
+)
