@@ -1,0 +1,228 @@
+"""Aggregates (spec section 17, BEY-40)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built, Expression, as_operand, require_condition
+from dorm.expressions.paths import Computed
+from dorm.expressions.references import AnnotationRef, ColumnRef, F
+from dorm.functions.base import Func
+
+
+class Star(Expression):
+    """The ``*`` of ``Count("*")``."""
+
+    def resolve(self, names: Any) -> Expression:
+        return self
+
+    def slotted(self, slots: Any) -> Expression:
+        return self
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return "*"
+
+    def build(self, scope: Any) -> Built:
+        return Built(sa.literal_column("*"), None)
+
+    def __repr__(self) -> str:
+        return "'*'"
+
+
+class Aggregate(Func):
+    """One value for a group of rows (Django 5.2).
+
+    :param expression: a field, a path over any relation, ``"pk"`` or an expression.
+    :param distinct: count or sum each different value once.
+    :param filter: a condition; only rows for which it holds are aggregated.
+    :param default: the result when there is no row (NULL when left out).
+    :raises TypeError: for a wrong number of arguments, or a filter that is no condition.
+    """
+
+    anatomy: ClassVar[tuple[str, ...]] = ("source_expressions", "filter", "default", "distinct")
+    contains_aggregate = True
+    allow_distinct: ClassVar[bool] = True
+    name: ClassVar[str | None] = None
+    # more rows of the same value change the result
+    counts_rows: ClassVar[bool] = True
+    arity: ClassVar[int | None] = 1
+
+    def __init__(
+        self,
+        *expressions: Any,
+        distinct: bool = False,
+        filter: Any = None,
+        default: Any = None,
+        output_field: Any = None,
+    ) -> None:
+        if distinct and not self.allow_distinct:
+            raise TypeError(f"{type(self).__name__} does not allow distinct.")
+        if default is not None and self.name == "count":
+            raise TypeError(f"{type(self).__name__} does not allow default.")
+        if filter is not None:
+            require_condition(filter, f"The filter of {type(self).__name__}")
+            filter = as_operand(filter)
+        self.filter = filter
+        self.distinct = distinct
+        self.default = None if default is None else as_operand(default)
+        super().__init__(*expressions, output_field=output_field)
+
+    @property
+    def default_alias(self) -> str:
+        """The name of a positional aggregate: ``<field>__<function>``.
+
+        :raises TypeError: for an expression that has no single name.
+        """
+        first = self.source_expressions[0]
+        if len(self.source_expressions) == 1 and isinstance(first, F):
+            return f"{first.name}__{(self.name or type(self).__name__).lower()}"
+        raise TypeError("Complex expressions require an alias")
+
+    def resolve(self, names: Any) -> Expression:
+        made: Any = super().resolve(names)
+        for part in made.source_expressions:
+            for node in part.flatten():
+                again = isinstance(node, AnnotationRef) and node.name in names.aggregatable
+                if node.contains_aggregate and not again and (isinstance(node, Aggregate | AnnotationRef)):
+                    what = node.name if isinstance(node, AnnotationRef) else repr(node)
+                    raise FieldError(f"Cannot compute {self!r}: '{what}' is an aggregate")
+        return made
+
+    def build(self, scope: Any) -> Built:
+        isolated: Built | None = scope.isolated_aggregate(self)
+        return self.build_here(scope) if isolated is None else isolated
+
+    def build_here(self, scope: Any) -> Built:
+        """The aggregate over the rows of ``scope`` itself."""
+        with scope.lenient():
+            arguments = [argument.build(scope) for argument in self.source_expressions]
+            field = self.field_of(scope, arguments)
+            element = self.element(scope, arguments)
+            if self.filter is not None:
+                element = element.filter(scope.truth(self.filter))
+            element = self.finished(scope, element, arguments)
+            if self.default is not None:
+                fallback = scope.typed(self.default, self.default.build(scope), field)
+                element = sa.func.coalesce(element, fallback)
+            if field is not None:
+                element = sa.type_coerce(element, field.sql_type())
+        return Built(element, field)
+
+    def element(self, scope: Any, arguments: list[Built]) -> Any:
+        elements = [argument.sql for argument in arguments]
+        if self.distinct:
+            elements[0] = elements[0].distinct()
+        return getattr(sa.func, self.function)(*elements)
+
+    def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
+        """What is done around the call after its FILTER."""
+        return element
+
+    def multi_hops(self) -> tuple[Any, ...]:
+        """The hops up to the last multi-valued one that its arguments follow; empty without any."""
+        longest: tuple[Any, ...] = ()
+        for part in self.source_expressions:
+            for node in part.flatten():
+                if isinstance(node, ColumnRef) and node.path.multiple:
+                    hops = node.path.hops
+                    last = max(i for i, hop in enumerate(hops) if hop.multiple)
+                    if last + 1 > len(longest):
+                        longest = hops[: last + 1]
+        return longest
+
+
+class Count(Aggregate, Computed[int]):
+    """The number of rows, or of values that are not NULL; 0 when there is none (spec AG-01)."""
+
+    function = "count"
+    name = "count"
+    result = "IntegerField"
+
+    def __init__(self, expression: Any = "*", *, distinct: bool = False, filter: Any = None, **options: Any) -> None:
+        if isinstance(expression, str) and expression == "*":
+            if filter is not None and distinct:
+                raise ValueError("Star cannot be used with filter. Please specify a field")
+            expression = Star()
+        super().__init__(expression, distinct=distinct, filter=filter, **options)
+
+
+class Sum(Aggregate):
+    """The sum; None when there is no row (spec AG-02)."""
+
+    function = "sum"
+    name = "sum"
+
+    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
+        field = super().field_of(scope, arguments)
+        return scope.sum_field(field)
+
+
+class Avg(Aggregate):
+    """The mean: a float for integers, a Decimal for decimals; None when there is no row."""
+
+    function = "avg"
+    name = "avg"
+
+    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
+        return self.output_field or scope.average_field(arguments[0].field)
+
+    def element(self, scope: Any, arguments: list[Built]) -> Any:
+        element = arguments[0].sql
+        return sa.func.avg(element.distinct() if self.distinct else element)
+
+    def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
+        return scope.averaged(element, self.field_of(scope, arguments))
+
+
+class Max(Aggregate):
+    """The largest value; None when there is no row."""
+
+    function = "max"
+    name = "max"
+    counts_rows = False
+
+
+class Min(Aggregate):
+    """The smallest value; None when there is no row."""
+
+    function = "min"
+    name = "min"
+    counts_rows = False
+
+
+class _Spread(Aggregate):
+    allow_distinct = False
+    statistic: ClassVar[str]
+
+    def __init__(self, expression: Any, sample: bool = False, **options: Any) -> None:
+        self.sample = sample
+        super().__init__(expression, **options)
+
+    anatomy = (*Aggregate.anatomy, "sample")
+
+    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
+        return self.output_field or scope.average_field(arguments[0].field)
+
+    def element(self, scope: Any, arguments: list[Built]) -> Any:
+        return scope.hooks.spread(f"{self.statistic}_{'samp' if self.sample else 'pop'}", arguments[0].sql)
+
+    def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
+        return scope.averaged(element, self.field_of(scope, arguments))
+
+
+class StdDev(_Spread):
+    """The standard deviation of the population, or of a sample with ``sample=True``."""
+
+    name = "stddev"
+    statistic = "stddev"
+
+
+class Variance(_Spread):
+    """The variance of the population, or of a sample with ``sample=True``."""
+
+    name = "variance"
+    statistic = "var"

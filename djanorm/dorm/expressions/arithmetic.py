@@ -1,0 +1,86 @@
+"""Operators between expressions, and the type of what comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
+
+from dorm.expressions import base
+from dorm.expressions.base import Built, Expression
+
+_NUMBERS = ("SmallIntegerField", "IntegerField", "BigIntegerField", "DecimalField", "FloatField")
+
+
+class Combined(Expression):
+    """``left operator right``; arithmetic keeps NULL, as SQL does."""
+
+    anatomy = ("left", "operator", "right")
+    strict = True
+
+    def __init__(self, operator: str, left: Expression, right: Expression, output_field: Any = None) -> None:
+        self.operator = operator
+        self.left = left
+        self.right = right
+        self.output_field = output_field
+        self._refresh_flags()
+
+    def build(self, scope: Any) -> Built:
+        left, right = self._operands(scope)
+        field = self.output_field or scope.arithmetic_field(self.operator, left.field, right.field, self)
+        special = scope.hooks.arithmetic(self.operator, left, right, field)
+        if special is not None:
+            return Built(special, field)
+        element = _grouped(left.sql).op(self.operator, return_type=field.sql_type() if field else None)(
+            _grouped(right.sql)
+        )
+        return Built(element, field)
+
+    def _operands(self, scope: Any) -> tuple[Built, Built]:
+        # a bare value takes the type of what it stands beside, so that the database sees one type
+        left = self.left.build(scope)
+        right = self.right.build(scope)
+        if scope.is_bare_value(self.right) and left.field is not None:
+            right = scope.bound_beside(self.right, left.field)
+        elif scope.is_bare_value(self.left) and right.field is not None:
+            left = scope.bound_beside(self.left, right.field)
+        return left, right
+
+    def __repr__(self) -> str:
+        return f"({self.left!r} {self.operator} {self.right!r})"
+
+
+def _grouped(element: Any) -> Any:
+    return Grouping(element) if isinstance(element, sa.BinaryExpression) else element
+
+
+class ExpressionWrapper(Expression):
+    """An expression with a stated type (Django 5.2).
+
+    :param expression: any expression or condition.
+    :param output_field: the field that says the type of its results.
+    """
+
+    anatomy = ("expression",)
+
+    def __init__(self, expression: Any, output_field: Any) -> None:
+        self.expression = base.as_argument(expression)
+        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.conditional = bool(getattr(self.expression, "conditional", False))
+        self._refresh_flags()
+
+    @property
+    def strict(self) -> bool:  # type: ignore[override] # ty: ignore[incompatible-property-override]
+        return self.expression.strict
+
+    def build(self, scope: Any) -> Built:
+        inner = self.expression.build(scope)
+        return Built(sa.type_coerce(inner.sql, self.output_field.sql_type()), self.output_field)
+
+
+def _combine(operator: str, left: Expression, right: Expression) -> Combined:
+    return Combined(operator, left, right)
+
+
+base.make.combined = _combine

@@ -1,0 +1,467 @@
+"""What every expression can do: combine, resolve its names, state its shape, and build itself for the compiler.
+
+An expression is an immutable description. Its life has three steps:
+
+``resolve(names)``
+    at the user's line: every name is looked up, so an unknown one raises there. Returns a resolved copy.
+``shape(values)``
+    on each run: the structure as a hashable key; the values it holds are appended to ``values``, in a fixed order. An
+    expression that cannot say raises :class:`Unshapable` and its query is not cached.
+``build(scope)``
+    once per plan: the SQLAlchemy element and the field that converts its results.
+
+A class names its parts in ``anatomy``; copying, comparing, hashing, resolving and shaping all derive from that one list.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Hashable, Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+
+from dorm.exceptions import FieldError
+from dorm.expressions.conditions import Q
+
+if TYPE_CHECKING:
+    from dorm.expressions.ordering import OrderBy
+
+
+_FLAGS = ("output_field", "conditional", "contains_aggregate", "contains_window", "contains_outer")
+
+
+class Unshapable(Exception):
+    """Raised by an expression whose structure cannot be a cache key."""
+
+
+class Built(NamedTuple):
+    """What building an expression gives.
+
+    :ivar sql: the SQL element.
+    :ivar field: the field that converts its results, if one is known.
+    :ivar text: how it reads as text, where a cast would not do (values inside documents).
+    """
+
+    sql: ColumnElement[Any]
+    field: Any
+    text: Any = None
+
+
+def field_shape(field: Any) -> Hashable:
+    """A key for an output field: itself when it belongs to a model, else what it is made of."""
+    if field is None:
+        return None
+    if getattr(field, "model", None) is not None:
+        return (id(field), field.name)
+    try:
+        _, path, args, kwargs = field.deconstruct()
+        key = (path, tuple(args), tuple(sorted(kwargs.items())))
+        hash(key)
+    except TypeError as problem:
+        raise Unshapable from problem
+    return key
+
+
+class Expression:
+    """Base of all expressions (Django 5.2's ``Expression`` protocol, spec section 15).
+
+    :ivar output_field: the field that says what type the result has, or None to derive it from the parts.
+    """
+
+    anatomy: ClassVar[tuple[str, ...]] = ()
+    contains_aggregate: bool = False
+    contains_window: bool = False
+    contains_outer: bool = False
+    conditional: bool = False
+    # may be NULL even when no operand is: such an expression never lets a join become an inner one
+    strict: ClassVar[bool] = False
+    output_field: Any = None
+    _stated: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._stated = frozenset((*cls.anatomy, *_FLAGS))
+
+    # -- structure -------------------------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[Expression]:
+        """The expressions directly inside this one."""
+        for name in self.anatomy:
+            value = getattr(self, name)
+            if isinstance(value, Expression):
+                yield value
+            elif isinstance(value, tuple):
+                for item in value:
+                    if isinstance(item, Expression):
+                        yield item
+
+    def flatten(self) -> Iterator[Expression]:
+        """This expression and every one below it."""
+        yield self
+        for child in self.children():
+            yield from child.flatten()
+
+    def rebuilt(self, change: Callable[[Any], Any]) -> Self:
+        """A copy whose parts that are expressions went through ``change``."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        for name in self.anatomy:
+            value = getattr(self, name)
+            if isinstance(value, Expression):
+                value = change(value)
+            elif isinstance(value, tuple):
+                value = tuple(change(item) if isinstance(item, Expression) else item for item in value)
+            else:
+                continue
+            made.__dict__[name] = value
+        made._refresh_flags()
+        return made
+
+    def _refresh_flags(self) -> None:
+        aggregate = window = outer = False
+        for child in self.children():
+            aggregate |= child.contains_aggregate
+            window |= child.contains_window
+            outer |= child.contains_outer
+        data = self.__dict__
+        if aggregate and not type(self).contains_aggregate:
+            data["contains_aggregate"] = True
+        if window and not type(self).contains_window:
+            data["contains_window"] = True
+        if outer and not type(self).contains_outer:
+            data["contains_outer"] = True
+
+    # -- the three steps -------------------------------------------------------------------------------------------
+
+    def resolve(self, names: Any) -> Expression:
+        """A copy with every name resolved against ``names`` (the compiler's resolver).
+
+        :raises FieldDoesNotExist: for a name that the model does not have.
+        """
+        return self.rebuilt(lambda child: child.resolve(names))
+
+    def shape(self, values: list[Any]) -> Hashable:
+        """The structure as a hashable key; values are appended to ``values``.
+
+        :raises Unshapable: when the object carries state that its ``anatomy`` does not name.
+        """
+        if not self.__dict__.keys() <= self._stated:
+            raise Unshapable(f"{type(self).__name__} has attributes outside its anatomy")
+        parts: list[Any] = [type(self), field_shape(self.output_field)]
+        for name in self.anatomy:
+            value = getattr(self, name)
+            if isinstance(value, Expression):
+                parts.append(value.shape(values))
+            elif isinstance(value, tuple):
+                parts.append(tuple([i.shape(values) if isinstance(i, Expression) else _plain(i) for i in value]))
+            else:
+                parts.append(_plain(value))
+        return tuple(parts)
+
+    def slotted(self, slots: Any) -> Expression:
+        """A copy in which every value is a numbered slot, in the order in which :meth:`shape` appends them."""
+        return self.rebuilt(lambda child: child.slotted(slots))
+
+    def build(self, scope: Any) -> Built:
+        """The SQLAlchemy element for this expression, and the field of its results."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be compiled.")
+
+    def result_field(self) -> Any:
+        """The field of the results as far as it can be told without a query, else None. Used to convert what the
+        expression is compared with.
+        """
+        if self.output_field is not None:
+            return self.output_field
+        return next((f for f in (child.result_field() for child in self.children()) if f is not None), None)
+
+    def assigned(self, field: Any) -> Expression:
+        """This expression as the new value of ``field`` in a write."""
+        return self
+
+    # -- identity --------------------------------------------------------------------------------------------------
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What two equal expressions have in common."""
+        return (type(self), repr(self.output_field), *(_identity(getattr(self, name)) for name in self.anatomy))
+
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, Expression):
+            same = self.identity == other.identity
+            made = Q._build((Comparison(self, "exact", other),), Q.AND, False)
+            made._identity = same
+            return made
+        return Q(Comparison(self, "exact", other))
+
+    def __ne__(self, other: object) -> Any:
+        if isinstance(other, Expression):
+            same = self.identity == other.identity
+            made = Q._build((Comparison(self, "exact", other),), Q.AND, True)
+            made._identity = not same
+            return made
+        return ~Q(Comparison(self, "exact", other))
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(str(_identity(getattr(self, name))) for name in self.anatomy)))
+
+    def __repr__(self) -> str:
+        values = (getattr(self, name) for name in self.anatomy)
+        parts = ", ".join(_text(value) for value in values if not _is_blank(value))
+        return f"{type(self).__name__}({parts})"
+
+    def __bool__(self) -> bool:
+        if self.conditional:
+            raise TypeError(f"{type(self).__name__} is a condition for the database and has no truth value in Python.")
+        return True
+
+    # -- combining -------------------------------------------------------------------------------------------------
+
+    def _combined(self, operator: str, other: Any, reverse: bool = False) -> Expression:
+        return make.combined(operator, as_operand(other) if reverse else self, self if reverse else as_operand(other))
+
+    def __add__(self, other: Any) -> Any:
+        return self._combined("+", other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._combined("+", other, True)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._combined("-", other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._combined("-", other, True)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._combined("*", other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._combined("*", other, True)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._combined("/", other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._combined("/", other, True)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._combined("%", other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._combined("%", other, True)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._combined("^", other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._combined("^", other, True)
+
+    def __neg__(self) -> Any:
+        return self._combined("*", -1)
+
+    def bitand(self, other: Any) -> Any:
+        return self._combined("&", other)
+
+    def bitor(self, other: Any) -> Any:
+        return self._combined("|", other)
+
+    def bitxor(self, other: Any) -> Any:
+        return self._combined("#", other)
+
+    def bitleftshift(self, other: Any) -> Any:
+        return self._combined("<<", other)
+
+    def bitrightshift(self, other: Any) -> Any:
+        return self._combined(">>", other)
+
+    def __and__(self, other: Any) -> Any:
+        self._need_condition("&")
+        return Q(self) & other
+
+    def __or__(self, other: Any) -> Any:
+        self._need_condition("|")
+        return Q(self) | other
+
+    def __xor__(self, other: Any) -> Any:
+        self._need_condition("^")
+        return Q(self) ^ other
+
+    def __rand__(self, other: Any) -> Any:
+        return Q(other) & Q(self)
+
+    def __ror__(self, other: Any) -> Any:
+        return Q(other) | Q(self)
+
+    def __invert__(self) -> Any:
+        return ~Q(self) if self.conditional else make.negation(self)
+
+    def _need_condition(self, operator: str) -> None:
+        if not self.conditional:
+            raise NotImplementedError(
+                f"{operator} combines conditions, and {self!r} is none. For arithmetic on bits use .bitand(), .bitor(), "
+                ".bitxor()."
+            )
+
+    # -- comparing -------------------------------------------------------------------------------------------------
+
+    def __lt__(self, other: Any) -> Any:
+        return Q(Comparison(self, "lt", other))
+
+    def __le__(self, other: Any) -> Any:
+        return Q(Comparison(self, "lte", other))
+
+    def __gt__(self, other: Any) -> Any:
+        return Q(Comparison(self, "gt", other))
+
+    def __ge__(self, other: Any) -> Any:
+        return Q(Comparison(self, "gte", other))
+
+    def between(self, low: Any, high: Any) -> Q[Any]:
+        """Whether the value lies in the inclusive range (spec EX-10)."""
+        return Q(Comparison(self, "range", (low, high)))
+
+    def isnull(self, value: bool = True) -> Q[Any]:
+        return Q(Comparison(self, "isnull", value))
+
+    def coalesce(self, *defaults: Any) -> Expression:
+        """The first of this and ``defaults`` that is not NULL (spec EX-09).
+
+        :raises ValueError: without a default.
+        """
+        if not defaults:
+            raise ValueError("coalesce() needs at least one default.")
+        return make.coalesce(self, *(as_operand(d) for d in defaults))
+
+    def apply(self, function: Any, *extra: Any, **options: Any) -> Any:
+        """``function(self, *extra)``, so that chains read from left to right (spec EX-08)."""
+        return function(self, *extra, **options)
+
+    def asc(self, *, nulls_first: bool | None = None, nulls_last: bool | None = None) -> OrderBy:
+        return make.ordering(self, False, nulls_first, nulls_last)
+
+    def desc(self, *, nulls_first: bool | None = None, nulls_last: bool | None = None) -> OrderBy:
+        return make.ordering(self, True, nulls_first, nulls_last)
+
+
+class Comparison(Expression):
+    """``left`` compared with ``right`` by a named lookup: ``Upper("name") == "X"`` inside a ``Q``.
+
+    :param left: any expression.
+    :param lookup: the lookup's name, transforms before it allowed (``"year__gte"``).
+    :param right: a value or an expression.
+    """
+
+    anatomy = ("left", "lookup")
+    conditional = True
+
+    def __init__(self, left: Expression, lookup: str, right: Any) -> None:
+        self.left = left
+        self.lookup = lookup
+        self.right = right
+        self._refresh_flags()
+
+    def resolve(self, names: Any) -> Expression:
+        return names.comparison(self.left.resolve(names), self.lookup, self.right)
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (*super().identity, _identity(self.right))
+
+    def __repr__(self) -> str:
+        return f"{self.left!r}__{self.lookup}={self.right!r}"
+
+
+class _Makers:
+    """Makes the expressions that are defined in modules above this one; each of them sets its own maker."""
+
+    combined: Callable[[str, Expression, Expression], Expression]
+    coalesce: Callable[..., Expression]
+    ordering: Callable[..., Any]
+    value: Callable[[Any], Expression]
+    reference: Callable[[str], Expression]
+    condition: Callable[[Q[Any]], Expression]
+    negation: Callable[[Expression], Expression]
+    subquery: Callable[[Any], Expression]
+
+
+make = _Makers()
+
+
+_VALUES = frozenset(
+    (str, int, float, bool, bytes, type(None), Decimal, UUID)
+    + (datetime.date, datetime.datetime, datetime.time, datetime.timedelta)
+)
+
+
+def are_values(items: Any) -> bool:
+    """Whether every item is of a type that stands for itself; False where one has to be looked at."""
+    return _VALUES.issuperset(map(type, items))
+
+
+def is_operand(value: Any) -> bool:
+    """Whether ``value`` stands for something that the database computes, rather than for itself."""
+    return isinstance(value, Expression | Q) or hasattr(value, "as_expression") or hasattr(value, "get_queryset")
+
+
+def as_operand(value: Any) -> Expression:
+    """``value`` as an expression; a plain value becomes a bound one."""
+    if isinstance(value, Expression):
+        return value
+    convert = getattr(value, "as_expression", None)
+    if convert is not None:
+        return convert()
+    if isinstance(value, Q):
+        return make.condition(value)
+    if hasattr(value, "get_queryset") and not isinstance(value, type):
+        return make.subquery(value)
+    return make.value(value)
+
+
+def as_argument(value: Any) -> Expression:
+    """``value`` as an argument of a function: a bare ``str`` names a field, as in Django (spec EX-12)."""
+    return make.reference(value) if isinstance(value, str) else as_operand(value)
+
+
+PLAIN_TYPES = (str, int, float, bool, bytes, Decimal, datetime.date, datetime.time, datetime.timedelta, type(None))
+
+
+def _plain(value: Any) -> Hashable:
+    try:
+        hash(value)
+    except TypeError as problem:
+        raise Unshapable from problem
+    return (type(value), value) if isinstance(value, bool | int | float) else value
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, Expression):
+        return value.identity
+    if isinstance(value, tuple):
+        return tuple(_identity(item) for item in value)
+    return value
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, tuple) and not value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(_text(item) for item in value)
+    return repr(value)
+
+
+def require_condition(value: Any, what: str) -> None:
+    """Refuse ``value`` where only a condition may stand.
+
+    :raises TypeError: naming ``what`` and the value.
+    """
+    if not (isinstance(value, Q) or getattr(value, "conditional", False)):
+        raise TypeError(f"{what} must be a condition: a Q object or a boolean expression, not {value!r}.")
+
+
+def unknown_type(expression: Expression) -> FieldError:
+    """The error for an expression whose result type cannot be derived."""
+    return FieldError(f"The type of {expression!r} cannot be derived: wrap it as ExpressionWrapper(…, output_field=…).")

@@ -1,0 +1,147 @@
+"""``Case``, ``When``, and conditions used as values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.expressions import base
+from dorm.expressions.base import Built, Expression, as_argument, as_operand, require_condition
+from dorm.expressions.conditions import Q
+from dorm.expressions.values import natural_fields
+
+
+class Condition(Expression):
+    """A ``Q`` as an expression: ``annotate(grown=Q(age__gte=18))``."""
+
+    conditional = True
+
+    def __init__(self, condition: Q[Any]) -> None:
+        self.condition = condition
+        self.predicate: Any = None
+
+    def resolve(self, names: Any) -> Expression:
+        made = Condition(self.condition)
+        made.predicate = names.predicate(self.condition)
+        made.contains_aggregate = made.predicate.contains_aggregate
+        made.contains_outer = made.predicate.contains_outer
+        return made
+
+    def children(self) -> Any:
+        return iter(()) if self.predicate is None else self.predicate.expressions()
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return (Condition, self.predicate.shape(values))
+
+    def slotted(self, slots: Any) -> Expression:
+        made = Condition(self.condition)
+        made.__dict__.update(self.__dict__)
+        made.predicate = self.predicate.slotted(slots)
+        return made
+
+    def result_field(self) -> Any:
+        return natural_fields("BooleanField")
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (Condition, repr(self.condition))
+
+    def build(self, scope: Any) -> Built:
+        return scope.condition_value(self.predicate)
+
+    def __repr__(self) -> str:
+        return repr(self.condition)
+
+
+class When(Expression):
+    """One branch of a ``Case`` (spec FN-01).
+
+    :param condition: a ``Q`` or boolean expression, or lookups as keywords (paths allowed).
+    :param then: the value of the branch; a bare ``str`` names a field, text needs ``Value``.
+    :raises TypeError: without a condition or without ``then``.
+    """
+
+    anatomy = ("condition", "then")
+
+    def result_field(self) -> Any:
+        return self.then.result_field()
+
+    def __init__(self, condition: Any = None, *, then: Any = ..., **lookups: Any) -> None:
+        if then is ...:
+            raise TypeError("When() needs then=: the value of this branch.")
+        if lookups:
+            condition = Q(**lookups) if condition is None else Q(condition, **lookups)
+        if condition is None or (isinstance(condition, Q) and not condition.children):
+            raise TypeError("When() needs a condition: a Q object, a boolean expression, or lookups as keywords.")
+        require_condition(condition, "The condition of When()")
+        self.condition = as_operand(condition)
+        self.then = as_argument(then)
+        self._refresh_flags()
+
+
+class Case(Expression):
+    """``CASE WHEN … THEN … ELSE … END`` (spec FN-02): the first branch whose condition holds.
+
+    :param whens: at least one :class:`When`.
+    :param default: the value when no branch holds; None gives NULL.
+    :raises TypeError: without branches, or for an argument that is no ``When``.
+    """
+
+    anatomy = ("whens", "default")
+
+    def __init__(self, *whens: When, default: Any = None, output_field: Any = None) -> None:
+        for when in whens:
+            if not isinstance(when, When):
+                raise TypeError(f"Case() takes When objects, not {when!r}.")
+        self.whens = whens
+        self.default = as_argument(default)
+        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self._refresh_flags()
+
+    def build(self, scope: Any) -> Built:
+        if not self.whens:
+            return self.default.build(scope)
+        with scope.lenient():
+            branches = [when.then.build(scope) for when in self.whens]
+            default = self.default.build(scope)
+            field = self.output_field or scope.common_field([*(b.field for b in branches), default.field], self)
+            whens = [
+                (scope.truth(when.condition), scope.typed(when.then, branch, field))
+                for when, branch in zip(self.whens, branches, strict=True)
+            ]
+            element: Any = sa.case(*whens, else_=scope.typed(self.default, default, field))
+            if field is not None:
+                element = sa.type_coerce(element, field.sql_type())
+        return Built(element, field)
+
+    def assigned(self, field: Any) -> Expression:
+        if self.output_field is not None:
+            return self
+        made = self.rebuilt(lambda child: child)
+        made.output_field = field
+        return made
+
+
+class Negation(Expression):
+    """``~F("active")``: the opposite of a boolean value; NULL stays NULL (Django 5.2)."""
+
+    anatomy = ("expression",)
+    conditional = True
+    strict = True
+
+    def __init__(self, expression: Expression) -> None:
+        self.expression = expression
+        self._refresh_flags()
+
+    def result_field(self) -> Any:
+        return natural_fields("BooleanField")
+
+    def build(self, scope: Any) -> Built:
+        inner = self.expression.build(scope)
+        return Built(sa.not_(inner.sql), scope.field_named("BooleanField"))
+
+
+base.make.condition = Condition
+base.make.negation = Negation

@@ -1,0 +1,142 @@
+"""Names inside expressions: ``F("author__age")``, ``OuterRef("pk")``, and what they resolve to."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, ClassVar
+
+from dorm.expressions import base
+from dorm.expressions.base import Built, Expression
+from dorm.expressions.conditions import Q
+
+
+class F(Expression):
+    """A column, a relation path or an annotation, by name (spec EX-04; Django 5.2).
+
+    :param name: ``"age"``, ``"author__age"``, ``"pk"``, or the name of an annotation.
+    """
+
+    anatomy: ClassVar[tuple[str, ...]] = ("name",)
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"F() takes the name of a field, not {name!r}.")
+        self.name = name
+
+    def resolve(self, names: Any) -> Expression:
+        return names.reference(self.name)
+
+    def __repr__(self) -> str:
+        return f"F({self.name!r})"
+
+    # comparisons of a plain name are ordinary lookups, so that they share joins and plans with them
+
+    def _lookup(self, lookup: str, value: Any) -> Q[Any]:
+        return Q(**{f"{self.name}__{lookup}": value})
+
+    def __lt__(self, other: Any) -> Any:
+        return self._lookup("lt", other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._lookup("lte", other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._lookup("gt", other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._lookup("gte", other)
+
+    def between(self, low: Any, high: Any) -> Q[Any]:
+        return self._lookup("range", (low, high))
+
+    def isnull(self, value: bool = True) -> Q[Any]:
+        return self._lookup("isnull", value)
+
+
+class ColumnRef(Expression):
+    """A resolved path to a column. Made by the resolver only."""
+
+    strict = True
+
+    def __init__(self, path: Any) -> None:
+        self.path = path
+        self.output_field = path.field
+
+    def resolve(self, names: Any) -> Expression:
+        return self
+
+    def slotted(self, slots: Any) -> Expression:
+        return self
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return self.path.key
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        return (ColumnRef, self.path.key)
+
+    def build(self, scope: Any) -> Built:
+        return scope.column(self.path)
+
+    def __repr__(self) -> str:
+        return f"F({self.path.name!r})"
+
+
+class AnnotationRef(Expression):
+    """A reference to an annotation of the same query. Made by the resolver only."""
+
+    anatomy = ("name",)
+    strict = False
+
+    def __init__(self, name: str, target: Expression) -> None:
+        self.name = name
+        self.target = target
+        self.output_field = None
+        self.contains_aggregate = target.contains_aggregate
+        self.contains_window = target.contains_window
+        self.conditional = target.conditional
+
+    def resolve(self, names: Any) -> Expression:
+        return self
+
+    def slotted(self, slots: Any) -> Expression:
+        return self
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return ("annotation", self.name)
+
+    def build(self, scope: Any) -> Built:
+        return scope.annotation(self.name)
+
+    def __repr__(self) -> str:
+        return f"F({self.name!r})"
+
+
+class OuterRef(F):
+    """A name of the query that surrounds a ``Subquery`` or ``Exists`` (spec SUB-08; Django 5.2)."""
+
+    contains_outer = True
+
+    def __init__(self, name: str | OuterRef) -> None:
+        self.depth = 1
+        if isinstance(name, OuterRef):
+            self.depth = name.depth + 1
+            name = name.name
+        super().__init__(name)
+
+    anatomy = ("name", "depth")
+
+    def resolve(self, names: Any) -> Expression:
+        return self
+
+    def slotted(self, slots: Any) -> Expression:
+        return self
+
+    def build(self, scope: Any) -> Built:
+        return scope.outer(self.name, self.depth)
+
+    def __repr__(self) -> str:
+        return "OuterRef(" * self.depth + repr(self.name) + ")" * self.depth
+
+
+base.make.reference = F

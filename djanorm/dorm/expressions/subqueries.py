@@ -1,0 +1,106 @@
+"""Querysets inside expressions: ``Subquery`` and ``Exists``.
+
+They hold anything that carries a query state; only the compiler looks inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.expressions import base
+from dorm.expressions.base import Built, Expression
+from dorm.expressions.values import natural_fields
+
+
+def state_of(queryset: Any) -> Any:
+    """The query state of a queryset, manager or expression that holds one.
+
+    :raises TypeError: for anything else.
+    """
+    if isinstance(queryset, Subquery):
+        return queryset.state
+    get_queryset = getattr(queryset, "get_queryset", None)
+    if get_queryset is None:
+        raise TypeError(f"A subquery needs a queryset, not {queryset!r}.")
+    return get_queryset().state
+
+
+class Subquery(Expression):
+    """A queryset as one value per row (spec SUB-08; Django 5.2).
+
+    :param queryset: selects one column; slices and order are kept. ``OuterRef`` refers to the surrounding query.
+    :param output_field: the field of the results; the selected column's when left out.
+    """
+
+    def __init__(self, queryset: Any, output_field: Any = None) -> None:
+        self.state = state_of(queryset)
+        self.implicit = False
+        self.output_field = output_field() if isinstance(output_field, type) else output_field
+
+    def children(self) -> Any:
+        return iter(())
+
+    def resolve(self, names: Any) -> Expression:
+        names.check_subquery(self.state)
+        return self
+
+    def result_field(self) -> Any:
+        """The given field, else that of the one selected column."""
+        if self.output_field is not None or not self.state.select:
+            return self.output_field
+        return self.state.select[0][1].result_field()
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return (type(self), base.field_shape(self.output_field), self.state.shape(values))
+
+    def slotted(self, slots: Any) -> Expression:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.state = self.state.slotted(slots)
+        return made
+
+    def _refresh_flags(self) -> None:
+        return
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        values: list[Any] = []
+        return (type(self), self.state.shape(values), repr(values))
+
+    def build(self, scope: Any) -> Built:
+        with scope.lenient():
+            select, field = scope.scalar(self.state)
+        field = self.output_field or field
+        element = select.scalar_subquery()
+        if field is not None:
+            element = sa.type_coerce(element, field.sql_type())
+        return Built(element, field)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.state!r})"
+
+
+class Exists(Subquery):
+    """Whether a queryset has a row: a condition, negated by ``~`` (spec SUB-08; Django 5.2)."""
+
+    conditional = True
+
+    def result_field(self) -> Any:
+        return natural_fields("BooleanField")
+
+    def build(self, scope: Any) -> Built:
+        with scope.lenient():
+            return Built(scope.exists(self.state), scope.field_named("BooleanField"))
+
+
+def _implicit(queryset: Any) -> Subquery:
+    """A queryset that the user wrote where a value may stand."""
+    made = Subquery(queryset)
+    made.implicit = True
+    return made
+
+
+base.make.subquery = _implicit

@@ -1,0 +1,157 @@
+"""Bound values, verbatim SQL, and the slots that stand for values in a plan."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Hashable
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.expressions import base
+from dorm.expressions.base import Built, Expression, field_shape
+
+# Python type -> name of the field class that converts results of that type
+NATURAL_FIELDS: dict[type, str] = {
+    bool: "BooleanField",
+    int: "BigIntegerField",
+    float: "FloatField",
+    str: "TextField",
+    Decimal: "DecimalField",
+    datetime.datetime: "DateTimeField",
+    datetime.date: "DateField",
+    datetime.time: "TimeField",
+    datetime.timedelta: "DurationField",
+    uuid.UUID: "UUIDField",
+    bytes: "BinaryField",
+}
+
+
+def natural_fields(name: str) -> Any:
+    """A free-standing field of the named class; set by the module that knows the fields."""
+    return _make_field(name)
+
+
+_make_field: Any = None
+
+
+def use_fields(make: Any) -> None:
+    """Tell this module how to make a field by the name of its class."""
+    global _make_field
+    _make_field = make
+
+
+class Value(Expression):
+    """A bound parameter (spec EX-07).
+
+    :param value: any Python value; None becomes NULL, or JSON null with ``output_field=JSONField()``.
+    :param output_field: the field that converts it; derived from the value's type when left out.
+    """
+
+    anatomy = ("value",)
+
+    def __init__(self, value: Any, output_field: Any = None) -> None:
+        self.value = value
+        self.output_field = output_field() if isinstance(output_field, type) else output_field
+
+    def resolve(self, names: Any) -> Expression:
+        return self
+
+    def shape(self, values: list[Any]) -> Hashable:
+        if self.value is None:
+            return (Value, None, field_shape(self.output_field))
+        values.append(self.value)
+        return (Value, type(self.value), field_shape(self.output_field))
+
+    def slotted(self, slots: Any) -> Expression:
+        if self.value is None:
+            return self
+        return slots.take(self.value, self.output_field)
+
+    def build(self, scope: Any) -> Built:
+        if self.value is None:
+            null = getattr(self.output_field, "typed_null", None)
+            return Built(sa.null(), self.output_field) if null is None else scope.bound(null, self.output_field)
+        return scope.bound(self.value, self.output_field)
+
+    def result_field(self) -> Any:
+        if self.output_field is not None:
+            return self.output_field
+        for cls in type(self.value).__mro__:
+            if cls in NATURAL_FIELDS:
+                return natural_fields(NATURAL_FIELDS[cls])
+        return None
+
+    def assigned(self, field: Any) -> Expression:
+        return Value(self.value, field) if self.output_field is None and self.value is not None else self
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        value = self.value if _hashable(self.value) else repr(self.value)
+        return (Value, type(self.value), value, base.field_shape(self.output_field))
+
+    def __repr__(self) -> str:
+        return f"Value({self.value!r})"
+
+
+class Slot(Expression):
+    """The place of one value in a plan: number ``index`` of the values that the shape collects."""
+
+    anatomy = ("index",)
+
+    def __init__(self, index: int, sample: Any, output_field: Any) -> None:
+        self.index = index
+        self.sample = sample
+        self.output_field = output_field
+
+    def resolve(self, names: Any) -> Expression:
+        return self
+
+    def slotted(self, slots: Any) -> Expression:
+        return self
+
+    def build(self, scope: Any) -> Built:
+        return scope.slot(self, self.output_field)
+
+    def assigned(self, field: Any) -> Expression:
+        return Slot(self.index, self.sample, field) if self.output_field is None else self
+
+
+class RawSQL(Expression):
+    """Verbatim SQL with bound parameters (spec EX-11).
+
+    :param sql: text with ``%s`` placeholders; never build it from user input.
+    :param params: the values, one per placeholder.
+    """
+
+    anatomy = ("sql", "params")
+
+    def __init__(self, sql: str, params: Any = (), output_field: Any = None) -> None:
+        self.sql = sql
+        self.params = tuple(v if isinstance(v, Expression) else Value(v) for v in params)
+        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        wanted = sql.replace("%%", "").count("%s")
+        if self.params and wanted != len(self.params):
+            raise ValueError(f"RawSQL has {wanted} placeholders but {len(self.params)} parameters: {sql!r}")
+
+    def build(self, scope: Any) -> Built:
+        parts = self.sql.split("%s") if self.params else [self.sql]
+        pieces: list[Any] = []
+        for number, part in enumerate(parts):
+            if number:
+                pieces.append(self.params[number - 1].build(scope).sql)
+            pieces.append(part.replace("%%", "%") if self.params else part)
+        return Built(scope.verbatim(pieces, self.output_field), self.output_field)
+
+
+def _hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+base.make.value = Value

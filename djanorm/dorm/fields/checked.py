@@ -1,0 +1,106 @@
+"""What a field lets pass: messages, null and blank, choices, validators (FLD-01, 02, 07, 10, 13; VLD-03, VLD-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Any, ClassVar
+
+from dorm.exceptions import ValidationError
+from dorm.fields.choices import flat_choices
+
+
+class Checked:
+    """The part of a field that validates. It runs in ``full_clean()``, never on assignment."""
+
+    empty_values: ClassVar[tuple[Any, ...]] = (None, "", [], (), {})
+    default_validators: ClassVar[tuple[Callable[[Any], Any], ...]] = ()
+    default_error_messages: ClassVar[Mapping[str, str]] = {
+        "null": "This field cannot be null.",
+        "blank": "This field cannot be blank.",
+        "invalid_choice": "Value {value!r} is not a valid choice.",
+        "unique": "{model_name} with this {field_label} already exists.",
+        "invalid": "“{value}” is not a valid value.",
+    }
+
+    null: bool
+    blank: bool
+    choices: Any
+    filled_by_database: bool
+    _own_validators: tuple[Callable[[Any], Any], ...]
+    _error_messages: dict[str, str]
+
+    def has_db_default(self) -> bool:
+        raise NotImplementedError
+
+    def converted(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    def error_message(self, code: str, **values: Any) -> str:
+        """The message for ``code``: the one given as ``error_messages``, or that of the nearest class."""
+        text = self._error_messages.get(code)
+        if text is None:
+            for base in type(self).__mro__:
+                if code in base.__dict__.get("default_error_messages", {}):
+                    text = base.__dict__["default_error_messages"][code]
+                    break
+        if text is None:
+            return code
+        return text.format(**values) if "{" in text else text
+
+    def refuse(self, value: Any, code: str = "invalid", **values: Any) -> ValidationError:
+        """The error for a value that does not fit; the caller raises it."""
+        return ValidationError(self.error_message(code, value=value, **values), code=code)
+
+    @property
+    def validators(self) -> list[Callable[[Any], Any]]:
+        """Built-in checks of the class, then the ones given."""
+        return [*self.built_in_validators(), *self._own_validators]
+
+    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+        return self.default_validators
+
+    @property
+    def flatchoices(self) -> list[tuple[Any, Any]]:
+        """Pairs of value and label, groups dissolved."""
+        return flat_choices(self.choices)
+
+    def validate(self, value: Any, instance: Any = None) -> None:
+        """Choices, null and blank (FLD-01, FLD-02, FLD-10, FLD-13).
+
+        :raises ValidationError: with a plain message.
+        """
+        if value is None:
+            if not (self.null or self.filled_by_database or self.has_db_default()):
+                raise self.refuse(value, "null")
+            return
+        if self.choices is not None and value not in self.empty_values:
+            stored = value.value if isinstance(value, Enum) else value
+            if not any(given in (value, stored) for given, _ in self.flatchoices):
+                raise self.refuse(stored, "invalid_choice")
+        if not self.blank and value in self.empty_values:
+            raise self.refuse(value, "blank")
+
+    def run_validators(self, value: Any) -> None:
+        """Every validator; skipped for empty values (VLD-08).
+
+        :raises ValidationError: holding all the messages.
+        """
+        if value in self.empty_values:
+            return
+        problems: list[Any] = []
+        for validator in self.validators:
+            try:
+                validator(value)
+            except ValidationError as problem:
+                own = self._error_messages.get(problem.code or "")
+                problems.append(ValidationError(own, code=problem.code) if own is not None else problem)
+        if problems:
+            raise problems[0] if len(problems) == 1 else ValidationError(problems)
+
+    def clean(self, value: Any, instance: Any = None) -> Any:
+        """Convert, validate and run the validators; returns the converted value."""
+        value = self.converted(value)
+        self.validate(value, instance)
+        self.run_validators(value)
+        return value

@@ -1,0 +1,437 @@
+"""Fields of numbers (FLD-23 … FLD-25, BEY-01) and of truth (FLD-26)."""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeEngine
+from typing_extensions import TypeVar, Unpack
+
+from dorm.exceptions import ImproperlyConfigured
+from dorm.fields.base import Field
+from dorm.fields.columns import boolean_column, float_column, integer_column
+from dorm.fields.options import FieldOptions
+from dorm.fields.types import BooleanType, DecimalType, FloatType
+from dorm.validators import DecimalValidator, MaxValueValidator, MinValueValidator
+
+I = TypeVar("I", default=int)  # noqa: E741
+F = TypeVar("F", default=float)
+D = TypeVar("D", default=Decimal)
+B = TypeVar("B", default=bool)
+E = TypeVar("E", bound=Enum)
+
+
+class IntegerField(Field[I], Generic[I]):
+    """A four-byte integer; its range is checked by ``full_clean()`` (FLD-23)."""
+
+    #: Smallest and largest value that ``full_clean()`` lets pass.
+    bounds: ClassVar[tuple[int, int]] = (-(2**31), 2**31 - 1)
+    default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be an integer."}
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: IntegerField[E],
+            verbose_name: str | None = None,
+            *,
+            choices: type[E],
+            null: Literal[False] = False,
+            default: E | Callable[..., E] = ...,
+            **options: Any,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: IntegerField[E | None],
+            verbose_name: str | None = None,
+            *,
+            choices: type[E],
+            null: Literal[True],
+            default: E | Callable[..., E | None] | None = ...,
+            **options: Any,
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: IntegerField[int],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[int]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: IntegerField[int | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[int | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+    else:
+
+        def __init__(self, verbose_name=None, **options):
+            super().__init__(verbose_name, **options)
+            if self.choice_enum is not None:
+                self.exact_types = (self.choice_enum,)
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or value.__class__ is int:
+            return value
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(value, (float, Decimal)) and (not math.isfinite(value) or value != int(value)):
+            raise self.refuse(value)
+        try:
+            return int(value)
+        except (TypeError, ValueError) as problem:
+            raise self.refuse(value) from problem
+
+    exact_types: tuple[type, ...] = (int,)
+
+    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+        """Those of the class, and the range of the column."""
+        low, high = self.bounds
+        return (*self.default_validators, MinValueValidator(low), MaxValueValidator(high))
+
+    def column_type(self) -> TypeEngine[Any]:
+        return sa.Integer()
+
+
+class BigIntegerField(IntegerField[I], Generic[I]):
+    """An eight-byte integer."""
+
+    bounds = (-(2**63), 2**63 - 1)
+    MAX_BIGINT: ClassVar[int] = 2**63 - 1
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: BigIntegerField[int],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[int]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: BigIntegerField[int | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[int | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+    def column_type(self) -> TypeEngine[Any]:
+        return integer_column(sa.BigInteger())
+
+
+class SmallIntegerField(IntegerField[I], Generic[I]):
+    """A two-byte integer."""
+
+    bounds = (-(2**15), 2**15 - 1)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: SmallIntegerField[int],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[int]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: SmallIntegerField[int | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[int | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+    def column_type(self) -> TypeEngine[Any]:
+        return integer_column(sa.SmallInteger())
+
+
+class PositiveMixin:
+    """Adds ``CHECK (column >= 0)`` to the table."""
+
+    #: Read by the table builder.
+    non_negative: ClassVar[bool] = True
+
+
+class PositiveIntegerField(PositiveMixin, IntegerField[I], Generic[I]):
+    """A four-byte integer that is not negative (BEY-01)."""
+
+    bounds = (0, 2**31 - 1)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: PositiveIntegerField[int],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[int]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: PositiveIntegerField[int | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[int | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+
+class PositiveBigIntegerField(PositiveMixin, BigIntegerField[I], Generic[I]):
+    """An eight-byte integer that is not negative (BEY-01)."""
+
+    bounds = (0, 2**63 - 1)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: PositiveBigIntegerField[int],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[int]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: PositiveBigIntegerField[int | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[int | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+
+class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I]):
+    """A two-byte integer that is not negative (BEY-01)."""
+
+    bounds = (0, 2**15 - 1)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: PositiveSmallIntegerField[int],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[int]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: PositiveSmallIntegerField[int | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[int | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+
+class FloatField(Field[F], Generic[F]):
+    """A double-precision number (FLD-24)."""
+
+    default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a number."}
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: FloatField[float],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[float]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: FloatField[float | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[float | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or value.__class__ is float:
+            return value
+        try:
+            return float(value)
+        except (TypeError, ValueError, OverflowError) as problem:
+            raise self.refuse(value) from problem
+
+    exact_types = (float,)
+
+    def column_type(self) -> TypeEngine[Any]:
+        return float_column()
+
+    def stored_type(self) -> TypeEngine[Any]:
+        return FloatType(self.column_type(), computed=self.is_free)
+
+    def expression_type(self) -> TypeEngine[Any]:
+        return FloatType(self.column_type(), computed=True)
+
+
+class DecimalField(Field[D], Generic[D]):
+    """A decimal number with a fixed number of places (FLD-25).
+
+    :param max_digits: digits in all; more are a ``full_clean()`` error, never rounded away on assignment.
+    :param decimal_places: digits behind the point; every value read has exactly so many.
+    """
+
+    own_options: ClassVar[Mapping[str, Any]] = {"max_digits": 10, "decimal_places": 2}
+    default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a decimal number."}
+
+    max_digits: int | None
+    decimal_places: int | None
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: DecimalField[Decimal],
+            verbose_name: str | None = None,
+            *,
+            max_digits: int | None = 10,
+            decimal_places: int | None = 2,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[Decimal]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: DecimalField[Decimal | None],
+            verbose_name: str | None = None,
+            *,
+            max_digits: int | None = 10,
+            decimal_places: int | None = 2,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[Decimal | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+    else:
+
+        def __init__(self, verbose_name=None, *, max_digits=10, decimal_places=2, **options):
+            for name, given in (("max_digits", max_digits), ("decimal_places", decimal_places)):
+                if given is not None and (not isinstance(given, int) or given < 0):
+                    raise ImproperlyConfigured(f"{type(self).__name__}: {name} must be a number from 0, not {given!r}.")
+            if max_digits is not None and decimal_places is not None and max_digits < decimal_places:
+                raise ImproperlyConfigured(
+                    f"{type(self).__name__}: max_digits ({max_digits}) must be at least decimal_places ({decimal_places})."
+                )
+            self.max_digits, self.decimal_places = max_digits, decimal_places
+            super().__init__(verbose_name, **options)
+
+    def to_python(self, value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, bool):
+            value = int(value)
+        try:
+            # a float means its shortest repr: 0.1 is Decimal("0.1")
+            made = Decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
+        except (decimal.InvalidOperation, TypeError, ValueError) as problem:
+            raise self.refuse(value) from problem
+        if not made.is_finite():
+            raise self.refuse(value)
+        return made
+
+    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+        return (*self.default_validators, DecimalValidator(self.max_digits, self.decimal_places))
+
+    def column_type(self) -> TypeEngine[Any]:
+        return sa.Numeric(self.max_digits, self.decimal_places)
+
+    def stored_type(self) -> TypeEngine[Any]:
+        return DecimalType(self.column_type(), None if self.is_free else self.decimal_places, self.max_digits)
+
+    def expression_type(self) -> TypeEngine[Any]:
+        """Computed values keep the digits they have: an average of prices is not a price."""
+        return DecimalType(sa.Numeric(), None)
+
+
+class BooleanField(Field[B], Generic[B]):
+    """True or false (FLD-26); accepts 0, 1 and the usual words."""
+
+    default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be either True or False."}
+    TRUE_WORDS: ClassVar[frozenset[str]] = frozenset({"true", "1", "yes", "t", "on", "y"})
+    FALSE_WORDS: ClassVar[frozenset[str]] = frozenset({"false", "0", "no", "f", "off", "n"})
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(
+            self: BooleanField[bool],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[False] = False,
+            **options: Unpack[FieldOptions[bool]],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self: BooleanField[bool | None],
+            verbose_name: str | None = None,
+            *,
+            null: Literal[True],
+            **options: Unpack[FieldOptions[bool | None]],
+        ) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+
+    def to_python(self, value: Any) -> Any:
+        if value is None or value.__class__ is bool:
+            return value
+        if isinstance(value, str):
+            word = value.strip().lower()
+            if word in self.TRUE_WORDS:
+                return True
+            if word in self.FALSE_WORDS:
+                return False
+            if not word and self.null:
+                return None
+        elif isinstance(value, (int, float, Decimal)) and value in (0, 1):
+            return bool(value)
+        raise self.refuse(value)
+
+    exact_types = (bool,)
+
+    def validate(self, value: Any, instance: Any = None) -> None:
+        # False is a value, not an empty one
+        super().validate(value, instance)
+
+    def column_type(self) -> TypeEngine[Any]:
+        return boolean_column()
+
+    def stored_type(self) -> TypeEngine[Any]:
+        return BooleanType(self.column_type())
+
+
+class NullBooleanField(BooleanField["bool | None"]):
+    """A boolean that may be unknown: ``BooleanField(null=True, blank=True)`` (BEY-01)."""
+
+    own_options: ClassVar[Mapping[str, Any]] = {"null": True, "blank": True}
+
+    def __init__(self, verbose_name: str | None = None, **options: Any) -> None:
+        options.setdefault("blank", True)
+        options.setdefault("null", True)
+        super().__init__(verbose_name, **options)

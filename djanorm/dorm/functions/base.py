@@ -1,0 +1,70 @@
+"""``Func``: a call of a database function."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from dorm.expressions.base import Built, Expression, as_argument
+from dorm.expressions.values import natural_fields
+
+
+class Func(Expression):
+    """A function of the database (spec FN-12; Django 5.2). Subclass it with ``function = "NAME"``.
+
+    :cvar function: the name of the function; only letters, digits, dots and underscores.
+    :cvar arity: how many arguments it takes; None for any number.
+    :param arguments: field names as ``str``, expressions, or plain values other than text.
+    :param output_field: the field of the results; taken from the first argument when neither this nor ``result`` is set.
+    :raises TypeError: for a wrong number of arguments.
+    """
+
+    anatomy: ClassVar[tuple[str, ...]] = ("source_expressions", "function")
+    function: Any = None
+    arity: ClassVar[int | None] = None
+    result: ClassVar[str | None] = None  # name of the field class of the results
+    strict = False
+
+    def __init__(self, *arguments: Any, output_field: Any = None, function: str | None = None) -> None:
+        if self.arity is not None and len(arguments) != self.arity:
+            raise TypeError(
+                f"'{type(self).__name__}' takes exactly {self.arity} argument{'' if self.arity == 1 else 's'} "
+                f"({len(arguments)} given)"
+            )
+        if function is not None:
+            self.function = function
+        if self.function is not None and not all(c.isalnum() or c in "_." for c in self.function):
+            raise ValueError(f"{self.function!r} is not the name of a database function.")
+        self.source_expressions = tuple(as_argument(argument) for argument in arguments)
+        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self._refresh_flags()
+
+    def build(self, scope: Any) -> Built:
+        with scope.lenient():
+            arguments = [argument.build(scope) for argument in self.source_expressions]
+            field = self.field_of(scope, arguments)
+            element = self.element(scope, arguments)
+            if field is not None:
+                element = sa.type_coerce(element, field.sql_type())
+        return Built(element, field)
+
+    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
+        """The field of the results."""
+        if self.output_field is not None:
+            return self.output_field
+        if self.result is not None:
+            return scope.field_named(self.result)
+        return next((a.field for a in arguments if a.field is not None), None)
+
+    def result_field(self) -> Any:
+        if self.output_field is None and self.result is not None:
+            return natural_fields(self.result)
+        return super().result_field()
+
+    def element(self, scope: Any, arguments: list[Built]) -> Any:
+        """The SQLAlchemy element of the call."""
+        return getattr(sa.func, self.function or type(self).__name__)(*(a.sql for a in arguments))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(repr, self.source_expressions))})"

@@ -1,0 +1,132 @@
+"""What a lookup is: how it reads its value, and the condition it builds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable
+from decimal import Decimal
+from typing import Any, ClassVar, NamedTuple, Self
+
+import sqlalchemy as sa
+
+from dorm.expressions.base import Built, Expression, as_operand, is_operand
+from dorm.functions.base import Func
+from dorm.lookups import registry
+
+INTEGER_LIMIT = 2**63
+
+
+class Right(NamedTuple):
+    """The right-hand side of a comparison, analysed once where the chain is built.
+
+    :ivar variant: what the SQL depends on besides the lookup: None-ness, emptiness, the kind of a JSON value.
+    :ivar values: bound values, one slot each.
+    :ivar expressions: expressions, when the side is not plain.
+    """
+
+    variant: Hashable
+    values: tuple[Any, ...] = ()
+    expressions: tuple[Expression, ...] = ()
+
+
+NULL = Right("null")
+NOTHING = Right("nothing")  # no row can match
+EVERYTHING = Right("everything")  # any row with a value matches
+
+
+class Lookup:
+    """A comparison by name (spec section 14; Django 5.2). Stateless: one object serves every query.
+
+    Subclass it, set ``lookup_name``, and write :meth:`build`; register it with ``Field.register_lookup``.
+    """
+
+    lookup_name: ClassVar[str] = ""
+    _only: ClassVar[Any] = None
+    takes_field_values: ClassVar[bool] = True
+    # a NULL operand makes the condition unknown, so that its joins may be inner ones
+    strict: ClassVar[bool] = True
+
+    def __new__(cls, *arguments: Any) -> Self:
+        # lookups are parts of the keys of plans: one that was pickled must come back as itself
+        if cls.__init__ is not object.__init__:
+            return super().__new__(cls)
+        only: Self = cls.__dict__.get("_only") or super().__new__(cls)
+        cls._only = only
+        return only
+
+    def read(self, field: Any, value: Any) -> Right:
+        """Analyse the right-hand side.
+
+        :param field: the field of the left side, or None when it is not known.
+        :raises ValueError, ValidationError: for a value that cannot be compared with this field.
+        """
+        if is_operand(value):
+            return Right("expression", (), (as_operand(value),))
+        if value is None:
+            return self.read_none(field)
+        if is_fraction(field, value):
+            return self.read_fraction(value)
+        value = self.prepare(field, value)
+        if value.__class__ is int and not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+            return self.read_out_of_range(value)
+        return Right("value", (value,))
+
+    def read_fraction(self, value: Any) -> Right:
+        """The right-hand side for a number between two integers, compared with a column of integers."""
+        return NOTHING
+
+    def read_out_of_range(self, value: int) -> Right:
+        """The right-hand side for an integer that no column can hold."""
+        return NOTHING
+
+    def read_none(self, field: Any) -> Right:
+        raise ValueError(f"None cannot be compared with the lookup '{self.lookup_name}'; use isnull=True.")
+
+    def prepare(self, field: Any, value: Any) -> Any:
+        """The value as the field's Python value."""
+        if field is None or not self.takes_field_values:
+            return value
+        return field.get_prep_value(value)
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        """The SQLAlchemy condition.
+
+        :param right: ``right.variant`` says what the side is, ``right.sql(type=None, position=0)`` gives an element.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.build() is missing.")
+
+
+class Transform(Func):
+    """A function usable inside a lookup: ``joined__year__gte`` (Django 5.2).
+
+    Subclass it with ``lookup_name`` and ``function`` and register it with ``Field.register_lookup``.
+    """
+
+    lookup_name: ClassVar[str] = ""
+    arity = 1
+    strict = True
+
+
+def is_fraction(field: Any, value: Any) -> bool:
+    """Whether ``value`` is a number that a column of integers cannot hold because it lies between two of them."""
+    return (
+        isinstance(value, float | Decimal)
+        and isinstance(field, registry.integer_field)
+        and math.isfinite(value)
+        and value != math.floor(value)
+    )
+
+
+def require_iterable(name: str, value: Any) -> list[Any]:
+    """``value`` as a list.
+
+    :raises ValueError: naming the lookup, for what cannot be iterated.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise ValueError(f"The lookup '{name}' needs a list, tuple, set or other iterable, not {value!r}.")
+    return list(value)
+
+
+def text_type() -> sa.types.TypeEngine[Any]:
+    """The type of text parameters."""
+    return sa.Text()

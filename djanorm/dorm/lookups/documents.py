@@ -1,0 +1,251 @@
+"""Lookups of JSON documents and arrays, and paths into documents (spec LK-13…16, LK-19)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from dorm.exceptions import NotSupportedError
+from dorm.expressions.base import Built, Expression, as_operand, is_operand
+from dorm.expressions.values import natural_fields
+from dorm.lookups.base import NULL, Lookup, Right, require_iterable
+from dorm.lookups.comparison import Exact, In, IsNull
+
+
+class KeyTransform(Expression):
+    """One step into a document: ``data__address``; a step of digits also indexes an array."""
+
+    anatomy = ("source", "key")
+    strict = True
+    lookups: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, source: Expression, key: str, output_field: Any) -> None:
+        self.source = source
+        self.key = key
+        self.output_field = output_field
+        self._refresh_flags()
+
+    def steps(self) -> tuple[Expression, tuple[str, ...]]:
+        """The document's own expression and the keys from it to here."""
+        if isinstance(self.source, KeyTransform):
+            root, keys = self.source.steps()
+            return root, (*keys, self.key)
+        return self.source, (self.key,)
+
+    def build(self, scope: Any) -> Built:
+        root, keys = self.steps()
+        document = root.build(scope).sql
+        text = scope.hooks.json_form(document, keys, "text")
+        return Built(scope.hooks.json_value(document, keys), self.output_field, text)
+
+    def built_as(self, scope: Any, form: str) -> Any:
+        """The value as ``"text"``, ``"number"``, ``"document"`` or its ``"type"``."""
+        root, keys = self.steps()
+        return scope.hooks.json_form(root.build(scope).sql, keys, form)
+
+
+def kind_of(value: Any) -> str:
+    """How a Python value compares inside a document."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "text"
+    return "document"
+
+
+class KeyExact(Exact):
+    """A document's value equals a Python value, type included (spec LK-19)."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        if is_operand(value):
+            return Right("expression", (), (as_operand(value),))
+        if value is None:
+            return Right("null")
+        return Right(("json", kind_of(value)), (value,))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.json_compare("=", right.left, left, right)
+
+
+class _KeyOrdered(Lookup):
+    operator: ClassVar[str]
+
+    def read(self, field: Any, value: Any) -> Right:
+        if is_operand(value):
+            return Right("expression", (), (as_operand(value),))
+        if value is None:
+            return self.read_none(field)
+        return Right(("json", kind_of(value)), (value,))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.json_compare(self.operator, right.left, left, right)
+
+
+class KeyGt(_KeyOrdered):
+    """A document's value is greater."""
+
+    lookup_name = "gt"
+    operator = ">"
+
+
+class KeyGte(_KeyOrdered):
+    """A document's value is greater or equal."""
+
+    lookup_name = "gte"
+    operator = ">="
+
+
+class KeyLt(_KeyOrdered):
+    """A document's value is less."""
+
+    lookup_name = "lt"
+    operator = "<"
+
+
+class KeyLte(_KeyOrdered):
+    """A document's value is less or equal."""
+
+    lookup_name = "lte"
+    operator = "<="
+
+
+class KeyIn(In):
+    """A document's value is one of a list; each compares with its own type."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        if is_operand(value):
+            return super().read(field, value)
+        items = require_iterable("in", value)
+        kinds = tuple(kind_of(item) for item in items)
+        return Right(("json", *kinds), tuple(items)) if items else Right("nothing")
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        if right.variant == "subquery":
+            return super().build(scope, left, right)
+        return scope.json_member(right.left, right)
+
+
+class KeyIsNull(IsNull):
+    """Whether the key is absent (True) or present (False), as in Django."""
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.json_absent(right.left, right.variant)
+
+
+class DocumentExact(Exact):
+    """A whole document equals a value."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        if value is None:
+            return NULL
+        if is_operand(value):
+            return Right("expression", (), (as_operand(value),))
+        return Right("value", (value,))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        if right.variant == "null":
+            return left.sql.is_(None)
+        return scope.hooks.json_equal(left.sql, right.sql(left.field))
+
+
+class HasKey(Lookup):
+    """The document has this key at its top level."""
+
+    lookup_name = "json_has_key"
+    takes_field_values = False
+    every: ClassVar[bool] = True
+
+    def read(self, field: Any, value: Any) -> Right:
+        return Right(1, (str(value),))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        tests = [scope.hooks.json_has_key(left.sql, right.text(position=n)) for n in range(right.variant)]
+        return sa.and_(*tests) if self.every else sa.or_(*tests)
+
+
+class HasAnyKey(HasKey):
+    """The document has one of these keys."""
+
+    lookup_name = "json_has_any"
+    every = False
+
+    def read(self, field: Any, value: Any) -> Right:
+        keys = [str(item) for item in require_iterable(self.lookup_name, [value] if isinstance(value, str) else value)]
+        return Right(len(keys), tuple(keys)) if keys else Right("nothing")
+
+
+class HasAllKeys(HasAnyKey):
+    """The document has all of these keys."""
+
+    lookup_name = "json_has_all"
+    every = True
+
+    def read(self, field: Any, value: Any) -> Right:
+        right = super().read(field, value)
+        return Right("everything") if right.variant == "nothing" else right
+
+
+class _Array(Lookup):
+    operator: ClassVar[str]
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        if not scope.features.native_arrays:
+            raise NotImplementedError(
+                f"The lookup '{self.lookup_name}' needs arrays or JSONB, which {scope.features.vendor} does not have. "
+                "Use a related model, or PostgreSQL."
+            )
+        return left.sql.op(self.operator, is_comparison=True)(right.sql(left.field))
+
+
+class ArrayContains(_Array):
+    """Holds every one of these elements (``@>``); also for JSONB documents."""
+
+    lookup_name = "array_contains"
+    operator = "@>"
+
+
+class ArrayOverlap(_Array):
+    """Holds at least one of these elements (``&&``)."""
+
+    lookup_name = "array_overlap"
+    operator = "&&"
+
+
+class ContainedBy(_Array):
+    """Holds nothing but these elements (``<@``)."""
+
+    lookup_name = "contained_by"
+    operator = "<@"
+
+
+class ArrayLength(Expression):
+    """The number of elements of an array, 0 when it is empty."""
+
+    anatomy = ("source",)
+    strict = True
+
+    def result_field(self) -> Any:
+        return natural_fields("IntegerField")
+
+    def __init__(self, source: Expression) -> None:
+        self.source = source
+        self._refresh_flags()
+
+    def build(self, scope: Any) -> Built:
+        if not scope.features.native_arrays:
+            raise NotSupportedError(f"{scope.features.vendor} has no arrays.")
+        return Built(sa.func.cardinality(self.source.build(scope).sql), scope.field_named("IntegerField"))
+
+
+KeyTransform.lookups = {
+    "exact": KeyExact(),
+    "gt": KeyGt(),
+    "gte": KeyGte(),
+    "lt": KeyLt(),
+    "lte": KeyLte(),
+    "in": KeyIn(),
+    "isnull": KeyIsNull(),
+}

@@ -1,0 +1,78 @@
+"""Which lookups and transforms a field has: found along the classes that the field's class derives from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_lookups: dict[type, dict[str, Any]] = {}
+_transforms: dict[type, dict[str, Any]] = {}
+
+# the common base of all fields; set when the built-in lookups are installed
+base_field: Any = None
+integer_field: Any = None
+# field class -> a function from a step's name to its transform, for fields that accept any name
+_any_key: dict[type, Any] = {}
+
+# bumped by every registration; resolved names are remembered per version
+version = 0
+
+
+def add_lookup(field_class: type, name: str, lookup: Any) -> None:
+    """Give ``field_class`` and its subclasses the lookup ``name``."""
+    _add(_lookups, field_class, name, lookup)
+
+
+def add_transform(field_class: type, name: str, transform: Any) -> None:
+    """Give ``field_class`` and its subclasses the transform ``name``."""
+    _add(_transforms, field_class, name, transform)
+
+
+def any_key(field_class: type, make: Any) -> None:
+    """Let ``field_class`` take any name as a transform: ``make(name)`` gives it."""
+    _any_key[field_class] = make
+
+
+def remove(field_class: type, name: str) -> None:
+    """Take a lookup or transform back; unknown names are ignored."""
+    global version
+    version += 1
+    _lookups.get(field_class, {}).pop(name, None)
+    _transforms.get(field_class, {}).pop(name, None)
+
+
+def find_lookup(field_class: type, name: str) -> Any:
+    """The lookup ``name`` of ``field_class``, or None."""
+    return _find(_lookups, field_class, name)
+
+
+def find_transform(field_class: type, name: str) -> Any:
+    """The transform ``name`` of ``field_class``, or None."""
+    found = _find(_transforms, field_class, name)
+    if found is None:
+        for cls in field_class.__mro__:
+            if cls in _any_key:
+                return _any_key[cls](name)
+    return found
+
+
+def names_for(field_class: type) -> list[str]:
+    """Every lookup and transform of ``field_class``, sorted."""
+    found: set[str] = set()
+    for table in (_lookups, _transforms):
+        for cls in field_class.__mro__:
+            found.update(table.get(cls, ()))
+    return sorted(found)
+
+
+def _add(table: dict[type, dict[str, Any]], field_class: type, name: str, item: Any) -> None:
+    global version
+    version += 1
+    table.setdefault(field_class, {})[name] = item
+
+
+def _find(table: dict[type, dict[str, Any]], field_class: type, name: str) -> Any:
+    for cls in field_class.__mro__:
+        found = table.get(cls)
+        if found is not None and name in found:
+            return found[name]
+    return None

@@ -1,0 +1,101 @@
+"""Comparisons of text: contains, startswith, regex … Wildcards in a value mean themselves."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from dorm.expressions.base import Built
+from dorm.lookups.base import NULL, Lookup, Right
+
+
+class _Text(Lookup):
+    """A comparison of text; other types are cast to text first (spec LK-18)."""
+
+    takes_field_values = False
+
+    def prepare(self, field: Any, value: Any) -> Any:
+        return value if isinstance(value, str) else str(value)
+
+
+class IExact(_Text):
+    """Equal whatever the case; None means IS NULL (spec LK-02)."""
+
+    lookup_name = "iexact"
+
+    def read_none(self, field: Any) -> Right:
+        return NULL
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        if right.variant == "null":
+            return left.sql.is_(None)
+        return scope.hooks.equals_ignoring_case(scope.as_text(left), right.text())
+
+
+class _Pattern(_Text):
+    position: ClassVar[str]  # "any", "start" or "end"
+    ignore_case: ClassVar[bool] = False
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.hooks.matches(scope.as_text(left), right, self.position, self.ignore_case)
+
+
+class Contains(_Pattern):
+    """Contains the text (spec LK-07, LK-09: the case counts)."""
+
+    lookup_name = "contains"
+    position = "any"
+
+
+class IContains(_Pattern):
+    """Contains the text, whatever the case."""
+
+    lookup_name = "icontains"
+    position = "any"
+    ignore_case = True
+
+
+class StartsWith(_Pattern):
+    """Starts with the text."""
+
+    lookup_name = "startswith"
+    position = "start"
+
+
+class IStartsWith(_Pattern):
+    """Starts with the text, whatever the case."""
+
+    lookup_name = "istartswith"
+    position = "start"
+    ignore_case = True
+
+
+class EndsWith(_Pattern):
+    """Ends with the text."""
+
+    lookup_name = "endswith"
+    position = "end"
+
+
+class IEndsWith(_Pattern):
+    """Ends with the text, whatever the case."""
+
+    lookup_name = "iendswith"
+    position = "end"
+    ignore_case = True
+
+
+class Regex(_Text):
+    """Matches the regular expression somewhere (spec LK-17)."""
+
+    lookup_name = "regex"
+    ignore_case: ClassVar[bool] = False
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.hooks.regex(scope.as_text(left), right.text(), self.ignore_case)
+
+
+class IRegex(Regex):
+    """Matches the regular expression, whatever the case."""
+
+    lookup_name = "iregex"
+    ignore_case = True
