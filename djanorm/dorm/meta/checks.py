@@ -1,0 +1,185 @@
+"""Checks of a model's declaration (META-05, 07, 20 … 22; MDL-34 is the metaclass's)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from dorm.exceptions import ImproperlyConfigured
+from dorm.fields.auto import AutoField
+from dorm.utils.identifiers import LIMIT, check_identifier
+from dorm.utils.suggest import hint
+
+
+def ordering_list(label: str, given: Any) -> list[Any]:
+    """``ordering`` as a list.
+
+    :raises ImproperlyConfigured: when it is one text, or no list at all.
+    """
+    if given is None:
+        return []
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ImproperlyConfigured(f"{label}: ordering must be a list of names, such as [{given!r}], not {given!r}.")
+    return list(given)
+
+
+def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
+    """``unique_together`` as a tuple of tuples; one flat tuple means one set (META-05).
+
+    :raises ImproperlyConfigured: for anything that is no sequence of names.
+    """
+    if not given:
+        return ()
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ImproperlyConfigured(f"{label}: unique_together must be a list of tuples of field names, not {given!r}.")
+    sets = list(given)
+    if all(isinstance(item, str) for item in sets):
+        sets = [tuple(sets)]
+    for names in sets:
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+            raise ImproperlyConfigured(
+                f"{label}: unique_together must be a list of tuples of field names, not {given!r}."
+            )
+    return tuple(tuple(names) for names in sets)
+
+
+def check_table_name(options: Any) -> None:
+    """The table's name can be quoted (META-20)."""
+    check_identifier(options.db_table, f"db_table of {options.label}")
+
+
+def check_fields(options: Any) -> None:
+    """Names of columns, junction tables and reverse names; one key; no column twice.
+
+    :raises ImproperlyConfigured: naming the field.
+    """
+    columns: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    keys = [field for field in options.fields if field.primary_key]
+    if len(keys) > 1:
+        names = ", ".join(field.name for field in keys)
+        raise ImproperlyConfigured(f"{options.label} has several primary keys ({names}); mark one field only.")
+    for field in options.fields:
+        if isinstance(field, AutoField) and not field.primary_key:
+            kind = type(field).__name__
+            raise ImproperlyConfigured(
+                f"{options.label}.{field.name}: {kind} is a primary key; write {kind}(primary_key=True)."
+            )
+        if field.concrete:
+            check_identifier(field.column, f"db_column of {options.label}.{field.name}")
+            clash = columns.setdefault(field.column, field)
+            if clash is not field:
+                raise ImproperlyConfigured(
+                    f"{options.label}: {clash.name} and {field.name} both use the column {field.column!r}; "
+                    "give one of them a db_column."
+                )
+        for name in {field.name, field.attname}:
+            clash = attributes.setdefault(name, field)
+            if clash is not field:
+                raise ImproperlyConfigured(
+                    f"{options.label}: {clash.name} and {field.name} both need the attribute {name!r}; rename one of them."
+                )
+        if field.is_relation and field.remote_field is not None:
+            _check_relation_names(options, field)
+
+
+def _check_relation_names(options: Any, field: Any) -> None:
+    if field.many_to_many and field.db_table is not None:
+        check_identifier(field.db_table, f"db_table of {options.label}.{field.name}")
+    relation = field.remote_field
+    for option in ("related_name", "related_query_name"):
+        text = getattr(relation, option)
+        if text is None or (option == "related_name" and text.endswith("+")):
+            continue
+        if options.abstract and "%(" in (getattr(relation, f"given_{option}") or ""):
+            continue
+        if not text.isidentifier() or len(text.encode()) > LIMIT:
+            raise ImproperlyConfigured(
+                f"{options.label}.{field.name}: {option} {text!r} must be a Python name of at most {LIMIT} bytes, or '+'."
+            )
+        if "__" in text or text.endswith("_"):
+            raise ImproperlyConfigured(
+                f"{options.label}.{field.name}: {option} {text!r} must not contain '__' or end in '_'; lookups separate names by it."
+            )
+
+
+def check_local_references(options: Any) -> None:
+    """Names in unique_together, indexes and constraints are columns of the model (META-21).
+
+    :raises ImproperlyConfigured: naming the option and the unknown field.
+    """
+    for names in options.unique_together:
+        for name in names:
+            _require_column(options, name, "unique_together")
+    taken: set[str] = set()
+    for index in options.indexes:
+        for name, _ in index.fields_orders:
+            if name.isidentifier():
+                _require_column(options, name, f"the index {index.name}")
+        for name in index.include:
+            _require_column(options, name, f"the index {index.name}")
+        _require_fresh(options, taken, index.name, "indexes")
+    for constraint in options.constraints:
+        for name in constraint.field_names():
+            _require_column(options, name, f"the constraint {constraint.name}")
+        _require_fresh(options, taken, constraint.name, "constraints")
+    if isinstance(options.get_latest_by, str):
+        options.get_latest_by = options.get_latest_by or None
+
+
+def _require_fresh(options: Any, taken: set[str], name: str, what: str) -> None:
+    if name in taken:
+        raise ImproperlyConfigured(f"{options.label}: two {what} are called {name!r}; give each a name of its own.")
+    taken.add(name)
+
+
+def _require_column(options: Any, name: str, where: str) -> None:
+    field = options.pk if name == "pk" else options._by_name.get(name)
+    if field is None:
+        names = [known.name for known in options.concrete_fields]
+        raise ImproperlyConfigured(f"{options.label}: {where} names {name!r}, which is no field. {hint(name, names)}")
+    if not field.concrete:
+        raise ImproperlyConfigured(f"{options.label}: {where} names {name!r}, which has no column.")
+
+
+def check_ordering(options: Any) -> None:
+    """The first step of every term of ``ordering`` exists (META-21); further steps are checked by queries.
+
+    :raises ImproperlyConfigured: naming the term.
+    """
+    for term in options.ordering:
+        if not isinstance(term, str) or term == "?":
+            continue
+        name = term.lstrip("-+").split("__")[0]
+        if name != "pk" and name not in options._names:
+            raise ImproperlyConfigured(
+                f"{options.label}: ordering names {name!r}, which is no field. {hint(name, options._names)}"
+            )
+
+
+def check_accessor(options: Any, relation: Any) -> None:
+    """The reverse name of ``relation`` is free on the target (META-22).
+
+    :raises ImproperlyConfigured: naming both sides.
+    """
+    accessor = relation.accessor_name()
+    for known in options._reverse:
+        if known is relation:
+            continue
+        names = {*known.query_names, known.accessor_name()} - {None}
+        same_accessor = accessor is not None and accessor == known.accessor_name()
+        if same_accessor or _given(relation) & names & _given(known):
+            raise ImproperlyConfigured(
+                f"{relation.field.label} and {known.field.label} both appear on {options.label} as "
+                f"{accessor or relation.query_names[0]!r}; give one of them another related_name."
+            )
+    if accessor is not None and accessor in options._by_name:
+        raise ImproperlyConfigured(
+            f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a field there; "
+            "give it another related_name."
+        )
+
+
+def _given(relation: Any) -> set[str]:
+    """Query names that somebody chose; bare model names give way silently."""
+    return {name for name in (relation.related_query_name, relation.related_name) if name and not name.endswith("+")}

@@ -1,0 +1,41 @@
+"""Column defaults (``db_default``) as DDL (BEY-10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.constraints import compile_expression
+from dorm.dialects.base import Features
+from dorm.expressions.base import Expression
+from dorm.fields.types import StoredType
+
+
+def server_default(options: Any, field: Any, features: Features) -> Any:
+    """The column's DEFAULT: an element that renders as literal SQL, or None when the field has no ``db_default``."""
+    if not field.has_db_default():
+        return None
+    given = field.db_default
+    if isinstance(given, Expression):
+        nowhere = sa.Table("nowhere", sa.MetaData(info={"features": features}))
+        return sa.DefaultClause(compile_expression(options, given, nowhere))
+    return literal_default(field.sql_type(), field.get_prep_value(given), features)
+
+
+def literal_default(stored: Any, value: Any, features: Features) -> Any:
+    """A plain value, stored the way ``stored`` stores it, as literal SQL."""
+    if value is None:
+        return sa.text("NULL")
+    if isinstance(stored, StoredType):
+        encode = stored.encoder(features)
+        value = value if encode is None else encode(value)
+    if isinstance(value, bool):
+        return sa.true() if value else sa.false()
+    if isinstance(value, (int, float)):
+        return sa.text(repr(value))
+    if isinstance(value, bytes):
+        return sa.text(f"'\\x{value.hex()}'" if features.native_boolean else f"X'{value.hex()}'")
+    # a colon would read as a parameter
+    quoted = str(value).replace("'", "''").replace(":", "\\:")
+    return sa.text(f"'{quoted}'")

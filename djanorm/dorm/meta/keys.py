@@ -1,0 +1,34 @@
+"""The class of implicit primary keys (MDL-02, CFG-44)."""
+
+from __future__ import annotations
+
+import pkgutil
+from typing import Any
+
+from dorm import fields
+from dorm.conf import settings
+from dorm.exceptions import ImproperlyConfigured
+
+
+def implicit_key_class() -> type[Any]:
+    """The field class that the setting DEFAULT_AUTO_FIELD names (default ``BigAutoField``).
+
+    :raises ImproperlyConfigured: when it names no field class.
+    """
+    given = settings.get("DEFAULT_AUTO_FIELD") or "dorm.fields.BigAutoField"
+    if isinstance(given, type):
+        found: Any = given
+    else:
+        module, _, name = str(given).rpartition(".")
+        if module in ("", "dorm", "dorm.fields"):
+            found = getattr(fields, name, None)
+        else:
+            try:
+                found = pkgutil.resolve_name(str(given))
+            except (ImportError, AttributeError) as problem:
+                raise ImproperlyConfigured(f"DEFAULT_AUTO_FIELD {given!r} cannot be imported: {problem}") from problem
+    if not (isinstance(found, type) and issubclass(found, fields.Field)):
+        raise ImproperlyConfigured(
+            f"DEFAULT_AUTO_FIELD {given!r} names no field class, such as 'dorm.fields.BigAutoField'."
+        )
+    return found

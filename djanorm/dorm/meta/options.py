@@ -1,0 +1,337 @@
+"""``Options``: everything known of one model (``Model._meta``, MDL-07).
+
+How a class becomes a model. The metaclass calls, in this order:
+
+1. ``Options(cls, given, concrete_model=None)``: ``given`` are the Meta options, already merged with those of abstract
+   parents (``OPTION_NAMES`` lists what there is; anything else raises). A proxy passes the model whose table it shares.
+   Assign it to ``cls._meta``.
+2. ``field.contribute_to_class(cls, name)`` for each field, implicit key first, then inherited, then own. The field calls
+   ``add_field``. (Without a key, :meth:`prepare` adds the implicit one at the front; :meth:`implicit_key` makes it.)
+3. ``options.prepare()``: checks that need no other model; raises ``ImproperlyConfigured``.
+4. ``registry.register(cls)``: links relations, calls the ``registry.on_relation`` callbacks, replaces a model of the same
+   label.
+
+Whatever depends on other models (``names``, ``table``, ``related_objects``, ``query_cache``) is made on demand and valid
+for one ``registry.version``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from dorm.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from dorm.meta import checks
+from dorm.meta.keys import implicit_key_class
+from dorm.meta.registry import Registry
+from dorm.meta.registry import registry as default_registry
+from dorm.utils.identifiers import shorten
+from dorm.utils.suggest import hint
+
+#: What ``class Meta`` may say, with the value when it says nothing.
+OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
+    "abstract": False,
+    "app_label": None,
+    "auto_created": False,
+    "base_manager_name": None,
+    "constraints": (),
+    "db_table": None,
+    "db_table_comment": "",
+    "db_tablespace": None,
+    "default_manager_name": None,
+    "default_permissions": ("add", "change", "delete", "view"),
+    "default_related_name": None,
+    "get_latest_by": None,
+    "indexes": (),
+    "managed": True,
+    "ordering": (),
+    "permissions": (),
+    "proxy": False,
+    "read_only": False,
+    "required_db_features": (),
+    "required_db_vendor": None,
+    "select_on_save": False,
+    "swappable": None,
+    "unique_together": (),
+    "verbose_name": None,
+    "verbose_name_plural": None,
+}
+OPTION_NAMES: Final = frozenset(OPTION_DEFAULTS)
+
+
+def app_label_of(module: str) -> str:
+    """The app of a module: what stands before ``.models``, else the first component (MDL-03)."""
+    parts = module.split(".")
+    if "models" in parts[1:]:
+        return ".".join(parts[: parts.index("models", 1)])
+    return parts[0]
+
+
+def words_of(name: str) -> str:
+    """``BlogPost`` as ``blog post``."""
+    spaced = "".join(
+        f" {c}" if c.isupper() and i and (not name[i - 1].isupper() or name[i + 1 : i + 2].islower()) else c
+        for i, c in enumerate(name)
+    )
+    return spaced.replace("_", " ").lower().strip()
+
+
+class Options:
+    """Everything known of one model. See the module for the order of calls.
+
+    :param model: the class.
+    :param given: its Meta options.
+    :param concrete_model: the model whose table a proxy shares.
+    :raises ImproperlyConfigured: for an unknown option (META-07), or one of the wrong kind.
+    """
+
+    abstract: bool
+    auto_created: Any
+    base_manager_name: str | None
+    db_table_comment: str
+    db_tablespace: str | None
+    default_manager_name: str | None
+    default_permissions: tuple[str, ...]
+    default_related_name: str | None
+    get_latest_by: Any
+    managed: bool
+    permissions: Any
+    proxy: bool
+    read_only: bool
+    required_db_features: Any
+    required_db_vendor: str | None
+    select_on_save: bool
+    swappable: str | None
+
+    def __init__(
+        self, model: Any, given: Mapping[str, Any], *, concrete_model: Any = None, registry: Registry = default_registry
+    ) -> None:
+        self.model = model
+        self.registry = registry
+        self.object_name: str = model.__name__
+        self.model_name: str = model.__name__.lower()
+        self.app_label: str = given.get("app_label") or app_label_of(model.__module__)
+        self.label = f"{self.app_label}.{self.object_name}"
+        self.label_lower = f"{self.app_label}.{self.model_name}"
+        unknown = sorted(set(given) - OPTION_NAMES)
+        if unknown:
+            raise ImproperlyConfigured(
+                f"{self.label}: unknown Meta option{'s' if len(unknown) > 1 else ''} {', '.join(unknown)}. "
+                f"{hint(unknown[0], OPTION_NAMES)}"
+            )
+        self.given = dict(given)
+        for option, unset in OPTION_DEFAULTS.items():
+            setattr(self, option, given.get(option, unset)) if option in _PLAIN else None
+        self.concrete_model = model if concrete_model is None else concrete_model
+        self.ordering: list[Any] = checks.ordering_list(self.label, given.get("ordering", ()))
+        self.unique_together: tuple[tuple[str, ...], ...] = checks.field_sets(
+            self.label, given.get("unique_together", ())
+        )
+        self.indexes: list[Any] = list(given.get("indexes") or ())
+        self.constraints: list[Any] = list(given.get("constraints") or ())
+        self.verbose_name: str = given.get("verbose_name") or words_of(self.object_name)
+        self.verbose_name_plural: str = given.get("verbose_name_plural") or f"{self.verbose_name}s"
+        self.managers: list[Any] = []
+        #: Attributes that behave like fields without being any (generic relations).
+        self.private_fields: list[Any] = []
+        self._fields: list[Any] = []
+        self._reverse: list[Any] = []
+        self._registry_version = -1
+        self._names: dict[str, Any] = {}
+        self._table: sa.Table | None = None
+        self._query_cache: dict[Any, Any] = {}
+        self.pk: Any = None
+        self.fields: tuple[Any, ...] = ()
+        self.concrete_fields: tuple[Any, ...] = ()
+        self.many_to_many: tuple[Any, ...] = ()
+        self._by_name: dict[str, Any] = {}
+        if concrete_model is not None:
+            parent = concrete_model._meta
+            self.db_table: str = parent.db_table
+            self._fields = list(parent.fields)
+            self._fields_changed()
+        else:
+            default = shorten(f"{self.app_label.rpartition('.')[2]}_{self.model_name}")
+            self.db_table = given.get("db_table") or default
+
+    def __repr__(self) -> str:
+        return f"<Options {self.label}>"
+
+    def __reduce__(self) -> Any:
+        return (_options_of, (self.model,))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Options:
+        return self
+
+    # -- fields -------------------------------------------------------------------------------------------------------
+
+    def add_field(self, field: Any) -> None:
+        """A field joined the model; one of the same name is replaced in its place."""
+        for position, known in enumerate(self._fields):
+            if known.name == field.name:
+                self._fields[position] = field
+                break
+        else:
+            self._fields.append(field)
+        self._fields_changed()
+
+    def _fields_changed(self) -> None:
+        self.fields = tuple(self._fields)
+        self.concrete_fields = tuple([field for field in self._fields if field.concrete])
+        self.many_to_many = tuple([field for field in self._fields if field.many_to_many])
+        self.pk = next((field for field in self._fields if field.primary_key), None)
+        self._by_name = {field.attname: field for field in self._fields}
+        self._by_name.update({field.name: field for field in self._fields})
+        self._registry_version = -1
+        self.registry.bump()
+
+    @property
+    def local_fields(self) -> tuple[Any, ...]:
+        return self.fields
+
+    def implicit_key(self) -> Any:
+        """A new key field for a model without one, of the class that DEFAULT_AUTO_FIELD names (MDL-02)."""
+        return implicit_key_class()(primary_key=True, auto_created=True, verbose_name="ID")
+
+    def prepare(self) -> None:
+        """All fields are there: add the implicit key if none is, and check what needs no other model.
+
+        :raises ImproperlyConfigured: naming the culprit.
+        """
+        if not self.abstract and not self.proxy:
+            if self.pk is None:
+                if "id" in self._by_name:
+                    raise ImproperlyConfigured(
+                        f"{self.label}.id is not the primary key: give one field primary_key=True."
+                    )
+                self.implicit_key().contribute_to_class(self.model, "id")
+                self._fields.insert(0, self._fields.pop())
+                self._fields_changed()
+            self.indexes = [index.for_model(self) for index in self.indexes]
+            self.constraints = [constraint.for_model(self) for constraint in self.constraints]
+            checks.check_table_name(self)
+        checks.check_fields(self)
+        if not self.abstract:
+            checks.check_local_references(self)
+
+    def get_field(self, name: str) -> Any:
+        """The field of this name or attname, or the reverse relation of this query name.
+
+        :raises FieldDoesNotExist: naming the nearest fields.
+        """
+        found = self._by_name.get(name)
+        if found is None:
+            found = self.names.get(name) if not self.abstract else None
+        if found is None:
+            known = [field.name for field in self.fields]
+            raise FieldDoesNotExist(f"{self.object_name} has no field named {name!r}. {hint(name, known)}")
+        return found
+
+    def get_fields(self, include_parents: bool = True, include_hidden: bool = False) -> tuple[Any, ...]:
+        """Fields and the relations that point here, as other models see them."""
+        return (*(self.all_related_objects if include_hidden else self.related_objects), *self.fields)
+
+    def relation_fields(self) -> list[Any]:
+        """Own fields that refer to another model."""
+        return [field for field in self._fields if field.is_relation and field.remote_field is not None]
+
+    def foreign_keys(self) -> list[Any]:
+        """Own foreign keys, one-to-one fields included."""
+        return [field for field in self.concrete_fields if field.is_relation]
+
+    # -- relations that point here ------------------------------------------------------------------------------------
+
+    def attach_relation(self, relation: Any) -> None:
+        """A relation to this model became known.
+
+        :raises ImproperlyConfigured: when its accessor is taken (META-22).
+        """
+        checks.check_accessor(self, relation)
+        self._reverse.append(relation)
+
+    def detach_relation(self, relation: Any) -> None:
+        self._reverse = [known for known in self._reverse if known is not relation]
+
+    def reverse_relations(self) -> Iterator[Any]:
+        """Relations to this model known so far, hidden ones included."""
+        return iter(self.concrete_model._meta._reverse)
+
+    @property
+    def all_related_objects(self) -> tuple[Any, ...]:
+        """Every relation that points here, hidden ones and those of junction models included."""
+        self.registry.settle()
+        return tuple(self.reverse_relations())
+
+    @property
+    def related_objects(self) -> tuple[Any, ...]:
+        """Every relation that points here and has an accessor."""
+        return tuple([relation for relation in self.all_related_objects if not relation.hidden])
+
+    # -- derived, per registry version --------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What a step of a lookup path may be called: fields, attnames, reverse query names (fields win)."""
+        if self._registry_version != self.registry.version:
+            self._refresh()
+        return self._names
+
+    @property
+    def query_cache(self) -> dict[Any, Any]:
+        """A dictionary for whatever is derived from this model; emptied whenever models change."""
+        if self._registry_version != self.registry.version:
+            self._refresh()
+        return self._query_cache
+
+    @property
+    def table(self) -> sa.Table:
+        """A light SQLAlchemy table for queries: columns and their types, no constraints."""
+        if self._registry_version != self.registry.version:
+            self._refresh()
+        made = self._table
+        if made is None:
+            made = self._table = self._light_table()
+        return made
+
+    def _refresh(self) -> None:
+        self.registry.settle()
+        names = dict(self._by_name)
+        for relation in self.reverse_relations():
+            for name in relation.query_names:
+                names.setdefault(name, relation)
+        self._names = names
+        self._query_cache = {}
+        self._table = None
+        self._registry_version = self.registry.version
+        if not self.abstract:
+            try:
+                checks.check_ordering(self)
+            except ImproperlyConfigured:
+                # every use must say so, not the first one only
+                self._registry_version = -1
+                raise
+
+    def _light_table(self) -> sa.Table:
+        columns = [
+            sa.Column(sa.sql.quoted_name(field.column, True), field.sql_type(), key=field.column)
+            for field in self.concrete_fields
+        ]
+        return sa.Table(sa.sql.quoted_name(self.db_table, True), sa.MetaData(), *columns)
+
+
+def _options_of(model: Any) -> Any:
+    return model._meta
+
+
+_PLAIN = OPTION_NAMES - {
+    "app_label",
+    "db_table",
+    "ordering",
+    "unique_together",
+    "indexes",
+    "constraints",
+    "verbose_name",
+    "verbose_name_plural",
+}

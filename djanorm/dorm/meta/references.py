@@ -1,0 +1,95 @@
+"""From what a relation was given (class, name, function) to the model it means (MDL-06)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.suggest import hint
+
+
+class Unknown(Exception):
+    """No such model exists (yet)."""
+
+
+class Ambiguous(Exception):
+    """A bare name that several apps define."""
+
+
+def resolve_reference(registry: Any, field: Any, reference: Any, newcomer: Any = None) -> Any:
+    """The model class that ``reference`` means, as seen from ``field``.
+
+    :param newcomer: a model whose class statement is still running: its name is not bound in its module yet, so a
+        function that looks for it there fails by that very name.
+    :raises Unknown: when there is none yet.
+    :raises Ambiguous: when a bare name belongs to several apps, none of them the field's own.
+    :raises ImproperlyConfigured: when a function gives something that is no model.
+    """
+    if isinstance(reference, type):
+        return _model(field, reference)
+    if isinstance(reference, str):
+        return field.model if reference == "self" else _named(registry, field, reference)
+    try:
+        return _model(field, reference())
+    except NameError as problem:
+        if newcomer is not None and problem.name == newcomer.__name__ and reference.__module__ == newcomer.__module__:
+            return newcomer
+        raise Unknown(str(problem)) from problem
+    except AttributeError as problem:
+        if not isinstance(problem.obj, type(sys)):
+            raise
+        if (
+            newcomer is not None
+            and problem.name == newcomer.__name__
+            and getattr(problem.obj, "__name__", "") == newcomer.__module__
+        ):
+            return newcomer
+        raise Unknown(str(problem)) from problem
+
+
+def unknown_text(registry: Any, reference: Any, problem: Unknown) -> str:
+    """What is missing, in words; made only when somebody will read it."""
+    if not isinstance(reference, str):
+        return f"what a function gives, but calling it fails: {problem}."
+    models = registry._models
+    candidates = list(models) if "." in reference else [model._meta.object_name for model in models.values()]
+    return f"{reference!r}, but no such model is defined. {hint(reference, candidates)}"
+
+
+def _model(field: Any, value: Any) -> Any:
+    if isinstance(value, type) and getattr(value, "_meta", None) is not None:
+        return value
+    raise ImproperlyConfigured(f"{field.label} refers to {value!r}, which is no model.")
+
+
+def _named(registry: Any, field: Any, name: str) -> Any:
+    models: dict[str, Any] = registry._models
+    app, _, model_name = name.rpartition(".")
+    if app:
+        found = models.get(name)
+        if found is None:
+            # "payments.Order" may stand for "shop.payments.Order", and Django's labels fold case
+            folded = name.lower()
+            close = [
+                m for label, m in models.items() if label.lower() == folded or label.lower().endswith(f".{folded}")
+            ]
+            found = close[0] if len(close) == 1 else None
+    else:
+        found = models.get(f"{field.model._meta.app_label}.{model_name}")
+        if found is None:
+            matches = [model for model in models.values() if model._meta.object_name == model_name]
+            if len(matches) > 1:
+                labels = ", ".join(sorted(model._meta.label for model in matches))
+                raise Ambiguous(
+                    f"{field.label} refers to {name!r}, which is ambiguous: {labels}. Write the app's label too."
+                )
+            found = matches[0] if matches else None
+    if found is not None:
+        return found
+    for label, model in registry._abstract.items():
+        if label == name or (
+            not app and model._meta.object_name == name and model._meta.app_label == field.model._meta.app_label
+        ):
+            return model
+    raise Unknown(name)

@@ -1,0 +1,368 @@
+"""The registry: every model by its label, and relations linked as soon as both ends exist, in any definition order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from dorm.conf import settings
+from dorm.exceptions import ImproperlyConfigured
+from dorm.meta.references import Ambiguous, Unknown, resolve_reference, unknown_text
+from dorm.meta.through import build_through
+from dorm.utils.suggest import hint
+
+RelationCallback: TypeAlias = Callable[[Any], None]
+
+#: Settings that change what models mean: types of columns, kinds of keys.
+_SETTINGS_THAT_MATTER = frozenset({"USE_TZ", "TIME_ZONE"})
+
+
+class Registry:
+    """Models by label, and what is linked between them.
+
+    ``version`` grows with every change; whatever is derived from models is valid for one version only.
+
+    :ivar model_base: the class ``Model``, set by the models layer.
+    :ivar model_state: the class of ``instance._state``, set by the models layer.
+    :ivar make_model: ``(name, bases, attributes) -> class``; by default the metaclass of ``model_base``.
+    :ivar collector: the class that deletes with cascades, set by the models layer.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.model_base: Any = None
+        self.model_state: Any = None
+        self.collector: Any = None
+        self._models: dict[str, Any] = {}
+        self._abstract: dict[str, Any] = {}
+        self._pending: dict[int, Any] = {}
+        self._callbacks: list[RelationCallback] = []
+        self._removal_callbacks: list[RelationCallback] = []
+        self._lock = threading.RLock()
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def models(self, *, include_auto_created: bool = False) -> list[Any]:
+        """Every concrete model, in definition order; automatic junction models only when asked for."""
+        return [m for m in self._models.values() if include_auto_created or not m._meta.auto_created]
+
+    def get_model(self, label: str, model_name: str | None = None) -> Any:
+        """The model called ``"app.Model"``, or of an app and a name; case does not matter.
+
+        :raises LookupError: naming the nearest labels.
+        """
+        wanted = label if model_name is None else f"{label}.{model_name}"
+        found = self._models.get(wanted)
+        if found is None:
+            matches = [model for known, model in self._models.items() if known.lower() == wanted.lower()]
+            if len(matches) != 1:
+                raise LookupError(f"There is no model {wanted!r}. {hint(wanted, self._models)}")
+            found = matches[0]
+        return found
+
+    def __contains__(self, model: object) -> bool:
+        meta = getattr(model, "_meta", None)
+        return meta is not None and self._models.get(meta.label) is model
+
+    @property
+    def pending(self) -> list[Any]:
+        """Relation fields whose target, or through model, does not exist yet."""
+        return list(self._pending.values())
+
+    def labels(self) -> list[str]:
+        return list(self._models)
+
+    # -- changing -----------------------------------------------------------------------------------------------------
+
+    def bump(self) -> None:
+        """Something about models changed: everything derived from them is made anew."""
+        self.version += 1
+
+    def register(self, model: Any) -> None:
+        """Add a model; one of the same label is replaced, and its relations disappear from their targets.
+
+        Links the model's relations, and those that waited for it. Abstract models are remembered for messages only.
+
+        :raises ImproperlyConfigured: for a table or reverse name that is taken (META-22), or a relation that cannot be.
+        """
+        meta = model._meta
+        with self._lock:
+            if meta.abstract:
+                self._abstract[meta.label] = model
+                return
+            old = self._models.get(meta.label)
+            self._check_table(model, old)
+            waiting = self._remove(old) if old is not None else []
+            self._models[meta.label] = model
+            self._abstract.pop(meta.label, None)
+            self.version += 1
+            if not meta.proxy:
+                self._wait(meta.relation_fields())
+            self._wait(field for field in waiting if field.model is not old)
+            try:
+                self._reconsider_bare_names(meta)
+                self._link_pending(newcomer=model)
+            except ImproperlyConfigured:
+                self._remove(model)
+                raise
+
+    def unregister(self, model: Any) -> None:
+        """Take a model back: its relations disappear from their targets, and those to it wait again."""
+        with self._lock:
+            if model in self:
+                self._wait(field for field in self._remove(model) if field.model is not model)
+
+    def _wait(self, fields: Iterable[Any]) -> None:
+        for field in fields:
+            self._pending[id(field)] = field
+
+    def snapshot(self) -> dict[str, Any]:
+        """The models by label now; for :meth:`restore`."""
+        return dict(self._models)
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Back to a snapshot: models made since then go, replaced ones return. For tests."""
+        with self._lock:
+            for label, model in list(self._models.items()):
+                if snapshot.get(label) is not model:
+                    self.unregister(model)
+            for label, model in snapshot.items():
+                if self._models.get(label) is not model:
+                    self.register(model)
+
+    def on_relation(self, callback: RelationCallback) -> RelationCallback:
+        """Call ``callback(relation)`` once per relation when both ends exist (and the through model, for many-to-many).
+
+        Relations that are complete already are reported at once. Returns the callback.
+        """
+        self._callbacks.append(callback)
+        for model in list(self._models.values()):
+            for field in model._meta.relation_fields():
+                if field.remote_field.linked:
+                    callback(field.remote_field)
+        return callback
+
+    def on_removal(self, callback: RelationCallback) -> RelationCallback:
+        """Call ``callback(relation)`` when a relation disappears because its model was replaced. Returns the callback."""
+        self._removal_callbacks.append(callback)
+        return callback
+
+    def make_model(self, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        """A new model class; ``bases`` empty means ``Model``.
+
+        :raises ImproperlyConfigured: while no ``Model`` exists.
+        """
+        if self.model_base is None:
+            raise ImproperlyConfigured(f"The model {name} cannot be made before dorm is imported.")
+        bases = bases or (self.model_base,)
+        return type(bases[0])(name, bases, attributes)
+
+    # -- linking ------------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Try once more to link what waits (a function given as target may know its answer by now)."""
+        if self._pending:
+            with self._lock:
+                self._link_pending(newcomer=None)
+
+    def require(self, field: Any) -> None:
+        """Make sure that a relation field is linked.
+
+        :raises ImproperlyConfigured: naming the missing, ambiguous or abstract model.
+        """
+        with self._lock:
+            self._link_pending(newcomer=None)
+            relation = field.remote_field
+            if relation.model is None:
+                raise ImproperlyConfigured(self._missing(field, field.to, "refers to"))
+            if field.many_to_many and relation.through is None:
+                raise ImproperlyConfigured(self._missing(field, relation.given_through, "goes through"))
+
+    def _missing(self, field: Any, reference: Any, verb: str) -> str:
+        try:
+            found = resolve_reference(self, field, reference)
+        except Unknown as problem:
+            return f"{field.label} {verb} {unknown_text(self, reference, problem)}"
+        except Ambiguous as problem:
+            return str(problem)
+        if found._meta.abstract:
+            return _refers_to_abstract(field, found)
+        return f"{field.label} {verb} {reference!r}, which is not registered."
+
+    def _link_pending(self, newcomer: Any) -> None:
+        progress = True
+        while progress:
+            progress = False
+            for key in list(self._pending):
+                # taken out meanwhile: linking a many-to-many field registers its junction, which comes here again
+                field = self._pending.pop(key, None)
+                if field is None:
+                    continue
+                linked = False
+                try:
+                    linked = self._link(field, newcomer)
+                finally:
+                    if not linked:
+                        self._pending[key] = field
+                progress = progress or linked
+
+    def _link(self, field: Any, newcomer: Any) -> bool:
+        relation = field.remote_field
+        target = relation.model or self._resolved(field, field.to, newcomer)
+        if target is None:
+            return False
+        self._attach(field, target)
+        if field.many_to_many and not self._link_through(field, newcomer):
+            return False
+        relation.linked = True
+        self.version += 1
+        for callback in self._callbacks:
+            callback(relation)
+        return True
+
+    def _link_through(self, field: Any, newcomer: Any) -> bool:
+        relation = field.remote_field
+        if relation.through is not None:
+            if relation.given_through is None and relation.through not in self:
+                self.register(relation.through)
+            return True
+        if relation.given_through is not None:
+            through = self._resolved(field, relation.given_through, newcomer)
+            if through is None:
+                return False
+            relation.through = through
+        else:
+            relation.through = build_through(self, field)
+        relation.relinked()
+        return True
+
+    def _resolved(self, field: Any, reference: Any, newcomer: Any) -> Any:
+        try:
+            model = resolve_reference(self, field, reference, newcomer)
+        except (Unknown, Ambiguous):
+            return None
+        if model._meta.abstract:
+            if isinstance(reference, type):
+                raise ImproperlyConfigured(_refers_to_abstract(field, model))
+            return None
+        return model
+
+    def _attach(self, field: Any, target: Any) -> None:
+        relation = field.remote_field
+        if relation.attached:
+            return
+        if relation.model is not target:
+            relation.model = target
+            field.relinked()
+            relation.relinked()
+        target._meta.concrete_model._meta.attach_relation(relation)
+        relation.attached = True
+
+    def _remove(self, model: Any) -> list[Any]:
+        """Drop a model and unlink its relations; returns the fields elsewhere that named it and must look again."""
+        meta = model._meta
+        self._models.pop(meta.label, None)
+        if not meta.proxy:
+            for field in meta.relation_fields():
+                self._pending.pop(id(field), None)
+                self._detach(field)
+                self._drop_junction(field)
+        waiting = []
+        for relation in list(meta.reverse_relations()):
+            if not isinstance(relation.field.to, type) and relation.related_model in self:
+                self._detach(relation.field)
+                self._forget_target(relation.field)
+                waiting.append(relation.field)
+        for field in self._going_through(model):
+            if field.remote_field.given_through is not None and not isinstance(field.remote_field.given_through, type):
+                self._forget_through(field)
+        self.version += 1
+        return waiting
+
+    def _detach(self, field: Any) -> None:
+        relation = field.remote_field
+        target = relation.model
+        if target is None:
+            return
+        for callback in self._removal_callbacks:
+            callback(relation)
+        target._meta.concrete_model._meta.detach_relation(relation)
+        relation.linked = relation.attached = False
+
+    def _drop_junction(self, field: Any) -> None:
+        """The automatic junction of a field whose model goes. The field keeps it: objects of the old model still work."""
+        relation = field.remote_field
+        if relation.through is not None and relation.given_through is None and relation.through in self:
+            self._remove(relation.through)
+
+    def _forget_target(self, field: Any) -> None:
+        """A field must look for its target anew, and its junction with it."""
+        self._drop_junction(field)
+        relation = field.remote_field
+        relation.model = None
+        relation.through = relation.given_through if isinstance(relation.given_through, type) else None
+        relation.relinked()
+        field.relinked()
+
+    def _going_through(self, model: Any) -> list[Any]:
+        """Many-to-many fields whose junction is ``model``."""
+        every = (field for other in self._models.values() for field in other._meta.many_to_many)
+        return [field for field in every if field.remote_field.through is model]
+
+    def _forget_through(self, field: Any) -> None:
+        field.remote_field.through = None
+        field.remote_field.relinked()
+        self._wait([field])
+
+    def _reconsider_bare_names(self, meta: Any) -> None:
+        """A bare name that was linked to another app's model may mean the new one: its own app comes first."""
+        for other in list(self._models.values()):
+            if other._meta.object_name != meta.object_name or other is meta.model:
+                continue
+            for relation in list(other._meta.reverse_relations()):
+                if (
+                    relation.field.to == meta.object_name
+                    and relation.related_model._meta.app_label != other._meta.app_label
+                ):
+                    self._detach(relation.field)
+                    self._forget_target(relation.field)
+                    self._wait([relation.field])
+            for field in self._going_through(other):
+                relation = field.remote_field
+                if relation.given_through == meta.object_name and field.model._meta.app_label == meta.app_label:
+                    self._forget_through(field)
+
+    def _check_table(self, model: Any, old: Any) -> None:
+        """Two managed models of one module and scope must not share a table (META-22).
+
+        Models of different modules are compared when their tables are made, so that alternatives may coexist.
+        """
+        meta = model._meta
+        if meta.proxy or not meta.managed:
+            return
+        scope = (model.__module__, model.__qualname__.rpartition(".")[0])
+        for other in self._models.values():
+            known = other._meta
+            if other is old or known.proxy or not known.managed or known.db_table != meta.db_table:
+                continue
+            if (other.__module__, other.__qualname__.rpartition(".")[0]) == scope:
+                raise ImproperlyConfigured(
+                    f"{meta.label} and {known.label} both use the table {meta.db_table!r}: give one of them another db_table."
+                )
+
+
+def _refers_to_abstract(field: Any, model: Any) -> str:
+    return (
+        f"{field.label} refers to the abstract model {model._meta.label}, which has no table. "
+        "Refer to one of its concrete children."
+    )
+
+
+registry = Registry()
+
+
+@settings.on_change
+def _settings_changed(names: set[str]) -> None:
+    if names & _SETTINGS_THAT_MATTER:
+        registry.bump()

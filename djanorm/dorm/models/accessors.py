@@ -1,0 +1,152 @@
+"""What stands on a model class for its relations to many rows: it makes the manager of one instance's rows."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from dorm.expressions.paths import RelationRef
+from dorm.models.descriptors import ReverseOneToOne, error_class_of
+from dorm.models.many_to_many import ManyRelatedManager
+from dorm.models.related_managers import NullableReverseManager, RelatedManager, ReverseManager, Side
+
+
+class _ManyDescriptor:
+    """Reading it on an instance makes a manager; on the class it is a path, or the field.
+
+    A data descriptor: nothing can be assigned (REL-15).
+    """
+
+    # tells the constructor that this name cannot be an argument
+    refuses_assignment = True
+
+    accessor: str
+
+    def __init__(self) -> None:
+        self._default: Any = None
+        self._class: type[RelatedManager[Any]] = RelatedManager
+        self._parts: dict[str, Any] = {}
+        self._key = ""
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        if instance is None:
+            return self._on_class()
+        model = self._model()
+        default = model._meta.default_manager
+        if default is not self._default:
+            self._prepare(model, default)
+        if instance.__dict__.get(self._key) is None and instance.pk is None:
+            raise ValueError(
+                f"{type(instance).__name__!r} instance needs to have a primary key value before .{self.accessor} can be "
+                f"used: save it first."
+            )
+        manager = object.__new__(self._class)
+        parts = manager.__dict__
+        parts.update(self._parts)
+        parts["instance"] = instance
+        return manager
+
+    def _prepare(self, model: Any, default: Any) -> None:
+        """Make what all managers of this relation share; again when the related model was defined again."""
+        side = self._side(default)
+        bases = (side.kind,) if issubclass(side.kind, side.plain) else (side.kind, side.plain)
+        self._class = type(side.kind.__name__, bases, {"__module__": side.kind.__module__, "_side": side})
+        self._parts = {**default.__dict__, "model": model}
+        self._key = side.owner_key
+        self._default = default
+
+    def __set__(self, instance: Any, value: Any) -> NoReturn:
+        name = f"{type(instance).__name__}.{self.accessor}"
+        raise TypeError(f"{name} cannot be assigned. Call .{self.accessor}.set(…) instead.")
+
+    def _on_class(self) -> Any:
+        raise NotImplementedError
+
+    def _model(self) -> Any:
+        raise NotImplementedError
+
+    def _side(self, default: Any) -> Side:
+        raise NotImplementedError
+
+
+class ReverseForeignKey(_ManyDescriptor):
+    """``author.book_set``: makes a `ReverseManager` (REL-30)."""
+
+    def __init__(self, relation: Any) -> None:
+        super().__init__()
+        self.relation = relation
+        self.accessor = relation.accessor_name()
+
+    def _on_class(self) -> Any:
+        return RelationRef(self.relation.query_names[0], self.relation.field)
+
+    def _model(self) -> Any:
+        return self.relation.related_model
+
+    def _side(self, default: Any) -> Side:
+        field = self.relation.field
+        kind = NullableReverseManager if field.null else ReverseManager
+        return Side(kind, field, self.relation, self.accessor, type(default), field.target_field.attname)
+
+
+class ManyToManyForward(_ManyDescriptor):
+    """``article.tags``, on the model that declares the field (REL-40)."""
+
+    def __init__(self, field: Any) -> None:
+        super().__init__()
+        self.field = field
+        self.accessor = field.name
+
+    def _on_class(self) -> Any:
+        return self.field
+
+    def _model(self) -> Any:
+        return self.field.target_model()
+
+    def _side(self, default: Any) -> Side:
+        key = self.field.junction.source.target_field.attname
+        return Side(ManyRelatedManager, self.field, self.field, self.accessor, type(default), key)
+
+
+class ManyToManyReverse(_ManyDescriptor):
+    """``tag.articles``, on the model that the field refers to."""
+
+    def __init__(self, relation: Any) -> None:
+        super().__init__()
+        self.relation = relation
+        self.accessor = relation.accessor_name()
+
+    def _on_class(self) -> Any:
+        return RelationRef(self.relation.query_names[0], self.relation.field)
+
+    def _model(self) -> Any:
+        return self.relation.related_model
+
+    def _side(self, default: Any) -> Side:
+        key = self.relation.junction.source.target_field.attname
+        return Side(ManyRelatedManager, self.relation.field, self.relation, self.accessor, type(default), key)
+
+
+def install_reverse(relation: Any) -> None:
+    """Put the reverse side of a relation on its target, under its accessor; hidden relations have none."""
+    if not relation.many_to_many:
+        error_class_of(relation.field)
+    name = relation.accessor_name()
+    if name is None:
+        return
+    if relation.one_to_one:
+        descriptor: Any = ReverseOneToOne(relation)
+    elif relation.many_to_many:
+        descriptor = ManyToManyReverse(relation)
+    else:
+        descriptor = ReverseForeignKey(relation)
+    setattr(relation.model, name, descriptor)
+
+
+def remove_reverse(relation: Any) -> None:
+    """Take the reverse side of a relation off its target again: the model that declared it was replaced."""
+    name, target = relation.accessor_name(), relation.model
+    if name is None or target is None:
+        return
+    descriptor = target.__dict__.get(name)
+    if descriptor is not None and getattr(descriptor, "relation", None) is relation:
+        delattr(target, name)

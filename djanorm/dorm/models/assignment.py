@@ -1,0 +1,175 @@
+"""What happens when a value is assigned to a field: conversion, and keeping keys and related instances in step.
+
+Construction and attribute assignment share these functions (spec MDL-12, REL-11, REL-12). A value whose class a field
+lists in `exact_types` is kept as it is; expressions are kept for the statement that will store them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dorm.db import routers
+from dorm.exceptions import ValidationError
+from dorm.expressions.base import Expression
+from dorm.expressions.paths import PathOperators
+from dorm.models.state import state_of
+
+Setter = Callable[[Any, Any], None]
+
+
+def keyed_by(name: str, error: ValidationError) -> ValidationError:
+    """The same complaint, filed under the field it is about."""
+    message = error.messages if isinstance(error.message, dict) else error.message
+    return ValidationError({name: message}, code=error.code)
+
+
+def is_expression(value: Any) -> bool:
+    """Whether ``value`` stands for something the database computes."""
+    return isinstance(value, (Expression, PathOperators))
+
+
+def exact_types(field: Any) -> tuple[type, ...]:
+    """The classes whose values the field keeps as they are."""
+    return field.exact_types if field.choice_enum is None else (field.choice_enum,)
+
+
+def converter(field: Any) -> Callable[[Any], Any]:
+    """The conversion of one field, with its errors keyed by the field's name.
+
+    The function lets None and expressions pass and raises `ValidationError` for what the field cannot take.
+    """
+    to_python = field.to_python if field.choice_enum is None else field.converted
+    name = field.name
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, Expression):
+            return value
+        if isinstance(value, PathOperators):
+            return value.as_expression()
+        try:
+            return to_python(value)
+        except ValidationError as error:
+            raise keyed_by(name, error) from error
+
+    return convert
+
+
+def key_converter(field: Any) -> Callable[[Any], Any]:
+    """The conversion of a foreign key's column, which takes what the target's key takes.
+
+    Which classes need no conversion is known once the target exists, and may change when it is defined again.
+    """
+    convert, relation = converter(field), field.remote_field
+    known_target: Any = None
+    exact: frozenset[type] = frozenset()
+
+    def convert_key(value: Any) -> Any:
+        nonlocal known_target, exact
+        if relation.model is not known_target:
+            known_target, exact = relation.model, frozenset(field.exact_types)
+        return value if value.__class__ in exact else convert(value)
+
+    return convert_key
+
+
+def setters_of(fields: list[Any]) -> dict[str, Setter]:
+    """The functions behind ``instance.<name> = value``, by every name that has one."""
+    setters: dict[str, Setter] = {}
+    for field in fields:
+        if field.is_relation:
+            setters[field.attname] = _key_setter(field)
+            setters[field.name] = relation_setter(field)
+        else:
+            setters[field.attname] = _plain_setter(field)
+    return setters
+
+
+def _plain_setter(field: Any) -> Setter:
+    name, convert = field.attname, converter(field)
+    exact = frozenset(exact_types(field))
+
+    def assign(instance: Any, value: Any) -> None:
+        if value.__class__ not in exact:
+            value = convert(value)
+        instance.__dict__[name] = value
+
+    return assign
+
+
+def _key_setter(field: Any) -> Setter:
+    name, attname, convert = field.name, field.attname, key_converter(field)
+
+    def assign_key(instance: Any, value: Any) -> None:
+        value = convert(value)
+        values = instance.__dict__
+        if name in values and values.get(attname) != value:
+            del values[name]
+        values[attname] = value
+
+    return assign_key
+
+
+def relation_setter(field: Any) -> Setter:
+    """The function behind ``book.author = x``: an instance, None, or a raw key (REL-11)."""
+    name, attname = field.name, field.attname
+    assign_key = _key_setter(field)
+
+    def assign_relation(instance: Any, value: Any) -> None:
+        values = instance.__dict__
+        if value is None:
+            if field.one_to_one:
+                _forget_reverse(field, values.get(name))
+            values[attname] = values[name] = None
+            return
+        if not hasattr(value, "_meta"):
+            assign_key(instance, value)
+            return
+        _check_related(field, instance, value)
+        values[attname] = value.__dict__.get(field.target_field.attname)
+        values[name] = value
+        if field.one_to_one and (accessor := field.remote_field.accessor_name()) is not None:
+            value.__dict__[accessor] = instance
+
+    return assign_relation
+
+
+def _forget_reverse(field: Any, related: Any) -> None:
+    accessor = field.remote_field.accessor_name()
+    if related is not None and accessor is not None:
+        related.__dict__.pop(accessor, None)
+
+
+def _check_related(field: Any, instance: Any, value: Any) -> None:
+    """Refuse an instance of the wrong model, or one that lives in another database (REL-11, RTR-10)."""
+    related = field.related_model
+    if not isinstance(value, related._meta.concrete_model):
+        raise ValueError(
+            f"{type(instance).__name__}.{field.name} takes an instance of {related.__name__} or its key, "
+            f"not {value!r} of {type(value).__name__}."
+        )
+    check_aliases(instance, value, f"{type(instance).__name__}.{field.name}")
+
+
+def check_aliases(instance: Any, value: Any, place: str) -> None:
+    """Refuse to relate instances of two databases, unless a router allows it.
+
+    An instance that is not stored yet goes where its new relative lives.
+
+    :raises ValueError: naming both aliases.
+    """
+    adding, mine = state_of(instance)
+    _, theirs = state_of(value)
+    if mine == theirs or theirs is None:
+        return
+    if mine is None:
+        if adding and theirs != "default":
+            instance._state.db = routers.db_for_write(type(instance), instance=value)
+        return
+    if not routers.allow_relation(value, instance):
+        raise ValueError(
+            f"{place} is in database {mine!r} and cannot refer to {value!r} of database {theirs!r}. Load or save it "
+            f"there first, or let a router's allow_relation() accept the pair."
+        )

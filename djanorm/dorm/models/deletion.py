@@ -1,0 +1,313 @@
+"""Deleting rows and what refers to them (spec REL-20…REL-29).
+
+The `Collector` first walks every rule without writing anything, so that a protected row stops the deletion before it
+began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, the rows themselves.
+Keys are enough for all of this; instances are loaded only where somebody listens to their signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dorm.db import routers, transactions
+from dorm.exceptions import ProtectedError, ReadOnlyModelError
+from dorm.fields.deletion_rules import CASCADE, PROTECT, SET_DEFAULT, SET_NULL, SetValue
+from dorm.meta.registry import registry
+from dorm.query import pipeline, writes
+from dorm.query.names import Names
+from dorm.query.queryset import QuerySet
+from dorm.query.state import FilterStep
+from dorm.signals import post_delete, pre_delete
+
+PROTECTED_SHOWN = 100
+
+
+class _Batch:
+    """The rows of one model that are to go: keys, and the instances of those that were given or have listeners."""
+
+    __slots__ = ("instances", "keys", "options")
+
+    def __init__(self, options: Any) -> None:
+        self.options = options
+        self.keys: dict[Any, None] = {}
+        self.instances: dict[Any, Any] = {}
+
+    def add(self, keys: Iterable[Any], instances: dict[Any, Any]) -> list[Any]:
+        """Take more rows; returns the keys that are new."""
+        new = [key for key in keys if key not in self.keys]
+        self.keys.update(dict.fromkeys(new))
+        for key, instance in instances.items():
+            self.instances.setdefault(key, instance)
+        return new
+
+
+class Collector:
+    """One deletion.
+
+    :param using: the alias to delete from.
+    :param signals: whether `pre_delete` and `post_delete` are sent (instance deletes) or not (queryset deletes, SIG-08).
+    :param origin: what `delete()` was called on, told to the receivers.
+    """
+
+    def __init__(self, using: str, *, signals: bool = True, origin: Any = None) -> None:
+        self.using = using
+        self.signals = signals
+        self.origin = origin
+        self._batches: dict[Any, _Batch] = {}
+        # rows that nothing refers to: deleted by their foreign key, without reading them
+        self._leaves: list[tuple[Any, Any, list[Any]]] = []
+        # (model's options, foreign key, value to put there, keys referred to)
+        self._updates: list[tuple[Any, Any, Any, list[Any]]] = []
+        # child model -> the models it refers to, to delete children first
+        self._parents: dict[Any, set[Any]] = {}
+        self._blocked: list[tuple[Any, list[Any]]] = []
+
+    @classmethod
+    def is_direct(cls, options: Any, *, signals: bool = False) -> bool:
+        """Whether deleting rows of a model needs nothing but the one DELETE."""
+        if signals and (pre_delete.has_listeners(options.model) or post_delete.has_listeners(options.model)):
+            return False
+        return not _rules(options) and not _has_generic_relations(options)
+
+    # -- collecting ---------------------------------------------------------------------------------------------------
+
+    def collect(self, instances: Sequence[Any]) -> None:
+        """Add instances of one model, and all that goes with them.
+
+        :raises ProtectedError: from `delete`, when something protects a row; nothing is written then.
+        """
+        if not instances:
+            return
+        options = type(instances[0])._meta.concrete_model._meta
+        self._take(options, {instance.pk: instance for instance in instances})
+
+    def collect_keys(self, options: Any, keys: Iterable[Any]) -> None:
+        """Add rows by their keys, and all that goes with them."""
+        options = options.concrete_model._meta
+        keys = list(keys)
+        if self._listens(options.model):
+            self._take(options, self._instances(options.model, options.pk.attname, keys))
+        else:
+            self._take(options, dict.fromkeys(keys))
+
+    def _take(self, options: Any, rows: dict[Any, Any]) -> None:
+        if options.read_only:
+            raise ReadOnlyModelError(f"{options.object_name} is declared read_only; its rows cannot be deleted.")
+        pending = [(options, rows)]
+        while pending:
+            options, rows = pending.pop()
+            batch = self._batches.get(options)
+            if batch is None:
+                batch = self._batches[options] = _Batch(options)
+            instances = {key: instance for key, instance in rows.items() if instance is not None}
+            new = batch.add(rows, instances)
+            if new:
+                for relation in _rules(options):
+                    pending.extend(self._follow(options, relation, new, instances))
+                self._collect_generic(options, new, instances)
+
+    def _follow(
+        self, options: Any, relation: Any, keys: list[Any], instances: dict[Any, Any]
+    ) -> Iterable[tuple[Any, dict[Any, Any]]]:
+        """Apply one rule to the rows that refer to ``keys``; yields rows that are to go as well."""
+        field, child = relation.field, relation.field.model._meta
+        keys = self._target_values(options, field, keys, instances)
+        if not keys:
+            return
+        rule = relation.on_delete
+        if rule is CASCADE:
+            self._parents.setdefault(child, set()).add(options)
+            if child is not options and self.is_direct(child, signals=self.signals):
+                self._leaves.append((child, field, keys))
+                return
+            if self._listens(child.model):
+                rows = self._instances(child.model, field.attname, keys)
+            else:
+                rows = dict.fromkeys(self._keys(child, field, keys))
+            if rows:
+                yield child, rows
+        elif rule is PROTECT:
+            blockers = list(self._rows(child.model).filter(**{f"{field.attname}__in": keys})[:PROTECTED_SHOWN])
+            if blockers:
+                self._blocked.append((relation, blockers))
+        elif rule is SET_NULL:
+            self._updates.append((child, field, None, keys))
+        elif rule is SET_DEFAULT:
+            self._updates.append((child, field, field.get_default(), keys))
+        elif isinstance(rule, SetValue):
+            self._updates.append((child, field, field.to_python(rule.resolve()), keys))
+
+    def _target_values(self, options: Any, field: Any, keys: list[Any], instances: dict[Any, Any]) -> list[Any]:
+        """What the foreign key holds for rows with these keys: the keys, unless it points at another column."""
+        target = field.target_field
+        if target.primary_key:
+            return keys
+        known = [instances[key].__dict__.get(target.attname) for key in keys if key in instances]
+        missing = [key for key in keys if key not in instances]
+        if missing:
+            known.extend(self._rows(options.model).filter(pk__in=missing).values_list(target.attname, flat=True))
+        return [value for value in known if value is not None]
+
+    def _rows(self, model: type[Any]) -> Any:
+        return QuerySet(model, using=self.using).order_by()
+
+    def _keys(self, child: Any, field: Any, keys: list[Any]) -> list[Any]:
+        """The keys of the rows that refer to ``keys``. What does not depend on these is made once per model."""
+        state = child.query_cache.get("keys only")
+        if state is None:
+            state = child.query_cache["keys only"] = QuerySet(child.model).order_by().values_list("pk", flat=True).state
+        lookup = {field.attname: keys[0]} if len(keys) == 1 else {f"{field.attname}__in": keys}
+        state = state.with_step(FilterStep(Names(state).lookups(lookup, False)))
+        return pipeline.fetch(state, self.using)
+
+    def _instances(self, model: type[Any], name: str, keys: list[Any]) -> dict[Any, Any]:
+        return {instance.pk: instance for instance in self._rows(model).filter(**{f"{name}__in": keys})}
+
+    def _listens(self, model: type[Any]) -> bool:
+        return self.signals and (pre_delete.has_listeners(model) or post_delete.has_listeners(model))
+
+    def _collect_generic(self, options: Any, keys: list[Any], instances: dict[Any, Any]) -> None:
+        """Fields without a column may bring rows of their own (`bulk_related_objects`), as generic relations do."""
+        for field in getattr(options, "private_fields", ()):
+            related = getattr(field, "bulk_related_objects", None)
+            if related is not None:
+                objects = [instances[key] for key in keys if key in instances]
+                objects.extend(self._rows(options.model).in_bulk([k for k in keys if k not in instances]).values())
+                found = related(objects, self.using)
+                self.collect(list(found))
+
+    # -- deleting -----------------------------------------------------------------------------------------------------
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete what was collected; returns the total and the count per label (REL-28).
+
+        :raises ProtectedError: naming the rows in the way, before anything is written.
+        """
+        if self._blocked:
+            raise self._protected()
+        counts: dict[str, int] = {}
+        if self._is_one_statement():
+            (batch,) = self._batches.values()
+            removed = writes.delete_where_in(batch.options, batch.options.pk, list(batch.keys), using=self.using)
+            self._count(counts, batch.options, removed)
+        else:
+            with transactions.atomic(self.using):
+                self._run(counts)
+        for batch in self._batches.values():
+            for instance in batch.instances.values():
+                instance.pk = None
+        return sum(counts.values()), counts
+
+    def _is_one_statement(self) -> bool:
+        """Whether one row, and nothing else, is to go: no transaction is needed then."""
+        if self._leaves or self._updates or len(self._batches) != 1:
+            return False
+        (batch,) = self._batches.values()
+        return len(batch.keys) == 1 and not self._listens(batch.options.model)
+
+    def _protected(self) -> ProtectedError:
+        relation, _ = self._blocked[0]
+        blockers = [blocker for _, found in self._blocked for blocker in found]
+        names = ", ".join(f"{type(found[0]).__name__}.{each.field.name}" for each, found in self._blocked)
+        return ProtectedError(
+            f"Cannot delete {relation.model.__name__}: {len(blockers)} row(s) refer to it through {names}, which "
+            f"protect(s) it. Delete or change them first.",
+            blockers,
+        )
+
+    def _run(self, counts: dict[str, int]) -> None:
+        ordered = self._children_first()
+        self._announce(pre_delete, ordered)
+        for options, field, value, keys in self._updates:
+            writes.update_where_in(options, {field: value}, field, keys, using=self.using)
+        for options, field, keys in self._leaves:
+            self._count(counts, options, writes.delete_where_in(options, field, keys, using=self.using))
+        for batch in ordered:
+            removed = writes.delete_where_in(batch.options, batch.options.pk, list(batch.keys), using=self.using)
+            if removed < len(batch.keys) and self._in_cycle(batch.options):
+                # the database's own cascade was faster: these rows went with others of this very deletion
+                removed = len(batch.keys)
+            self._count(counts, batch.options, removed)
+            self._announce(post_delete, [batch])
+
+    def _announce(self, signal: Any, batches: list[_Batch]) -> None:
+        if not self.signals:
+            return
+        for batch in batches:
+            model = batch.options.model
+            if batch.instances and signal.has_listeners(model):
+                for instance in batch.instances.values():
+                    signal.send(type(instance), instance=instance, using=self.using, origin=self.origin)
+
+    def _count(self, counts: dict[str, int], options: Any, number: int) -> None:
+        if number and not options.auto_created:
+            counts[options.label] = counts.get(options.label, 0) + number
+
+    def _children_first(self) -> list[_Batch]:
+        """The batches in an order in which no model goes before those that refer to it, cycles aside."""
+        ordered: list[_Batch] = []
+        visited: set[Any] = set()
+        children: dict[Any, list[Any]] = {}
+        for child, parents in self._parents.items():
+            for parent in parents:
+                children.setdefault(parent, []).append(child)
+
+        def visit(options: Any) -> None:
+            if options in visited:
+                return
+            visited.add(options)
+            for child in children.get(options, ()):
+                visit(child)
+            if options in self._batches:
+                ordered.append(self._batches[options])
+
+        for options in list(self._batches):
+            visit(options)
+        return ordered
+
+    def _in_cycle(self, options: Any) -> bool:
+        """Whether rows of the model refer, directly or not, to rows of the same model."""
+        seen: set[Any] = set()
+        pending = list(self._parents.get(options, ()))
+        while pending:
+            parent = pending.pop()
+            if parent is options:
+                return True
+            if parent not in seen:
+                seen.add(parent)
+                pending.extend(self._parents.get(parent, ()))
+        return False
+
+
+def _rules(options: Any) -> tuple[Any, ...]:
+    """The relations that refer to a model and ask for something when its rows go; remembered until models change."""
+    known = options.__dict__.get("_deletion_rules")
+    if known is None or known[0] != registry.version:
+        rules = tuple(
+            relation
+            for relation in options.all_related_objects
+            if relation.on_delete is not None and relation.on_delete.collects
+        )
+        known = options._deletion_rules = (registry.version, rules)
+    return known[1]
+
+
+def _has_generic_relations(options: Any) -> bool:
+    return any(hasattr(field, "bulk_related_objects") for field in getattr(options, "private_fields", ()))
+
+
+def delete_instance(instance: Any, using: str | None) -> tuple[int, dict[str, int]]:
+    """The body of `Model.delete()`; see there."""
+    model, key, state = type(instance), instance.pk, instance._state
+    options = model._meta.concrete_model._meta
+    if key is None or (state.adding and key is state.default_key):
+        raise ValueError(f"{model.__name__}.delete() needs a stored row, and {instance!r} was never saved.")
+    alias = using or state.db or routers.db_for_write(model, instance=instance)
+    if options.pk.concrete and not options.read_only and Collector.is_direct(options, signals=True):
+        removed = writes.delete_where_in(options, options.pk, [key], using=alias)
+        instance.__dict__[options.pk.attname] = None
+        return removed, ({options.label: removed} if removed else {})
+    collector = Collector(alias, origin=instance)
+    collector.collect([instance])
+    return collector.delete()

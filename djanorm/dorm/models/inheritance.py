@@ -1,0 +1,105 @@
+"""What a model takes over from its parents: options, fields, managers (spec MDL-30…MDL-34).
+
+Python's own order of classes decides. A name that a class body mentions, be it with a field, a method or None, hides what
+stands under that name further up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dorm.exceptions import ImproperlyConfigured
+
+# Options that describe one class or one table, and are never taken over from an abstract parent without being asked.
+OWN_OPTIONS = frozenset({"abstract", "db_table", "proxy"})
+# What a proxy takes over from the model it stands for: how its rows come, not what its table is made of.
+PROXY_OPTIONS = frozenset({"ordering", "get_latest_by", "read_only"})
+
+
+def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> type[Any] | None:
+    """The model whose table the new class shares: that of a proxy; None for a table of its own.
+
+    :raises TypeError: when a model that is no proxy inherits from a concrete one (MDL-33), and when a proxy has no
+        concrete parent, or several.
+    """
+    found: list[type[Any]] = []
+    for base in bases:
+        options = base.__dict__.get("_meta")
+        if options is not None and not options.abstract and options.concrete_model not in found:
+            found.append(options.concrete_model)
+    if not found and proxy:
+        raise TypeError(f"{name} is a proxy and needs one concrete model to stand for among its parents.")
+    if found and not proxy:
+        parent = found[0].__name__
+        raise TypeError(
+            f"{name} cannot inherit from {parent}, which has a table of its own: make {parent} abstract, relate "
+            f"{name} to it with a OneToOneField, or share its table with proxy=True."
+        )
+    if len(found) > 1:
+        raise TypeError(f"{name} is a proxy of several models: {', '.join(model.__name__ for model in found)}.")
+    return found[0] if found else None
+
+
+def options_of(namespace_meta: Any, keywords: dict[str, Any], bases: tuple[type[Any], ...]) -> dict[str, Any]:
+    """The options of a new class: class keywords, then ``Meta``, then what abstract parents set (MDL-30, MDL-32).
+
+    ``Meta`` may inherit from a parent's, in Python's way; ``abstract`` counts only where it is written.
+    """
+    options: dict[str, Any] = {}
+    for base in reversed(_model_parents(bases)):
+        given = base.__dict__["_meta_options"]
+        wanted = given.keys() - OWN_OPTIONS if base.__dict__["_meta"].abstract else given.keys() & PROXY_OPTIONS
+        options.update({name: given[name] for name in given if name in wanted})
+    if namespace_meta is not None:
+        own = _attributes(namespace_meta)
+        if "abstract" not in namespace_meta.__dict__:
+            own.pop("abstract", None)
+        options.update(own)
+    options.update(keywords)
+    return options
+
+
+def _attributes(meta: type[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for cls in reversed(meta.__mro__):
+        if cls is not object:
+            found.update({name: value for name, value in vars(cls).items() if not name.startswith("_")})
+    return found
+
+
+def _model_parents(bases: tuple[type[Any], ...]) -> list[type[Any]]:
+    return [base for base in bases if "_meta_options" in base.__dict__]
+
+
+def inherited_members(cls: type[Any], kind: str) -> Iterator[tuple[str, Any]]:
+    """The declarations of abstract parents that the class does not hide, nearest parent first.
+
+    :param kind: ``"_declared_fields"`` or ``"_declared_managers"``.
+    """
+    hidden = set(cls.__dict__["_body_names"])
+    for parent in cls.__mro__[1:]:
+        body = parent.__dict__.get("_body_names")
+        if body is None:
+            hidden.update(vars(parent))
+            continue
+        for name, member in parent.__dict__[kind].items():
+            if name not in hidden:
+                yield name, member
+        hidden.update(body)
+
+
+def check_field_name(model: type[Any], name: str, reserved: frozenset[str]) -> None:
+    """Refuse names that lookups or the model's own methods could not live with (MDL-34).
+
+    :raises ImproperlyConfigured: naming the field.
+    """
+    where = f"{model.__module__}.{model.__qualname__}.{name}"
+    if name.endswith("_"):
+        raise ImproperlyConfigured(f"The field {where} ends in an underscore, which lookups use as their separator.")
+    if "__" in name:
+        raise ImproperlyConfigured(f"The field {where} contains '__', which lookups use as their separator.")
+    if name == "pk":
+        raise ImproperlyConfigured(f"The field {where}: 'pk' always means the primary key; choose another name.")
+    if name in reserved:
+        raise ImproperlyConfigured(f"The field {where} would hide Model.{name}; choose another name.")

@@ -1,0 +1,81 @@
+"""Managers: a model's root querysets, declared as class attributes (spec section 11).
+
+A manager *is* a queryset (typing.md): every queryset method is there, once, and a manager's own methods chain. What makes
+it a root lives in `QuerySet`; these classes give it its names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from dorm.query.queryset import QuerySet
+
+M = TypeVar("M")
+Q = TypeVar("Q", bound="QuerySet[Any, Any]")
+
+
+class BaseManager(QuerySet[M, M], Generic[M]):
+    """The root queryset of a model.
+
+    Override `get_queryset()` to restrict or annotate the rows; every other method goes through it (MGR-04).
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = object.__new__(cls)
+        made.__dict__["_is_manager"] = True
+        return made
+
+    @classmethod
+    def from_queryset(cls, queryset_class: type[Q], class_name: str | None = None) -> type[Q]:
+        """A manager class with the methods of a queryset class (Django 5.2).
+
+        The form that every type checker understands is ``class PostManager(PostQuerySet, Manager["Post"])``.
+        """
+        name = class_name or f"{cls.__name__}From{queryset_class.__name__}"
+        made: Any = type(name, (queryset_class, cls), {"__module__": queryset_class.__module__})  # pyright: ignore
+        return made
+
+    def db_manager(self, using: str | None = None) -> Self:
+        """The same manager with its database pinned; routers are not asked (MGR-05)."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.__dict__["_query"] = self.state.evolve(using=using)
+        return made
+
+    def contribute_to_class(self, model: type[Any], name: str) -> None:
+        """Stand on ``model`` under ``name``; called for every concrete model that declares or inherits the manager."""
+        self.__dict__["name"] = name
+        setattr(model, name, self)
+
+
+class Manager(BaseManager[M], Generic[M]):
+    """What to inherit from for managers of one's own: ``class Live(dorm.Manager["Post"])``."""
+
+
+class DefaultManager:
+    """The attribute `Model.objects` as type checkers see it: a plain manager of the class it is read on (MGR-01).
+
+    The metaclass gives each concrete model without managers of its own a real one. On the others reading it raises
+    AttributeError.
+    """
+
+    if TYPE_CHECKING:
+
+        def __get__(self, instance: None, owner: type[M]) -> BaseManager[M]: ...
+
+    else:
+
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            # a model that has a manager of this name has it as an attribute of its own; this is what the others inherit
+            if instance is not None:
+                raise AttributeError(f"{owner.__name__}.objects is reached through the class, not through an instance.")
+            raise AttributeError(absent_manager(owner, "objects"))
+
+
+def absent_manager(owner: type[Any], name: str) -> str:
+    """Why a model has no manager of that name."""
+    options = owner.__dict__.get("_meta")
+    if options is None or options.abstract:
+        return f"{owner.__name__} is abstract: managers belong to the models that inherit from it."
+    others = ", ".join(manager.name for manager in options.managers) or "none"
+    return f"{owner.__name__} has no manager {name!r}, because it declares others: {others}."

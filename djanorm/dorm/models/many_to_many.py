@@ -1,0 +1,252 @@
+"""``article.tags``: the manager of the rows linked to one instance through a junction table (spec REL-40…REL-47).
+
+Links are rows of the junction model. Those of an automatic junction are written with insert-or-ignore, one statement
+whatever their number; a junction model of the user's own is asked first which links exist, then gets real instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+from dorm.db import bridge, routers, transactions
+from dorm.expressions.conditions import Q
+from dorm.models.assignment import check_aliases, is_expression
+from dorm.models.related_managers import RelatedManager
+from dorm.query import writes
+from dorm.query.queryset import QuerySet
+from dorm.signals import m2m_changed
+
+M = TypeVar("M")
+
+
+class ManyRelatedManager(RelatedManager[M], Generic[M]):
+    """The rows linked to the owner, and the verbs that link and unlink."""
+
+    @property
+    def through(self) -> Any:
+        """The junction model."""
+        return self._side.end.junction.model
+
+    def get_queryset(self) -> Any:
+        """The default manager's rows that are linked to the owner: one join, lazily (REL-45)."""
+        queryset = self._related_model._default_manager.all()
+        if self._pinned is not None:
+            queryset = queryset.using(self._pinned)
+        key = self._owner_key
+        if key is None:
+            return queryset.none()
+        return queryset._linked_to(self._side.end.junction, [key])._with_owner(None, self.instance)
+
+    # -- linking ------------------------------------------------------------------------------------------------------
+
+    def add(self, *objs: Any, bulk: bool = True, through_defaults: Any = None) -> None:
+        """Link rows, given as instances or keys; existing links are left alone (REL-40).
+
+        :param through_defaults: values for the other fields of a junction model of one's own; may be callables.
+        :raises TypeError: for an instance of another model.
+        :raises ValueError: for an unsaved instance.
+        """
+        self._start_writing()
+        keys = self._keys_of(objs)
+        if not keys:
+            return
+        alias = self._link_alias()
+        if self._writes_once(through_defaults):
+            self._insert(keys, alias, through_defaults)
+            return
+        with transactions.atomic(alias):
+            linked = self._linked_keys(alias, keys)
+            missing = [key for key in keys if key not in linked]
+            self._announce("pre_add", missing, alias)
+            if missing:
+                self._insert(missing, alias, through_defaults)
+            self._announce("post_add", missing, alias)
+
+    def _writes_once(self, through_defaults: Any) -> bool:
+        """Whether links can be inserted without looking: an automatic junction, and nobody who wants to know which."""
+        return bool(self.through._meta.auto_created) and not through_defaults and not m2m_changed.connected
+
+    def _insert(self, keys: list[Any], alias: str, through_defaults: Any) -> None:
+        junction, owner = self._side.end.junction, self._owner_key
+        pairs = [(owner, key) for key in keys]
+        if self._side.field.remote_field.symmetrical:
+            pairs += [(key, owner) for key in keys if key != owner]
+        options = junction.model._meta
+        if options.auto_created:
+            fields = [junction.source, junction.target]
+            writes.insert_rows(options, fields, pairs, using=alias, on_conflict="ignore")
+            return
+        defaults = _resolved(through_defaults)
+        names = junction.source.attname, junction.target.attname
+        links = [junction.model(**defaults, **dict(zip(names, pair, strict=True))) for pair in pairs]
+        QuerySet(junction.model, using=alias).bulk_create(links)
+
+    def remove(self, *objs: Any, bulk: bool = True) -> None:
+        """Unlink rows, given as instances or keys: one DELETE; rows that are not linked do not matter (REL-41)."""
+        self._start_writing()
+        keys = self._keys_of(objs)
+        if not keys:
+            return
+        alias = self._link_alias()
+        self._announced("remove", keys, alias, self._links(alias, keys))
+
+    async def aremove(self, *objs: Any, bulk: bool = True) -> None:
+        return await bridge.run_async(self.remove, *objs, bulk=bulk)
+
+    def clear(self, *, bulk: bool = True) -> None:
+        """Unlink all rows: one DELETE (REL-43)."""
+        self._start_writing()
+        alias = self._link_alias()
+        self._announced("clear", None, alias, self._links(alias))
+
+    async def aclear(self, *, bulk: bool = True) -> None:
+        return await bridge.run_async(self.clear, bulk=bulk)
+
+    def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None) -> None:
+        """Link exactly these rows: only differences are written, unless ``clear`` starts from nothing (REL-42)."""
+        objs = tuple(objs)
+        keys = self._keys_of(objs)
+        alias = self._link_alias()
+        with transactions.atomic(alias):
+            if clear:
+                self.clear()
+                self.add(*keys, through_defaults=through_defaults)
+                return
+            linked = self._linked_keys(alias)
+            self.remove(*(key for key in linked if key not in keys))
+            self.add(*(key for key in keys if key not in linked), through_defaults=through_defaults)
+
+    # -- making rows --------------------------------------------------------------------------------------------------
+
+    def create(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
+        """Make, store and link a row (REL-44)."""
+        with transactions.atomic(self._write_alias()):
+            made = super().create(**kwargs)
+            self.add(made, through_defaults=through_defaults)
+        return made
+
+    async def acreate(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
+        return await bridge.run_async(self.create, through_defaults=through_defaults, **kwargs)
+
+    def get_or_create(self, defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any) -> tuple[M, bool]:
+        """Like `QuerySet.get_or_create`, among the linked rows; a new row is linked."""
+        with transactions.atomic(self._write_alias()):
+            found, created = super().get_or_create(defaults, **kwargs)
+            if created:
+                self.add(found, through_defaults=through_defaults)
+        return found, created
+
+    async def aget_or_create(
+        self, defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
+    ) -> tuple[M, bool]:
+        return await bridge.run_async(self.get_or_create, defaults, through_defaults=through_defaults, **kwargs)
+
+    def update_or_create(
+        self, defaults: Any = None, create_defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
+    ) -> tuple[M, bool]:
+        """Like `QuerySet.update_or_create`, among the linked rows; a new row is linked."""
+        with transactions.atomic(self._write_alias()):
+            found, created = super().update_or_create(defaults, create_defaults, **kwargs)
+            if created:
+                self.add(found, through_defaults=through_defaults)
+        return found, created
+
+    async def aupdate_or_create(
+        self, defaults: Any = None, create_defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
+    ) -> tuple[M, bool]:
+        return await bridge.run_async(
+            self.update_or_create, defaults, create_defaults, through_defaults=through_defaults, **kwargs
+        )
+
+    def exists_or_create(self, defaults: Any = None, **kwargs: Any) -> tuple[bool, M]:
+        """Like `QuerySet.exists_or_create`, among the linked rows; a new row is linked."""
+        found, created = self.get_or_create(defaults, **kwargs)
+        return not created, found
+
+    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        """Like `QuerySet.bulk_create`; the new rows are linked."""
+        with transactions.atomic(self._write_alias()):
+            made = super().bulk_create(objs, *args, **kwargs)
+            self.add(*made)
+        return made
+
+    # -- internals ----------------------------------------------------------------------------------------------------
+
+    def _link_alias(self) -> str:
+        """The alias that links are written to (RTR-05)."""
+        return self._pinned or routers.db_for_write(self.through, instance=self.instance)
+
+    def _keys_of(self, objs: Iterable[Any]) -> list[Any]:
+        """What the junction holds for instances and raw keys, without repetitions, in order."""
+        target = self._side.end.junction.target.target_field
+        keys: dict[Any, None] = {}
+        for obj in objs:
+            if isinstance(obj, self._related_model._meta.concrete_model):
+                check_aliases(self.instance, obj, f"{type(self.instance).__name__}.{self._side.accessor}")
+                key = obj.__dict__.get(target.attname)
+                if key is None:
+                    raise ValueError(
+                        f"{obj!r} is not saved, so it cannot be linked to {self.instance!r}. Save it first."
+                    )
+            elif hasattr(obj, "_meta") or is_expression(obj):
+                raise TypeError(
+                    f"{type(self.instance).__name__}.{self._side.accessor} links {self._related_model.__name__} instances or their "
+                    f"keys, not {obj!r}."
+                )
+            else:
+                key = target.to_python(obj)
+            keys[key] = None
+        return list(keys)
+
+    def _links(self, alias: str, keys: list[Any] | None = None) -> Any:
+        """The junction's rows of the owner, or those that lead to ``keys``."""
+        junction, owner = self._side.end.junction, self._owner_key
+        near, far = junction.source.attname, junction.target.attname
+        links = _link_condition(near, owner, far, keys)
+        if self._side.field.remote_field.symmetrical:
+            links |= _link_condition(far, owner, near, keys)
+        return QuerySet(junction.model, using=alias).filter(links)
+
+    def _linked_keys(self, alias: str, keys: list[Any] | None = None) -> frozenset[Any]:
+        junction = self._side.end.junction
+        lookups = {junction.source.attname: self._owner_key}
+        if keys is not None:
+            lookups[f"{junction.target.attname}__in"] = keys
+        rows = QuerySet(junction.model, using=alias).filter(**lookups)
+        return frozenset(rows.order_by().values_list(junction.target.attname, flat=True))
+
+    def _announced(self, action: str, keys: list[Any] | None, alias: str, links: Any) -> None:
+        """Delete links, telling listeners before and after."""
+        if not m2m_changed.connected:
+            links.order_by().delete()
+            return
+        with transactions.atomic(alias):
+            self._announce(f"pre_{action}", keys, alias)
+            links.order_by().delete()
+            self._announce(f"post_{action}", keys, alias)
+
+    def _announce(self, action: str, keys: list[Any] | None, alias: str) -> None:
+        if m2m_changed.connected and keys != []:
+            m2m_changed.send(
+                self.through,
+                action=action,
+                instance=self.instance,
+                reverse=self._side.end is not self._side.field,
+                model=self.model,
+                pk_set=None if keys is None else set(keys),
+                using=alias,
+            )
+
+
+def _resolved(defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The values of ``through_defaults``, with callables called."""
+    return {name: value() if callable(value) else value for name, value in (defaults or {}).items()}
+
+
+def _link_condition(near: str, owner: Any, far: str, keys: list[Any] | None) -> Q[Any]:
+    """The junction's rows that lead from ``owner`` to one of ``keys``, or anywhere."""
+    lookups: dict[str, Any] = {near: owner}
+    if keys is not None:
+        lookups[f"{far}__in"] = keys
+    return Q(**lookups)

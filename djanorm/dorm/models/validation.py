@@ -1,0 +1,201 @@
+"""`full_clean()` and its parts: fields, the model's own `clean()`, uniqueness, constraints (spec section 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from dorm.constraints import UniqueConstraint
+from dorm.db import routers
+from dorm.exceptions import NON_FIELD, ValidationError
+from dorm.expressions.base import Expression
+from dorm.expressions.conditions import Q
+
+Problems = dict[str, list[str]]
+
+
+class UniqueChecks:
+    """What must be unique in a model, the key aside; made once per class.
+
+    :ivar sets: the fields, and the sets of fields, of which no two rows may have the same values.
+    :ivar custom: whether the model brings a `validate_unique` of its own.
+    :ivar needed: whether there is anything to check.
+    """
+
+    __slots__ = ("custom", "needed", "sets")
+
+    def __init__(self, model: type[Any]) -> None:
+        options = model._meta.concrete_model._meta
+        single = [(field,) for field in options.concrete_fields if field.unique and not field.primary_key]
+        self.sets = [*single, *(tuple(options.get_field(name) for name in names) for names in _unique_sets(options))]
+        self.custom = not getattr(model.validate_unique, "_of_every_model", False)
+        self.needed = bool(self.sets or self.custom)
+
+
+def _unique_sets(options: Any) -> Iterator[tuple[str, ...]]:
+    seen = set()
+    for names in options.unique_together:
+        seen.add(tuple(names))
+        yield tuple(names)
+    for constraint in options.constraints:
+        if isinstance(constraint, UniqueConstraint) and constraint.fields and constraint.condition is None:
+            names = tuple(constraint.fields)
+            if names not in seen:
+                seen.add(names)
+                yield names
+
+
+def unique_checks_of(instance: Any) -> UniqueChecks:
+    """The uniqueness checks of the instance's model."""
+    model = type(instance)
+    checks = model.__dict__.get("_unique_checks")
+    if checks is None:
+        checks = model._unique_checks = UniqueChecks(model)
+    return checks
+
+
+def full_clean(
+    instance: Any, exclude: Collection[str] | None, validate_unique: bool, validate_constraints: bool
+) -> None:
+    """Run every phase and collect what they say; see `Model.full_clean`."""
+    problems: Problems = {}
+    left_out = set(exclude or ())
+    try:
+        instance.clean_fields(exclude=exclude)
+    except ValidationError as error:
+        _add(problems, error)
+    try:
+        instance.clean()
+    except ValidationError as error:
+        _add(problems, error)
+    if validate_unique:
+        try:
+            instance.validate_unique(exclude=left_out | (problems.keys() - {NON_FIELD}))
+        except ValidationError as error:
+            _add(problems, error)
+    if validate_constraints:
+        try:
+            instance.validate_constraints(exclude=left_out | (problems.keys() - {NON_FIELD}))
+        except ValidationError as error:
+            _add(problems, error)
+    _complain(problems)
+
+
+def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
+    """Convert and check each column's value; see `Model.clean_fields`."""
+    problems: Problems = {}
+    values = instance.__dict__
+    for field in type(instance)._meta.concrete_fields:
+        name = field.attname
+        if (exclude and (field.name in exclude or name in exclude)) or name not in values:
+            continue
+        value = values[name]
+        if isinstance(value, Expression) or (value is None and _filled_later(field)):
+            continue
+        if field.blank and value in field.empty_values:
+            continue
+        try:
+            cleaned = field.clean(value, instance)
+        except ValidationError as error:
+            problems.setdefault(field.name, []).extend(error.messages)
+            continue
+        if cleaned is not value:
+            setattr(instance, name, cleaned)
+    _complain(problems)
+
+
+def _filled_later(field: Any) -> bool:
+    """Whether save() or the database will supply the value (FLD-13)."""
+    return (
+        field.filled_by_database
+        or field.has_db_default()
+        or getattr(field, "auto_now", False)
+        or getattr(field, "auto_now_add", False)
+    )
+
+
+def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
+    """Look for other rows with the same unique values; see `Model.validate_unique`."""
+    checks = unique_checks_of(instance)
+    excluded = set(exclude or ())
+    wanted: list[tuple[str, tuple[Any, ...], Q[Any]]] = []
+    for fields in checks.sets:
+        condition = _same_values(instance, fields, excluded)
+        if condition is not None:
+            wanted.append((fields[0].name if len(fields) == 1 else NON_FIELD, fields, condition))
+    if not wanted:
+        return
+    others = other_rows(instance)
+    either = wanted[0][2]
+    for _, _, condition in wanted[1:]:
+        either = either | condition
+    if not others.filter(either).exists():
+        return
+    problems: Problems = {}
+    for name, fields, condition in wanted:
+        if len(wanted) == 1 or others.filter(condition).exists():
+            problems.setdefault(name, []).append(unique_message(type(instance), fields))
+    if problems:
+        raise ValidationError(_flat(problems), code="unique" if NON_FIELD not in problems else "unique_together")
+
+
+def other_rows(instance: Any) -> Any:
+    """The rows of the model that are not this instance's, on the alias it would be written to (VLD-05)."""
+    model, state = type(instance), instance._state
+    alias = state.db or routers.db_for_write(model, instance=instance)
+    queryset = model._base_manager.using(alias).order_by()
+    if not state.adding and instance.pk is not None:
+        queryset = queryset.exclude(pk=instance.pk)
+    return queryset
+
+
+def _same_values(instance: Any, fields: tuple[Any, ...], excluded: set[str]) -> Q[Any] | None:
+    """The condition "has the same values", or None when there is nothing to compare."""
+    values = instance.__dict__
+    lookups = {}
+    for field in fields:
+        value = values.get(field.attname)
+        if value is None or isinstance(value, Expression) or field.name in excluded or field.attname in excluded:
+            return None
+        lookups[field.attname] = value
+    return Q(**lookups)
+
+
+def unique_message(model: type[Any], fields: tuple[Any, ...]) -> str:
+    """What a clash reads like."""
+    name = str(model._meta.verbose_name).capitalize()
+    if len(fields) == 1:
+        field = fields[0]
+        label = str(field.verbose_name).capitalize()
+        return field.error_message("unique", model_name=name, field_label=label)
+    labels = [str(field.verbose_name).capitalize() for field in fields]
+    return f"{name} with this {', '.join(labels[:-1])} and {labels[-1]} already exists."
+
+
+def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None:
+    """Let each constraint that can judge an instance do so; see `Model.validate_constraints`."""
+    problems: Problems = {}
+    alias = instance._state.db or routers.db_for_write(type(instance), instance=instance)
+    for constraint in type(instance)._meta.concrete_model._meta.constraints:
+        try:
+            constraint.validate(type(instance), instance, exclude=exclude, using=alias)
+        except ValidationError as error:
+            fields: tuple[Any, ...] = tuple(getattr(constraint, "fields", ()))
+            if error.code == "unique" and len(fields) == 1:
+                error = ValidationError({fields[0]: error.messages})
+            _add(problems, error)
+    _complain(problems)
+
+
+def _add(problems: Problems, error: ValidationError) -> None:
+    for name, messages in error.message_dict.items():
+        problems.setdefault(name, []).extend(text for text in messages if text not in problems.get(name, ()))
+
+
+def _flat(problems: Problems) -> dict[str, Any]:
+    return {name: texts[0] if len(texts) == 1 else texts for name, texts in problems.items()}
+
+
+def _complain(problems: Problems) -> None:
+    if problems:
+        raise ValidationError(_flat(problems))
