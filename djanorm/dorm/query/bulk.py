@@ -1,0 +1,406 @@
+"""Bulk verbs: many rows in few statements (spec QX-26…31)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.db import transactions
+from dorm.db.sessions import session as session_of
+from dorm.expressions.base import Expression
+from dorm.expressions.conditional import Case, When
+from dorm.expressions.references import F
+from dorm.expressions.values import Value
+from dorm.query import writes
+from dorm.query.root import M, R
+from dorm.query.writing import Writing
+from dorm.utils.suggest import hint
+
+BATCH = 1000
+CASES = 100
+"""Up to here ``bulk_update`` writes ``UPDATE … CASE``; more rows are joined as a list of values."""
+
+
+class Bulk(Writing[M, R]):
+    """The bulk verbs of a queryset."""
+
+    def bulk_create(
+        self,
+        objs: Iterable[M],
+        batch_size: int | None = BATCH,
+        *,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Sequence[str] | None = None,
+        unique_fields: Sequence[str] | None = None,
+        returning: Sequence[str] | None = None,
+    ) -> list[M]:
+        """Insert instances, one multi-row INSERT per batch, all or none (QX-26). No signals.
+
+        :param batch_size: rows per statement at most.
+        :param ignore_conflicts: skip rows that clash; keys are not set then.
+        :param update_conflicts: write ``update_fields`` over rows that clash on ``unique_fields``.
+        :param returning: further fields to read back.
+        :returns: the instances as a list, with their keys.
+        :raises ValueError: for flags that do not go together, or a batch size below 1.
+        """
+        check_batch_size(batch_size)
+        rows = list(objs)
+        root = self._root()
+        opts = root.state.opts
+        conflict = self._conflict(opts, ignore_conflicts, update_conflicts, update_fields, unique_fields)
+        if not rows:
+            return rows
+        check_instances(opts, rows)
+        alias = root._write_alias()
+        back = () if ignore_conflicts else tuple(opts.get_field(name) for name in returning or ())
+        _insert(opts, rows, batch_size or len(rows), alias, conflict, back, keys=not ignore_conflicts)
+        return rows
+
+    @staticmethod
+    def _conflict(
+        opts: Any,
+        ignore: bool,
+        update: bool,
+        update_fields: Sequence[str] | None,
+        unique_fields: Sequence[str] | None,
+    ) -> Any:
+        if ignore and update:
+            raise ValueError("ignore_conflicts and update_conflicts are mutually exclusive.")
+        if ignore:
+            return "ignore"
+        if not update:
+            return None
+        if not update_fields:
+            raise ValueError("Fields that will be updated when a row insertion fails on conflicts must be provided.")
+        if not unique_fields:
+            raise ValueError("Unique fields that can trigger the upsert must be provided.")
+        chosen = [_column(opts, name, "update_fields") for name in update_fields]
+        if any(field.primary_key for field in chosen):
+            raise ValueError("bulk_create() cannot be used with primary keys in update_fields.")
+        return ("update", [_column(opts, name, "unique_fields") for name in unique_fields], chosen)
+
+    def upsert(
+        self,
+        objs: Iterable[M],
+        unique_fields: Sequence[str],
+        *,
+        update_fields: Sequence[str] | None = None,
+        batch_size: int | None = BATCH,
+        returning: bool = False,
+    ) -> list[M]:
+        """Insert instances, or update the rows that have the same ``unique_fields`` (QX-30). One statement per batch.
+
+        :param update_fields: what to write over; by default every column but the key, the unique ones and
+            ``auto_now_add`` ones.
+        :param returning: read the stored rows back into the instances.
+        :returns: the instances, in order, with their keys. Of several with the same unique values the last one wins.
+        :raises ValueError: without ``unique_fields``.
+        """
+        if not unique_fields:
+            raise ValueError("upsert() needs unique_fields: the columns that tell which row is meant.")
+        check_batch_size(batch_size)
+        rows = list(objs)
+        root = self._root()
+        opts = root.state.opts
+        unique = [_column(opts, name, "unique_fields") for name in unique_fields]
+        if update_fields is None:
+            updated = [
+                field
+                for field in opts.concrete_fields
+                if not field.primary_key and not _among(field, unique) and not getattr(field, "auto_now_add", False)
+            ]
+        else:
+            updated = [_column(opts, name, "update_fields") for name in update_fields]
+        if not rows:
+            return []
+        check_instances(opts, rows)
+        alias = root._write_alias()
+        _upsert(opts, rows, batch_size or len(rows), alias, unique, updated, returning)
+        return rows
+
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[Any], batch_size: int | None = BATCH) -> int:
+        """Write ``fields`` of saved instances, one UPDATE per batch, all or none (QX-27). No signals.
+
+        :returns: the number of rows matched.
+        :raises ValueError: for no fields, the key, an unknown or multi-valued field, or an unsaved instance.
+        """
+        check_batch_size(batch_size)
+        root = self._root()
+        opts = root.state.opts
+        names = [getattr(field, "lookup_path", field) for field in fields]
+        if not names:
+            raise ValueError("Field names must be given to bulk_update().")
+        chosen = [_column(opts, name, "fields") for name in names]
+        if any(field.primary_key for field in chosen):
+            raise ValueError("bulk_update() cannot be used with primary key fields.")
+        if root.state.is_sliced:
+            raise TypeError("Cannot update a query once a slice has been taken.")
+        rows: list[Any] = list(objs)
+        if not rows:
+            return 0
+        check_instances(opts, rows)
+        if any(row.pk is None for row in rows):
+            raise ValueError("All bulk_update() objects must have a primary key set.")
+        alias = root._write_alias()
+        session = session_of(alias)
+        limit = max(1, session.features.max_parameters // (2 * len(chosen) + 1))
+        size = min(batch_size or len(rows), limit)
+        count = 0
+        with transactions.atomic(alias) if len(rows) > size else nullcontext():
+            for at in range(0, len(rows), size):
+                count += _update_batch(root, opts, chosen, rows[at : at + size], alias)
+        return count
+
+
+def check_batch_size(batch_size: int | None) -> None:
+    """Refuse a batch of less than one row.
+
+    :raises ValueError: naming the value.
+    """
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"Batch size must be a positive integer, not {batch_size}.")
+
+
+def check_instances(opts: Any, rows: list[Any]) -> None:
+    """Refuse what is no instance of the model.
+
+    :raises TypeError: naming the first one.
+    """
+    model = opts.model
+    for row in rows:
+        if row.__class__ is not model and not isinstance(row, opts.concrete_model):
+            raise TypeError(f"Expected instances of {opts.object_name}, got {row!r}.")
+
+
+def _column(opts: Any, name: str, what: str) -> Any:
+    field = opts.pk if name == "pk" else opts.names.get(name)
+    if field is None or not getattr(field, "concrete", False):
+        why = "is no column" if field is not None else "does not exist"
+        choices = [f.name for f in opts.concrete_fields]
+        raise ValueError(f"{what}: '{name}' of {opts.object_name} {why}. {hint(str(name), choices)}")
+    return field
+
+
+def _among(field: Any, fields: Iterable[Any]) -> bool:
+    return any(field is other for other in fields)
+
+
+def _prepare(opts: Any, rows: list[Any]) -> None:
+    """What ``save()`` would do to values before an INSERT: automatic times, keys of parents saved meanwhile."""
+    prepared = [f for f in opts.concrete_fields if f.prepares]
+    relations = [f for f in opts.concrete_fields if f.is_relation]
+    key = opts.pk
+    for row in rows:
+        values = row.__dict__
+        for field in relations:
+            related = values.get(field.name)
+            if related is not None:
+                target = related.__dict__.get(field.target_field.attname)
+                if target is None:
+                    raise ValueError(
+                        f"bulk_create() prohibited to prevent data loss due to unsaved related object '{field.name}'."
+                    )
+                if values.get(field.attname) is None:
+                    values[field.attname] = target
+        for field in prepared:
+            values[field.attname] = field.pre_save(row, True)
+        if values.get(key.attname) is None and key.has_default():
+            values[key.attname] = key.get_default(row)
+
+
+def _insert(
+    opts: Any, rows: list[Any], batch_size: int, alias: str, conflict: Any, back: tuple[Any, ...], keys: bool
+) -> None:
+    _prepare(opts, rows)
+    groups = _by_columns(opts, rows)
+    batches = [
+        (fields, part[at : at + batch_size]) for fields, part in groups for at in range(0, len(part), batch_size)
+    ]
+    with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
+        for fields, part in batches:
+            missing = [f for f in opts.concrete_fields if not _among(f, fields)] if keys else []
+            returning = (*missing, *(f for f in back if not _among(f, missing)))
+            read = itemgetter(*(field.attname for field in fields)) if fields else None
+            values = _tuples(part, read, len(fields))
+            found = writes.insert_rows(opts, fields, values, using=alias, returning=returning, on_conflict=conflict)
+            names = [field.attname for field in returning]
+            if names and len(found) == len(part):
+                for row, stored in zip(part, found, strict=True):
+                    row.__dict__.update(zip(names, stored, strict=True))
+            for row in part:
+                state = row._state
+                state.adding = False
+                state.db = alias
+
+
+def _splits(alias: str, batches: list[Any]) -> bool:
+    features = session_of(alias).features
+    return any(len(fields) * len(part) > features.max_parameters for fields, part in batches)
+
+
+def _tuples(rows: list[Any], read: Any, width: int) -> list[Any]:
+    if read is None:
+        return [()] * len(rows)
+    if width == 1:
+        return [(read(row.__dict__),) for row in rows]
+    return [read(row.__dict__) for row in rows]
+
+
+def _by_columns(opts: Any, rows: list[Any]) -> list[tuple[list[Any], list[Any]]]:
+    """Rows grouped by the columns that they have values for: the database fills in the others."""
+    key = opts.pk
+    columns = opts.concrete_fields
+    names = {field.attname: None for field in columns}.keys()
+    groups: dict[tuple[bool, ...], list[Any]] = {}
+    width = len(columns)
+    plain_key = getattr(key, "filled_by_database", False)
+    everything = (True,) * width
+    without_key = tuple(field is not key for field in columns)
+    for row in rows:
+        values = row.__dict__
+        given = everything
+        if plain_key and values.get(key.attname) is None:
+            given = without_key
+        if not names <= values.keys():
+            given = tuple(g and name in values for g, name in zip(given, names, strict=True))
+        groups.setdefault(given, []).append(row)
+    made = []
+    for given, part in groups.items():
+        chosen = [f for f, g in zip(columns, given, strict=True) if g and not getattr(f, "generated", False)]
+        made.append((chosen, part))
+    return made
+
+
+def _upsert(
+    opts: Any, rows: list[Any], batch_size: int, alias: str, unique: list[Any], updated: list[Any], whole: bool
+) -> None:
+    _prepare(opts, rows)
+    identify = [field.attname for field in unique]
+    last = {tuple(row.__dict__.get(name) for name in identify): row for row in rows}
+    groups = _by_columns(opts, list(last.values()))
+    returning = tuple(opts.concrete_fields) if whole else (*unique, *([] if _among(opts.pk, unique) else [opts.pk]))
+    names = [field.attname for field in returning]
+    at_key = [names.index(name) for name in identify]
+    stored: dict[Any, Any] = {}
+    batches = [(f, part[at : at + batch_size]) for f, part in groups for at in range(0, len(part), batch_size)]
+    with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
+        for fields, part in batches:
+            read = itemgetter(*(field.attname for field in fields))
+            found = writes.insert_rows(
+                opts,
+                fields,
+                _tuples(part, read, len(fields)),
+                using=alias,
+                returning=returning,
+                on_conflict=("update", unique, updated),
+            )
+            for values in found:
+                stored[tuple(values[at] for at in at_key)] = values
+    for row in rows:
+        found_row = stored.get(tuple(row.__dict__.get(name) for name in identify))
+        if found_row is not None:
+            row.__dict__.update(zip(names, found_row, strict=True))
+        row._state.adding = False
+        row._state.db = alias
+
+
+def _update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias: str) -> int:
+    values = []
+    for row in rows:
+        data = row.__dict__
+        values.append([_value_of(field, row, data) for field in fields])
+    narrowed = bool(root.state.steps) or root.state.empty
+    if narrowed or any(isinstance(value, Expression) for line in values for value in line):
+        return _update_by_expressions(root, opts, fields, rows, values, alias)
+    session = session_of(alias)
+    unique = dict(zip((row.pk for row in reversed(rows)), reversed(values), strict=True))
+    write = _update_by_case if len(unique) <= CASES or not session.features.update_from_values else _update_from_values
+    return write(opts, fields, list(unique), list(unique.values()), alias)
+
+
+def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
+    dialect = session_of(alias).dialect
+    quote = dialect.identifier_preparer.quote
+    key = opts.pk
+    key_mark, keys = _parameters(key, keys, dialect)
+    params: list[Any] = []
+    columns: list[Any] = []
+    pieces = []
+    for position, field in enumerate(fields):
+        mark, column_values = _parameters(field, [line[position] for line in values], dialect)
+        column = quote(field.column)
+        whens = " ".join([f"WHEN {key_mark} THEN {mark}"] * len(keys))
+        pieces.append(f"{column} = CASE {quote(key.column)} {whens} ELSE {column} END")
+        params += itertools.chain.from_iterable(zip(keys, column_values, strict=True))
+        columns += [key.column, field.column] * len(keys)
+    table = dialect.identifier_preparer.format_table(opts.table)
+    marks = ", ".join([key_mark] * len(keys))
+    sql = f"UPDATE {table} SET {', '.join(pieces)} WHERE {quote(key.column)} IN ({marks})"
+    return writes.run_text(opts, sql, params + keys, using=alias, columns=(*columns, *[key.column] * len(keys)))
+
+
+def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
+    """Join a list of rows: a CASE is read once per row and branch, so its cost is the square of the batch."""
+    dialect = session_of(alias).dialect
+    quote = dialect.identifier_preparer.quote
+    written = [opts.pk, *fields]
+    given = [keys, *zip(*values, strict=True)]
+    marks, sent = zip(*(_parameters(f, column, dialect) for f, column in zip(written, given, strict=True)), strict=True)
+    line = f"({', '.join(marks)})"
+    table = dialect.identifier_preparer.format_table(opts.table)
+    target = quote(opts.table.name)
+    sql = (
+        f"UPDATE {table} SET "
+        + ", ".join(f"{quote(field.column)} = new.column{number}" for number, field in enumerate(fields, 2))
+        + f" FROM (VALUES {', '.join([line] * len(keys))}) AS new WHERE {target}.{quote(opts.pk.column)} = new.column1"
+    )
+    params = list(itertools.chain.from_iterable(zip(*sent, strict=True)))
+    columns = tuple(field.column for field in written) * len(keys)
+    return writes.run_text(opts, sql, params, using=alias, columns=columns)
+
+
+def _value_of(field: Any, row: Any, data: dict[str, Any]) -> Any:
+    if field.prepares:
+        return field.pre_save(row, False)
+    if field.is_relation:
+        related = data.get(field.name)
+        if related is not None and related.__dict__.get(field.target_field.attname) is None:
+            raise ValueError(
+                f"bulk_update() prohibited to prevent data loss due to unsaved related object '{field.name}'."
+            )
+    return getattr(row, field.attname)
+
+
+def _parameters(field: Any, values: Sequence[Any], dialect: Any) -> tuple[str, list[Any]]:
+    """How a parameter of a field is written, with the cast that some databases want, and the values as bound."""
+    type_ = field.sql_type()
+    text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
+    mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
+    process = type_.dialect_impl(dialect).bind_processor(dialect)
+    return mark, list(values) if process is None else [process(value) for value in values]
+
+
+def _update_by_expressions(
+    root: Any, opts: Any, fields: list[Any], rows: list[Any], values: list[list[Any]], alias: str
+) -> int:
+    assignments = {}
+    for position, field in enumerate(fields):
+        whens = [
+            When(
+                pk=row.pk,
+                then=line[position] if isinstance(line[position], Expression) else _bound(line[position], field),
+            )
+            for row, line in zip(rows, values, strict=True)
+        ]
+        assignments[field.name] = Case(*whens, default=F(field.name), output_field=field)
+    return root.using(alias).filter(pk__in=[row.pk for row in rows]).update(**assignments)
+
+
+def _bound(value: Any, field: Any) -> Value:
+    return Value(None) if value is None else Value(value, field)

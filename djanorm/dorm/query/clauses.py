@@ -1,0 +1,383 @@
+"""From resolved conditions to SQL conditions, with the joins they demand."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.sql import elements, operators
+
+from dorm.exceptions import FieldError
+from dorm.expressions.arithmetic import Combined
+from dorm.expressions.base import Built, Expression
+from dorm.expressions.conditional import Condition
+from dorm.expressions.conditions import AND, OR, XOR
+from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.expressions.values import Slot
+from dorm.query.joins import Join
+from dorm.query.predicates import Junction, Leaf, Predicate, Term
+from dorm.query.result_types import field_named
+from dorm.query.scope import Scope
+
+NO_JOINS: frozenset[Join] = frozenset()
+_OPERATORS = {
+    "=": operators.eq,
+    "<>": operators.ne,
+    ">": operators.gt,
+    ">=": operators.ge,
+    "<": operators.lt,
+    "<=": operators.le,
+}
+
+
+class Clause(NamedTuple):
+    """A condition.
+
+    :ivar sql: the element, or True or False when it is known without the database.
+    :ivar demands: the joins without whose row it cannot be true.
+    """
+
+    sql: Any
+    demands: frozenset[Join] = NO_JOINS
+
+
+class RightSide:
+    """The right-hand side of a comparison, as lookups see it."""
+
+    __slots__ = ("_leaf", "_scope", "expressions", "left", "variant")
+
+    left: Any
+    variant: Any
+
+    def __init__(self, scope: Scope, leaf: Leaf) -> None:
+        self._scope = scope
+        self._leaf = leaf
+        self.left = leaf.left
+        self.variant = leaf.right.variant
+        self.expressions = leaf.right.expressions
+
+    @property
+    def is_value(self) -> bool:
+        """Whether it is a bound value, and no expression."""
+        return bool(self._leaf.right.values)
+
+    def sql(self, field: Any, position: int = 0) -> Any:
+        """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
+        if self._leaf.right.values:
+            return self.bound(self._scope.bind_type(field) if field is not None else None, position)
+        return self._expression(position, field).sql
+
+    def bound(self, type_: Any, position: int = 0) -> Any:
+        """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
+        slot = self._leaf.right.values[position]
+        if type_ is None:
+            natural = self._scope.natural_field(slot.sample)
+            type_ = natural.sql_type() if natural is not None else None
+        return self._scope.compilation.bind(f"v[{slot.index}]", type_, self._column())
+
+    def text(self, position: int = 0) -> Any:
+        """Part ``position`` as text."""
+        if self._leaf.right.values:
+            return self.bound(sa.Text(), position)
+        return self._scope.as_text(self._expression(position, field_named("TextField")))
+
+    def select(self) -> Any:
+        """The SELECT of a subquery."""
+        subquery: Any = self.expressions[0]
+        left = self._leaf.left
+        field = left.path.field if isinstance(left, ColumnRef) else left.result_field()
+        return self._scope.members(subquery.state, field)
+
+    def _expression(self, position: int, field: Any) -> Built:
+        expression = self.expressions[position]
+        if field is not None and self._scope.is_bare_value(expression):
+            return self._scope.bound_beside(expression, field)
+        return expression.build(self._scope)
+
+    def _column(self) -> str | None:
+        left: Any = self._leaf.left
+        while not isinstance(left, ColumnRef):
+            left = next(iter(left.children()), None)
+            if left is None:
+                return None
+        return left.path.field.column
+
+
+class Clauses:
+    """Builds conditions in a scope.
+
+    :param split: whether a negated comparison over several related rows becomes a subquery about all of them, as in
+        ``exclude()``; inside expressions it is about the joined row, as in Django.
+    """
+
+    def __init__(self, scope: Scope, split: bool = True) -> None:
+        self.scope = scope
+        self.split = split
+
+    def build(self, node: Predicate, negated: bool | None = False, below_not: bool = False) -> Clause:
+        """The condition of a node.
+
+        :param negated: whether an odd number of NOTs stands above it; None where NULL must count as false either way.
+        :param below_not: whether any NOT stands above it.
+        """
+        if isinstance(node, Leaf):
+            return self._leaf(node, negated, below_not)
+        if isinstance(node, Junction):
+            return self._junction(node, negated, below_not)
+        assert isinstance(node, Term)
+        return self._term(node, negated)
+
+    def _junction(self, node: Junction, negated: bool | None, below_not: bool) -> Clause:
+        # XOR needs operands that are true or false and never unknown, whatever stands above
+        inside = None if negated is None or node.connector == XOR else negated ^ node.negated
+        clauses = [self.build(child, inside, below_not or node.negated) for child in node.children]
+        if node.connector == AND:
+            clause = _all(clauses)
+        elif node.connector == OR:
+            clause = _any(clauses)
+        else:
+            clause = _odd(clauses)
+        if not node.negated:
+            return clause
+        if isinstance(clause.sql, bool):
+            return Clause(not clause.sql)
+        return Clause(sa.not_(_grouped(clause.sql)))
+
+    def _term(self, node: Term, negated: bool | None) -> Clause:
+        with self.scope.collecting():
+            built = node.expression.build(self.scope)
+        element = built.sql
+        if isinstance(element, elements.False_):
+            return Clause(False)
+        if negated is not False and not isinstance(element, sa.Exists | elements.UnaryExpression):
+            element = sa.and_(element, element.is_not(None))
+        return Clause(element)
+
+    def _leaf(self, leaf: Leaf, negated: bool | None, below_not: bool) -> Clause:
+        variant = leaf.right.variant
+        if variant == "nothing":
+            return Clause(False)
+        path = leaf.left.path if isinstance(leaf.left, ColumnRef) else _path_inside(leaf.left)
+        several = self.split and below_not and path is not None and self._is_about_several(leaf, path)
+        if several and not self._is_joined(path):
+            return self._split(leaf, path)
+        return self._one_row(leaf, path, negated)
+
+    def _one_row(self, leaf: Leaf, path: Any, negated: bool | None) -> Clause:
+        if path is not None and path.multiple and isinstance(leaf.left, ColumnRef) and self._is_presence(leaf, path):
+            return self._presence(path, _is_null_test(leaf))
+        return self._compare(leaf, negated)
+
+    def _is_joined(self, path: Any) -> bool:
+        """Whether a condition of the same ``filter()`` has joined the related row already: then it is about that row."""
+        scope = self.scope
+        hops = path.hops[len(scope._prefix) :]
+        first = next(i for i, hop in enumerate(hops) if hop.multiple)
+        return scope.reuse is not None and scope.joins.has(hops[: first + 1], scope.reuse)
+
+    def _is_about_several(self, leaf: Leaf, path: Any) -> bool:
+        """Whether a negated leaf speaks of several related rows, beyond those that this scope is about."""
+        hops = path.hops[len(self.scope._prefix) :]
+        if isinstance(leaf.left, ColumnRef) and self._is_presence(leaf, path):
+            hops = hops[: max(path.last_relation - len(self.scope._prefix), 0)]
+        return any(hop.multiple for hop in hops)
+
+    def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
+        scope = self.scope
+        with scope.collecting() as touched:
+            left = leaf.left.build(scope)
+            right = RightSide(scope, leaf)
+            element: Any
+            if leaf.right.variant == "everything":
+                element = left.sql.is_not(None)
+            else:
+                element = leaf.lookup.build(scope, left, right)
+        if isinstance(element, bool):
+            return Clause(element)
+        strict = leaf.lookup.strict and leaf.right.variant != "null"
+        if negated is not False and strict:
+            guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
+            for expression in leaf.right.expressions:
+                if self._reads_null(expression):
+                    guards.append(expression.build(scope).sql.is_not(None))
+            if guards:
+                element = sa.and_(_grouped(element), *guards)
+            return Clause(element)
+        demands = frozenset(touched) if strict or leaf.right.variant is False else NO_JOINS
+        return Clause(element, demands)
+
+    @staticmethod
+    def _may_be_null(expression: Expression) -> bool:
+        if isinstance(expression, ColumnRef):
+            path = expression.path
+            return path.field.null or any(hop.nullable or hop.multiple for hop in path.hops)
+        return not isinstance(expression, Slot)
+
+    def _reads_null(self, expression: Expression) -> bool:
+        """Whether the right side is a column, or arithmetic with one, that may be NULL."""
+        parts = expression.flatten() if isinstance(expression, Combined) else (expression,)
+        return any(isinstance(part, ColumnRef) and self._may_be_null(part) for part in parts)
+
+    # -- multi-valued relations ------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _is_presence(leaf: Leaf, path: Any) -> bool:
+        """``relation__isnull=…`` over a relation of several rows: has it some, or none."""
+        return (
+            path.relation is not None
+            and (isinstance(leaf.right.variant, bool) or leaf.right.variant == "null")
+            and leaf.lookup.lookup_name in ("isnull", "isnotnull", "exact")
+            and any(hop.multiple for hop in path.hops[path.last_relation :])
+        )
+
+    def _presence(self, path: Any, absent: bool) -> Clause:
+        at = next(i for i, hop in enumerate(path.hops) if i >= path.last_relation and hop.multiple)
+        inner, condition = self._rerooted(path.hops[: at + 1])
+        exists = _exists(inner, [condition])
+        return Clause(sa.not_(exists) if absent else exists)
+
+    def _split(self, leaf: Leaf, path: Any) -> Clause:
+        """A comparison below a NOT: some related row matches, as its own subquery (Django's split_exclude)."""
+        first = next(i for i, hop in enumerate(path.hops) if hop.multiple)
+        inner, correlation = self._rerooted(path.hops[: first + 1])
+        clause = Clauses(inner)._one_row(leaf, path, False)
+        if clause.sql is False:
+            return Clause(False)
+        inner.joins.demand(clause.demands)
+        conditions = [correlation] if clause.sql is True else [correlation, clause.sql]
+        exists = _exists(inner, conditions)
+        if not _is_null_test(leaf):
+            return Clause(exists)
+        # a missing row counts as NULL, as it does for filter()
+        bare, related = self._rerooted(path.hops[: first + 1])
+        return Clause(sa.or_(exists, sa.not_(_exists(bare, [related]))))
+
+    def _rerooted(self, prefix: tuple[Any, ...]) -> tuple[Scope, Any]:
+        scope = self.scope
+        own = prefix[len(scope._prefix) :]
+        outer = scope.joins.follow(own[:-1], scope.reuse)
+        inner = scope.rerooted(prefix, outer)
+        return inner, inner.correlation(prefix, outer)
+
+
+def _is_null_test(leaf: Leaf) -> bool:
+    return leaf.right.variant is True or leaf.right.variant == "null"
+
+
+def _exists(inner: Scope, conditions: list[Any]) -> Any:
+    one: Any = sa.literal_column("1")
+    select = sa.select(one).select_from(inner.joins.from_clause()).where(*conditions)
+    return inner.correlated(select).exists()
+
+
+def _path_inside(expression: Expression) -> Any:
+    """The column path under transforms, or None."""
+    if isinstance(expression, ColumnRef):
+        return expression.path
+    if isinstance(expression, AnnotationRef):
+        return None
+    children = list(expression.children())
+    if len(children) == 0 or isinstance(expression, Condition):
+        return None
+    return _path_inside(children[0])
+
+
+def _grouped(element: Any) -> Any:
+    if isinstance(element, sa.Exists) or not hasattr(element, "self_group"):
+        return element
+    return element.self_group()
+
+
+def _all(clauses: list[Clause]) -> Clause:
+    if any(clause.sql is False for clause in clauses):
+        return Clause(False)
+    parts = [clause for clause in clauses if clause.sql is not True]
+    if not parts:
+        return Clause(True)
+    demands = frozenset().union(*(part.demands for part in parts))
+    return Clause(parts[0].sql if len(parts) == 1 else sa.and_(*(p.sql for p in parts)), demands)
+
+
+def _any(clauses: list[Clause]) -> Clause:
+    if any(clause.sql is True for clause in clauses):
+        return Clause(True)
+    parts = [clause for clause in clauses if clause.sql is not False]
+    if not parts:
+        return Clause(not clauses)
+    demands = reduce(frozenset.intersection, (part.demands for part in parts))
+    return Clause(parts[0].sql if len(parts) == 1 else sa.or_(*(p.sql for p in parts)), demands)
+
+
+def _odd(clauses: list[Clause]) -> Clause:
+    """XOR of several: an odd number of them holds."""
+    one: Any = sa.literal_column("1")
+    zero: Any = sa.literal_column("0")
+    terms: list[Any] = [
+        (one if clause.sql else zero) if isinstance(clause.sql, bool) else sa.case((clause.sql, one), else_=zero)
+        for clause in clauses
+    ]
+    total: Any = reduce(lambda a, b: a.op("+", return_type=sa.Integer())(b), terms)
+    return Clause(elements.Grouping(total).op("%")(sa.literal_column("2")) == one)
+
+
+def compare(scope: Scope, operator: str, left: Built, right: RightSide) -> Any:
+    """``left operator right``."""
+    return left.sql.operate(_OPERATORS[operator], right.sql(left.field))
+
+
+def member(scope: Scope, left: Built, right: RightSide) -> Any:
+    """``left IN (…)`` with the whole list as one parameter."""
+    item = scope.bind_type(left.field) if left.field is not None else None
+    if item is None:
+        natural = scope.natural_field(right._leaf.right.values[0].sample[0])
+        if natural is None:
+            raise FieldError(f"The type of {left.sql} is not known, so a list cannot be compared with it.")
+        item = natural.sql_type()
+    if scope.compilation.literal:
+        values = right._leaf.right.values[0].sample
+        return left.sql.in_([sa.bindparam(None, value, type_=item, unique=True) for value in values])
+    return scope.hooks.member(left.sql, right.bound, item)
+
+
+def condition_value(scope: Scope, predicate: Predicate) -> Built:
+    """A condition as a value."""
+    clause = Clauses(scope, split=False).build(predicate)
+    element = (sa.true() if clause.sql else sa.false()) if isinstance(clause.sql, bool) else clause.sql
+    return Built(element, scope.field_named("BooleanField"))
+
+
+def json_compare(scope: Scope, operator: str, source: Any, left: Built, right: RightSide) -> Any:
+    """A value inside a document compared with a Python value of the same kind."""
+    operate = _OPERATORS[operator]
+    if right.variant == "null":
+        return scope.hooks.json_is_null(*_document(scope, source))
+    if right.variant == "expression":
+        other = right._expression(0, None)
+        if other.text is not None:
+            return left.sql.operate(operate, other.sql)
+        return source.built_as(scope, scope.hooks.json_form_for(other.field)).operate(operate, other.sql)
+    kind: str = right.variant[1]
+    return _json_condition(scope, source, kind, operate, right, 0)
+
+
+def json_member(scope: Scope, source: Any, right: RightSide) -> Any:
+    """A value inside a document is one of several Python values."""
+    kinds = right.variant[1:]
+    return sa.or_(*(_json_condition(scope, source, k, operators.eq, right, n) for n, k in enumerate(kinds)))
+
+
+def json_absent(scope: Scope, source: Any, absent: bool) -> Any:
+    """Whether the key is missing."""
+    present = scope.hooks.json_present(*_document(scope, source))
+    return sa.not_(present) if absent else present
+
+
+def _document(scope: Scope, source: Any) -> tuple[Any, tuple[str, ...]]:
+    root, keys = source.steps()
+    return root.build(scope).sql, keys
+
+
+def _json_condition(scope: Scope, source: Any, kind: str, operate: Any, right: RightSide, position: int) -> Any:
+    document, keys = _document(scope, source)
+    return scope.hooks.json_compare(document, keys, kind, operate, lambda type_: right.bound(type_, position))

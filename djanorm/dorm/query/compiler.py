@@ -1,0 +1,455 @@
+"""From a (slotted) state to an SQLAlchemy statement, for each use a query can be put to."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built
+from dorm.expressions.references import ColumnRef
+from dorm.expressions.values import Slot
+from dorm.query import clauses, isolation
+from dorm.query.layout import Layout, Output
+from dorm.query.names import Names
+from dorm.query.scope import Compilation, Scope
+from dorm.query.select import EmptyResult, Select
+from dorm.query.state import QueryState
+
+ONE: Any = sa.literal_column("1")
+
+
+class Statement(NamedTuple):
+    """A statement and what its columns mean."""
+
+    sql: Any
+    layout: Layout | None
+
+
+class QueryScope(Scope):
+    """The scope that can compile conditions, aggregates and subqueries."""
+
+    compare = clauses.compare
+    member = clauses.member
+    condition_value = clauses.condition_value  # pyright: ignore
+    json_compare = clauses.json_compare
+    json_member = clauses.json_member
+    json_absent = clauses.json_absent
+
+    def isolated_aggregate(self, aggregate: Any) -> Built | None:
+        """The aggregate as a subquery when it needs one, else None."""
+        if id(aggregate) in self.isolated and not self._prefix:
+            return isolation.build_isolated(self, aggregate)
+        return None
+
+    def compile_subquery(self, state: QueryState, use: str, field: Any = None) -> tuple[Any, Any]:
+        """A subquery's SELECT, and the field of its one column."""
+        here = self.compilation.alias
+        if state.using is not None and here is not None and state.using != here:
+            raise ValueError(
+                f"Subqueries aren't allowed across different databases: '{state.using}' inside a query of '{here}'. Force "
+                "the inner query to be evaluated using list(inner_query)."
+            )
+        if use == "exists":
+            return exists_select(self.compilation, state, self), None
+        if state.combined is not None:
+            statement = combined_rows(self.compilation, state, self)
+            return _single(statement.sql, statement.layout, True, use, self.compilation)
+        if state.row == "instance":
+            state = _one_column(state, field)
+        _require_one(state)
+        if not state.is_sliced and not isinstance(state.distinct, tuple):
+            state = state.evolve(order=())
+        select = Select(QueryScope(self.compilation, state, self), use)
+        try:
+            select.replay(annotations=True)
+        except EmptyResult:
+            select.where.append(sa.false())
+        if state.empty:
+            select.where.append(sa.false())
+        select.select_rows()
+        statement_sql = select.finish()
+        assert select.layout is not None
+        return _single(statement_sql, select.layout, _nullable(state), use, self.compilation)
+
+
+def _single(
+    statement: Any, layout: Layout | None, nullable: bool, use: str, compilation: Compilation
+) -> tuple[Any, Any]:
+    assert layout is not None
+    if len(layout.outputs) != 1:
+        names = ", ".join(output.name for output in layout.outputs)
+        raise ValueError(f"A subquery must select exactly one column, and this one selects several: {names}.")
+    if use == "members" and nullable:
+        # a NULL among the members would make every NOT IN unknown
+        column = next(iter(statement.subquery(_fresh_name(compilation)).c))
+        statement = sa.select(column).where(column.is_not(None))
+    return statement, layout.outputs[0].field
+
+
+def _require_one(state: QueryState) -> None:
+    selected = state.select or ()
+    if len(selected) != 1:
+        names = ", ".join(name for name, _ in selected)
+        raise ValueError(
+            f"A subquery must select exactly one column, and this one selects {len(selected)} ({names}): name one "
+            "with values('name')."
+        )
+
+
+def _fresh_name(compilation: Compilation) -> str:
+    number = 0
+    while f"u{number}" in compilation.table_names:
+        number += 1
+    compilation.table_names.add(f"u{number}")
+    return f"u{number}"
+
+
+def _nullable(state: QueryState) -> bool:
+    assert state.select is not None
+    _, expression = state.select[0]
+    if not isinstance(expression, ColumnRef):
+        return True
+    return expression.path.field.null or any(hop.nullable or hop.multiple for hop in expression.path.hops)
+
+
+def _one_column(state: QueryState, field: Any) -> QueryState:
+    """An instance query as the column that ``field`` is compared with: the key it points at, else the primary key."""
+    target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
+    name = "pk"
+    if target is not None and any(target is own for own in state.opts.concrete_fields):
+        name = target.name
+    return state.evolve(row="tuple", select=((name, Names(state).reference(name)),), select_related=())
+
+
+# -- the uses ------------------------------------------------------------------------------------------------------------
+
+
+def rows(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Statement:
+    """The rows of a queryset."""
+    if state.combined is not None:
+        return combined_rows(compilation, state, parent)
+    select = Select(QueryScope(compilation, state, parent), "rows")
+    select.replay(annotations=True)
+    select.select_rows()
+    statement = select.finish()
+    assert select.layout is not None
+    return Statement(statement, select.layout)
+
+
+def exists_select(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Any:
+    """``SELECT 1`` for each row of a queryset."""
+    if state.combined is not None or (state.is_sliced and state.distinct) or _groups_values(state):
+        inner = rows(compilation, state, parent).sql
+        return sa.select(ONE).select_from(inner.subquery(_fresh_name(compilation)))
+    select = Select(QueryScope(compilation, state.evolve(lock=None), parent), "exists")
+    try:
+        select.replay(annotations=state.group is not None)
+    except EmptyResult:
+        if parent is None:
+            raise
+        select.where.append(sa.false())
+    select.columns.append(ONE)
+    select.state = select.state.evolve(distinct=False) if select.state.distinct is True else select.state
+    return select.finish(ordered=False)
+
+
+def _groups_values(state: QueryState) -> bool:
+    return state.group is not None and state.group != "pk"
+
+
+def exists(compilation: Compilation, state: QueryState) -> Statement:
+    """One row when the queryset has any."""
+    statement = exists_select(compilation, state)
+    if state.high is None:
+        statement = statement.limit(sa.literal_column("1"))
+    return Statement(statement, Layout("flat", state.opts, (Output("exists", None, None),)))
+
+
+def count(compilation: Compilation, state: QueryState) -> Statement:
+    """The number of rows of the queryset."""
+    layout = Layout("flat", state.opts, (Output("count", None, None),))
+    state = state.evolve(lock=None)
+    plain = state.combined is None and not state.distinct and not state.is_sliced and state.group is None
+    if plain:
+        select = Select(QueryScope(compilation, state), "count")
+        select.replay(annotations=False)
+        select.columns.append(sa.func.count())
+        return Statement(select.finish(ordered=False), layout)
+    inner = _inner(compilation, state)[0]
+    return Statement(sa.select(sa.func.count()).select_from(inner.subquery(_fresh_name(compilation))), layout)
+
+
+def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | None]:
+    """The rows of a queryset with as few columns as tell them apart."""
+    if state.combined is not None:
+        return combined_rows(compilation, state, None).sql, None
+    if state.row == "instance":
+        annotations = tuple(
+            (name, Names(state).reference(name))
+            for name in (state.annotations if state.selected is None else state.selected)
+            if state.distinct or state.group is not None
+        )
+        key = (("pk", Names(state).reference("pk")),)
+        state = state.evolve(row="tuple", select=key + annotations, select_related=())
+    keep_order = state.is_sliced or isinstance(state.distinct, tuple)
+    select = Select(QueryScope(compilation, state), "inner")
+    select.replay(annotations=True)
+    select.select_rows()
+    return select.finish(ordered=keep_order), select
+
+
+# -- aggregate() ---------------------------------------------------------------------------------------------------------
+
+
+class OverSubquery(QueryScope):
+    """The scope of ``aggregate()`` over rows that a subquery delivers: columns become columns of the subquery."""
+
+    select: Select
+    name: str
+
+    def _expose(self, built: Built) -> Built:
+        label = f"x{len(self.select.columns)}"
+        self.select.columns.append(built.sql.label(label))
+        type_ = built.field.sql_type() if built.field is not None else built.sql.type
+        return Built(sa.literal_column(f"{self.name}.{label}", type_), built.field)
+
+    def column(self, path: Any) -> Built:
+        with self.select.scope.reusing(None):
+            return self._expose(self.select.scope.column(path))
+
+    def annotation(self, name: str) -> Built:
+        return self._expose(self.select.scope.annotation(name))
+
+
+def aggregate(compilation: Compilation, state: QueryState) -> Statement:
+    """One row with the results of ``aggregate()``."""
+    assert state.aggregates is not None
+    from_rows = (
+        state.combined is not None
+        or state.is_sliced
+        or bool(state.distinct)
+        or state.group is not None
+        or any(expression.contains_aggregate for expression in state.annotations.values())
+    )
+    if from_rows:
+        return _aggregate_over_subquery(compilation, state)
+    if len(isolation.chains_of(state)) > 1:
+        return _aggregate_apart(compilation, state)
+    select = Select(QueryScope(compilation, state), "aggregate")
+    select.replay(annotations=False)
+    outputs: list[Output] = []
+    with select.scope.reusing(None):
+        for name, expression in state.aggregates:
+            built = expression.build(select.scope)
+            select.columns.append(built.sql.label(f"c{len(outputs)}"))
+            outputs.append(Output(name, built.field, built.sql.type))
+    return Statement(select.finish(ordered=False, limited=False), Layout("dict", state.opts, tuple(outputs)))
+
+
+def _aggregate_apart(compilation: Compilation, state: QueryState) -> Statement:
+    """Aggregates over several multi-valued relations, each over its own joins."""
+    columns, outputs = [], []
+    for number, (name, expression) in enumerate(state.aggregates or ()):
+        select = Select(QueryScope(compilation, state), "aggregate")
+        select.replay(annotations=False)
+        with select.scope.reusing(None):
+            built = expression.build(select.scope)
+        select.columns.append(built.sql)
+        inner = select.finish(ordered=False, limited=False).scalar_subquery()
+        columns.append(sa.type_coerce(inner, built.sql.type).label(f"c{number}"))
+        outputs.append(Output(name, built.field, built.sql.type))
+    return Statement(sa.select(*columns), Layout("dict", state.opts, tuple(outputs)))
+
+
+def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Statement:
+    if state.combined is not None:
+        raise FieldError("aggregate() after a set operation is not supported; aggregate each queryset on its own.")
+    keep_order = state.is_sliced or isinstance(state.distinct, tuple)
+    if state.row == "instance":
+        key = (("pk", Names(state).reference("pk")),)
+        inner_state = state.evolve(row="tuple", select=key, select_related=())
+    else:
+        inner_state = state
+    select = Select(QueryScope(compilation, inner_state), "inner")
+    select.replay(annotations=True)
+    select.select_rows()
+    name = _fresh_name(compilation)
+    outer = OverSubquery(compilation, state.evolve(steps=()))
+    outer.state = state
+    outer.select = select
+    outer.name = name
+    columns, outputs = [], []
+    for number, (alias, expression) in enumerate(state.aggregates or ()):
+        built = expression.build(outer)
+        columns.append(built.sql.label(f"c{number}"))
+        outputs.append(Output(alias, built.field, built.sql.type))
+    inner = select.finish(ordered=keep_order).subquery(name)
+    return Statement(sa.select(*columns).select_from(inner), Layout("dict", state.opts, tuple(outputs)))
+
+
+# -- set operations ------------------------------------------------------------------------------------------------------
+
+_SET_OPERATIONS: dict[tuple[str, bool], Any] = {
+    ("union", False): sa.union,
+    ("union", True): sa.union_all,
+    ("intersection", False): sa.intersect,
+    ("difference", False): sa.except_,
+}
+
+
+def combined_rows(compilation: Compilation, state: QueryState, parent: Scope | None) -> Statement:
+    """The rows of a set operation: the branches in a subquery, order and slice around it."""
+    assert state.combined is not None
+    operator, every, states = state.combined
+    branches: list[Any] = []
+    layout: Layout | None = None
+    for number, branch in enumerate(states):
+        try:
+            statement = _branch(compilation, branch, parent)
+        except EmptyResult:
+            if operator == "intersection" or (operator == "difference" and number == 0):
+                raise
+            continue
+        layout = layout or statement.layout
+        if len(_all_outputs(layout)) != len(_all_outputs(statement.layout)):
+            raise TypeError("The branches of a set operation must select the same number of columns.")
+        branches.append(statement.sql)
+    if not branches or layout is None:
+        raise EmptyResult
+    compound = branches[0] if len(branches) == 1 else _SET_OPERATIONS[operator, every](*branches)
+    inner = compound.subquery(_fresh_name(compilation))
+    return _around(compilation, state, inner, layout)
+
+
+def _all_outputs(layout: Layout | None) -> tuple[Output, ...]:
+    assert layout is not None
+    return layout.outputs + layout.annotations
+
+
+def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -> Statement:
+    nested = state.combined is not None
+    if not state.is_sliced and not nested and not isinstance(state.distinct, tuple):
+        state = state.evolve(order=())
+    if state.empty:
+        raise EmptyResult
+    statement = rows(compilation, state.evolve(lock=None, select_related=()), parent)
+    columns = list(statement.sql.selected_columns)
+    if state.is_sliced or nested:
+        inner = statement.sql.subquery(_fresh_name(compilation))
+        columns = list(inner.c)
+        labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
+        return Statement(sa.select(*labelled), statement.layout)
+    labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]
+    return Statement(statement.sql.with_only_columns(*labelled, maintain_column_froms=True), statement.layout)
+
+
+def _unlabelled(column: Any) -> Any:
+    return column.element if isinstance(column, sa.Label) else column
+
+
+def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Layout) -> Statement:
+    outputs = _all_outputs(layout)
+    position: dict[str, int] = {}
+    for number, output in enumerate(outputs):
+        position.setdefault(output.name, number)
+        if output.field is not None and getattr(output.field, "name", None):
+            position.setdefault(output.field.name, number)
+    if layout.row == "instance":
+        position.setdefault("pk", position[state.opts.pk.attname])
+    chosen = outputs
+    numbers = list(range(len(outputs)))
+    row = layout.row
+    if state.select is not None:
+        numbers = [_position(position, name) for name, _ in state.select]
+        chosen = tuple(outputs[n]._replace(name=name) for n, (name, _) in zip(numbers, state.select, strict=True))
+        row = state.row
+        layout = Layout(row, state.opts, chosen)
+    elif state.row != "instance":
+        layout = layout._replace(row=state.row)
+    columns = [sa.type_coerce(inner.c[f"c{n}"], inner.c[f"c{n}"].type).label(f"c{n}") for n in numbers]
+    select = sa.select(*columns).select_from(inner)
+    order = []
+    for name, descending in state.order or ():
+        column = inner.c[f"c{_position(position, name)}"]
+        flipped = descending != state.reversed
+        order.append(column.desc() if flipped else column.asc())
+    if order:
+        select = select.order_by(*order)
+    low, high = state.low, state.high
+    if high is not None:
+        source = _number(high) if not low else f"max({_number(high)} - {_number(low)}, 0)"
+        select = select.limit(compilation.bind(source, sa.BigInteger()))
+    if low:
+        select = select.offset(compilation.bind(_number(low), sa.BigInteger()))
+    return Statement(select, layout)
+
+
+def _number(bound: Any) -> str:
+    return f"v[{bound.index}]" if hasattr(bound, "index") and not isinstance(bound, int) else repr(int(bound))
+
+
+def _position(position: dict[str, int], name: str) -> int:
+    try:
+        return position[name]
+    except KeyError:
+        raise FieldError(
+            f"'{name}' is not among the columns of this set operation: {', '.join(sorted(position))}."
+        ) from None
+
+
+# -- writing -------------------------------------------------------------------------------------------------------------
+
+
+def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any], Select]:
+    """The table, the conditions and the scope of an UPDATE or DELETE; what needs joins goes through a key subquery."""
+    select = Select(QueryScope(compilation, state), "write")
+    simple = not (state.is_sliced or state.distinct or state.group is not None)
+    if simple:
+        select.replay(annotations=False)
+        if not select.scope.joins.joins:
+            return select.scope.joins.root.table, select.where, select
+    compilation.table_names.clear()
+    compilation.binds.clear()
+    outer = Select(QueryScope(compilation, QueryState(state.opts)), "write")
+    outer.state = outer.scope.state = QueryState(state.opts).evolve(annotations=state.annotations)
+    names = Names(state)
+    keys = state.evolve(
+        row="tuple", select=(("pk", names.reference("pk")),), select_related=(), assignments=None, prefetch=()
+    )
+    inner, _ = outer.scope.compile_subquery(keys, "members")
+    key = outer.scope.joins.root.table.c[state.opts.pk.column]
+    return outer.scope.joins.root.table, [key.in_(inner)], outer
+
+
+def update(compilation: Compilation, state: QueryState) -> Statement:
+    """The UPDATE of the rows of a queryset."""
+    table, where, select = _written(compilation, state)
+    assigned = {}
+    for name, expression in state.assignments or ():
+        field = state.opts.get_field(name)
+        if isinstance(expression, Slot):
+            element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), field.column)
+        else:
+            element = expression.build(select.scope).sql
+        assigned[table.c[field.column]] = element
+    if select.scope.joins.joins:
+        raise FieldError("Joined field references are not permitted in this query.")
+    return Statement(sa.update(table).where(*where).values(assigned), None)
+
+
+def delete(compilation: Compilation, state: QueryState) -> Statement:
+    """The DELETE of the rows of a queryset."""
+    table, where, _ = _written(compilation, state)
+    return Statement(sa.delete(table).where(*where), None)
+
+
+USES = {
+    "rows": rows,
+    "count": count,
+    "exists": exists,
+    "aggregate": aggregate,
+    "update": update,
+    "delete": delete,
+}

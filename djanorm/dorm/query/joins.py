@@ -1,0 +1,120 @@
+"""The joins of one query: which tables, in what order, and whether a missing row may drop the result.
+
+A join starts as an outer one where its row may be missing. It becomes an inner one when some condition can only be true
+where the row exists: the conditions *demand* it. AND demands what any of its parts demands, OR what all of them do, a
+negation nothing. (Django reaches the same joins by promoting and demoting while it builds.)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Join:
+    """One joined table."""
+
+    __slots__ = ("demanded", "hop", "number", "parent", "table")
+
+    def __init__(self, table: Any, parent: Join | None, hop: Any, number: int) -> None:
+        self.table = table
+        self.parent = parent
+        self.hop = hop
+        self.number = number
+        self.demanded = False
+
+    def outer(self) -> bool:
+        """Whether it is a LEFT OUTER JOIN."""
+        if self.parent is None or self.demanded:
+            return False
+        return self.hop.nullable or self.hop.multiple or self.parent.outer()
+
+
+class Joins:
+    """The join tree of one scope.
+
+    :param root: the base table (or alias).
+    :param names: table names taken in this statement, shared by its subqueries.
+    """
+
+    __slots__ = ("_names", "joins", "root")
+
+    def __init__(self, root: Any, names: set[str]) -> None:
+        self._names = names
+        self.root = Join(root, None, None, 0)
+        self.joins: list[Join] = []
+
+    def follow(self, hops: tuple[Any, ...], reuse: set[Join] | None = None, start: Join | None = None) -> Join:
+        """The join at the end of ``hops``, made where it does not exist yet.
+
+        :param reuse: the multi-valued joins that may be shared (those of the same ``filter()`` call); None: any.
+        """
+        here = start or self.root
+        for hop in hops:
+            found = self._find(here, hop, reuse)
+            if found is None:
+                found = Join(self.fresh(hop.target.table), here, hop, len(self.joins) + 1)
+                self.joins.append(found)
+            if reuse is not None and hop.multiple:
+                reuse.add(found)
+            here = found
+        return here
+
+    def has(self, hops: tuple[Any, ...], reuse: set[Join]) -> bool:
+        """Whether these hops are joined already, multi-valued ones among ``reuse``."""
+        here: Join | None = self.root
+        for hop in hops:
+            here = self._find(here, hop, reuse) if here is not None else None
+        return here is not None
+
+    def _find(self, parent: Join, hop: Any, reuse: set[Join] | None) -> Join | None:
+        for join in self.joins:
+            if (
+                join.parent is parent
+                and join.hop.source_field is hop.source_field
+                and join.hop.target_field is hop.target_field
+                and (not hop.multiple or reuse is None or join in reuse)
+            ):
+                return join
+        return None
+
+    def fresh(self, table: Any) -> Any:
+        """``table`` itself, or an alias when its name is taken in this statement."""
+        return fresh_table(table, self._names)
+
+    def demand(self, joins: Any) -> None:
+        """Make these joins, and those that lead to them, inner ones."""
+        for join in joins:
+            here = join
+            while here is not None and not here.demanded:
+                here.demanded = True
+                here = here.parent
+
+    def from_clause(self, limit: set[Join] | None = None) -> Any:
+        """The FROM clause."""
+        clause = self.root.table
+        for join in self.joins:
+            clause = sa.join(clause, join.table, self.on_clause(join), isouter=join.outer())
+        return clause
+
+    @staticmethod
+    def on_clause(join: Join) -> Any:
+        """The condition of a join."""
+        hop = join.hop
+        assert join.parent is not None
+        return join.table.c[hop.target_field.column] == join.parent.table.c[hop.source_field.column]
+
+
+def fresh_table(table: Any, names: set[str]) -> Any:
+    """``table`` itself, or an alias when its name is taken."""
+    name = table.name
+    if name not in names:
+        names.add(name)
+        return table
+    number = 2
+    while f"{name}_{number}" in names:
+        number += 1
+    alias = f"{name}_{number}"[-63:]
+    names.add(alias)
+    return table.alias(alias)

@@ -1,0 +1,112 @@
+"""The terms of ORDER BY: from ``order_by()`` or ``Meta.ordering`` to elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.aggregates import Aggregate
+from dorm.exceptions import FieldError
+from dorm.expressions.base import as_operand, is_operand
+from dorm.expressions.ordering import OrderBy
+from dorm.expressions.references import AnnotationRef
+from dorm.functions.numbers import Random
+from dorm.query.names import Names
+
+
+class RandomOrder(Random):
+    """``order_by("?")``."""
+
+
+def resolve_term(names: Names, term: Any) -> OrderBy:
+    """One argument of ``order_by()``.
+
+    :raises FieldDoesNotExist: for an unknown name.
+    :raises TypeError: for something that cannot order rows.
+    """
+    if isinstance(term, str):
+        annotated = names.state.annotations
+        cache = names.opts.query_cache
+        key = ("order", term)
+        if not annotated and key in cache:
+            return cache[key]
+        made = _named_term(names, term)
+        if not annotated:
+            cache[key] = made
+        return made
+    if isinstance(term, OrderBy):
+        return _checked(term.resolve(names))
+    if not is_operand(term):
+        raise FieldError(f"order_by() takes names and expressions, not {term!r}.")
+    return _checked(OrderBy(as_operand(term)).resolve(names))
+
+
+def _checked(term: Any) -> OrderBy:
+    for node in term.flatten():
+        if isinstance(node, Aggregate):
+            raise FieldError(
+                "Using an aggregate in order_by() without also including it in annotate() is not allowed: "
+                f"{term.expression!r}"
+            )
+    return term
+
+
+def _named_term(names: Names, term: str) -> OrderBy:
+    if term == "?":
+        return OrderBy(RandomOrder())
+    descending = term.startswith("-")
+    name = term[1:] if descending else term
+    if not name:
+        raise FieldError(f"order_by() got {term!r}, which names nothing.")
+    return OrderBy(names.reference(name), descending)
+
+
+def meta_order(opts: Any) -> tuple[OrderBy, ...]:
+    """``Meta.ordering``, resolved once per model."""
+    cache = opts.query_cache
+    found = cache.get("meta_order")
+    if found is None:
+        names = Names(_Bare(opts))
+        found = cache["meta_order"] = tuple(resolve_term(names, term) for term in opts.ordering)
+    return found
+
+
+class _Bare:
+    """The least a resolver of names needs."""
+
+    annotations: dict[str, Any] = {}
+    using = None
+
+    def __init__(self, opts: Any) -> None:
+        self.opts = opts
+
+
+def effective_order(state: Any) -> tuple[OrderBy, ...]:
+    """The terms that order the rows of ``state``, with ``reverse()`` applied."""
+    terms = state.order
+    if terms is None:
+        grouped = state.group is not None and state.group != "pk"
+        terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
+    return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
+
+
+def order_elements(select: Any) -> tuple[list[Any], list[Any]]:
+    """The elements of ORDER BY, and the columns to be selected only because DISTINCT wants them."""
+    scope = select.scope
+    elements: list[Any] = []
+    hidden: list[Any] = []
+    for term in select.ordering_terms:
+        expression = term.expression
+        if isinstance(expression, RandomOrder):
+            elements.append(scope.hooks.random())
+            continue
+        label = scope.labels.get(expression.name) if isinstance(expression, AnnotationRef) else None
+        if label is not None:
+            elements.append(term.directed(label))
+            continue
+        with scope.reusing(None):
+            element = expression.build(scope).sql
+        if select.state.distinct is True and not any(element is column for column in select.columns):
+            element = element.label(f"o{len(hidden)}")
+            hidden.append(element)
+        elements.append(term.directed(element))
+    return elements, hidden

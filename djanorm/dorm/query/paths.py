@@ -1,0 +1,112 @@
+"""From ``"author__press__name"`` to the joins and the field it names.
+
+A resolved path is immutable, belongs to one model, and is remembered there: names are looked up once per model.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.exceptions import FieldDoesNotExist
+from dorm.utils.suggest import hint
+
+
+class Path:
+    """A column reached from a model.
+
+    :ivar opts: the model it starts at.
+    :ivar name: the names as the user wrote them, transforms left out.
+    :ivar hops: the joins to make; a step that only compares a key is already left out.
+    :ivar field: the field whose column is meant.
+    :ivar relation: the relation at the end when the path ends on one, else None.
+    :ivar last_relation: index of the first hop that belongs to ``relation``.
+    :ivar key: hashable identity within the model.
+    """
+
+    __slots__ = ("field", "hops", "key", "last_relation", "multiple", "name", "opts", "relation")
+
+    def __init__(self, opts: Any, name: str, hops: tuple[Any, ...], field: Any, relation: Any, last: int) -> None:
+        self.opts = opts
+        self.name = name
+        self.hops = hops
+        self.field = field
+        self.relation = relation
+        self.last_relation = last
+        self.multiple = any(hop.multiple for hop in hops)
+        self.key = ("column", name)
+
+    def __repr__(self) -> str:
+        return f"<Path {self.opts.label}.{self.name}>"
+
+
+def walk(opts: Any, name: str) -> tuple[Path, tuple[str, ...]]:
+    """The path that ``name`` starts with, and the parts after it (transforms and a lookup).
+
+    :raises FieldDoesNotExist: when the first part, or a part after a relation, names nothing there.
+    """
+    cache = opts.query_cache
+    found = cache.get(("walk", name))
+    if found is None:
+        found = cache["walk", name] = _walk(opts, name)
+    return found
+
+
+def _walk(opts: Any, name: str) -> tuple[Path, tuple[str, ...]]:
+    parts = name.split("__")
+    hops: list[Any] = []
+    here = opts
+    field: Any = None
+    relation: Any = None
+    last = 0
+    used = 0
+    for position, part in enumerate(parts):
+        if position and relation is None:
+            break
+        item = here.pk if part == "pk" else here.names.get(part)
+        if item is None:
+            if position == 0 or not _may_be_lookup(relation, field, part):
+                raise _unknown(opts, here, name, part)
+            break
+        used = position + 1
+        if item.is_relation and not (part == getattr(item, "attname", None) and part != item.name):
+            relation = item
+            last = len(hops)
+            steps = item.hops()
+            hops.extend(steps)
+            here = steps[-1].target
+            field = steps[-1].target_field if _forward(steps[-1]) else here.pk
+        else:
+            relation = None
+            field = item
+    ended_on = relation
+    while hops and _forward(hops[-1]) and field is hops[-1].target_field:
+        field = hops.pop().source_field
+    path = Path(opts, "__".join(parts[:used]), tuple(hops), field, ended_on, min(last, len(hops)))
+    return path, tuple(parts[used:])
+
+
+def _forward(hop: Any) -> bool:
+    return hop.source_field.remote_field is not None and hop.target_field is not None and not hop.multiple
+
+
+def _may_be_lookup(relation: Any, field: Any, part: str) -> bool:
+    return field is not None and (field.get_lookup(part) is not None or field.get_transform(part) is not None)
+
+
+def _unknown(opts: Any, here: Any, name: str, part: str) -> FieldDoesNotExist:
+    valid = sorted({*here.names, "pk"})
+    where = "" if name == part else f" (in '{name}')"
+    return FieldDoesNotExist(f"{here.object_name} has no field named '{part}'{where}. {hint(part, valid)}")
+
+
+def column_path(opts: Any, name: str) -> Path:
+    """The path that ``name`` names, with nothing after it.
+
+    :raises FieldDoesNotExist: for an unknown name, or one that goes on after a plain field.
+    """
+    path, rest = walk(opts, name)
+    if rest:
+        raise FieldDoesNotExist(
+            f"'{path.name}' of {opts.object_name} is no relation, so '{name}' leads nowhere: '{rest[0]}' is unknown."
+        )
+    return path

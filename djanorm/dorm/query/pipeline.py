@@ -1,0 +1,110 @@
+"""The way of a query: shape → plan → binds → execute → hydrate. Prefetching follows in ``prefetch``.
+
+A newcomer finds any query here: :func:`plan_for` turns a state into a plan (compiled once per shape), the session of the
+current scope executes it, and the plan's hydrator makes the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from dorm.db import engines
+from dorm.db.execution import Statement
+from dorm.db.sessions import session as session_of
+from dorm.dialects.sql import hooks_for
+from dorm.exceptions import TransactionManagementError
+from dorm.query.hydrate import make_hydrator
+from dorm.query.layout import Layout
+from dorm.query.plan import EMPTY, Plan, plan_for
+from dorm.query.state import QueryState
+
+STREAM_CHUNK = 2000
+
+
+def fetch(state: QueryState, alias: str, use: str = "rows") -> list[Any]:
+    """The rows of ``state``, hydrated.
+
+    :param alias: the database.
+    :param use: ``"rows"``, ``"count"``, ``"exists"`` or ``"aggregate"``.
+    """
+    if state.empty:
+        return []
+    session = session_of(alias)
+    plan, values = plan_for(state, alias, use, session)
+    statement = plan.statement
+    if statement is None:
+        return []
+    if state.lock is not None:
+        _check_lock(session)
+    bind = plan.bind
+    return plan.hydrate(session.fetch(statement, values if bind is None else bind(values)))
+
+
+def fetch_linked(state: QueryState, alias: str, name: str) -> tuple[list[Any], list[Any]]:
+    """The rows of a query in which the annotation ``name`` tells which owner each row belongs to.
+
+    :returns: each instance once, and ``(owner, instance)`` pairs in the order of the rows.
+    """
+    session = session_of(alias)
+    plan, values = plan_for(state, alias, "rows", session)
+    layout = plan.layout
+    if plan.statement is None or layout is None:
+        return [], []
+    rows = session.fetch(plan.statement, _params(plan, values))
+    key = next(n for n, output in enumerate(layout.outputs) if output.field.primary_key)
+    place, owner = next((n, output) for n, output in enumerate(layout.annotations) if output.name == name)
+    at = len(layout.outputs) + sum(len(block.fields) for block in layout.blocks) + place
+    # the key tells rows apart, unless they carry values of their own
+    alone = len(layout.annotations) == 1
+    keys = [row[key] if alone else (*row[:at], *row[at + 1 :]) for row in rows]
+    different = dict(zip(keys, rows, strict=True))
+    instances = plan.hydrate(list(different.values()))
+    by_key = dict(zip(different, instances, strict=True))
+    convert = make_hydrator(Layout("flat", layout.opts, (owner,)), session.dialect, alias)
+    owners = convert([(row[at],) for row in rows])
+    return instances, [(o, by_key[k]) for o, k in zip(owners, keys, strict=True)]
+
+
+def stream(state: QueryState, alias: str, chunk_size: int) -> Generator[list[Any], None, None]:
+    """The rows of ``state`` in hydrated lists of at most ``chunk_size`` (spec section 20)."""
+    if state.empty:
+        return
+    session = session_of(alias)
+    plan, values = plan_for(state, alias, "rows", session)
+    if plan.statement is None:
+        return
+    chunks = session.stream(plan.statement, _params(plan, values), chunk_size)
+    try:
+        for rows in chunks:
+            yield plan.hydrate(rows)
+    finally:
+        chunks.close()
+
+
+def sql_of(state: QueryState, alias: str, use: str = "rows") -> tuple[str, tuple[Any, ...]]:
+    """The SQL text and the parameters of a query, without running it and without a connection."""
+    plan, values = plan_for(state, alias, use, engines.get(alias))
+    return ("", ()) if plan.statement is None else (plan.statement.sql, tuple(_params(plan, values)))
+
+
+def explain(state: QueryState, alias: str, *, analyze: bool, format: str | None, verbose: bool) -> str:
+    """The database's plan for the query, as text (spec QX-11)."""
+    session = session_of(alias)
+    plan, values = plan_for(state, alias, "rows", session)
+    if plan is EMPTY or plan.statement is None:
+        return "The query matches nothing and is not sent to the database."
+    text = hooks_for(session.features).explain(plan.statement.sql, analyze, format, verbose)
+    rows = session.fetch(Statement(text, "read", plan.statement.columns), _params(plan, values))
+    return "\n".join(" ".join(str(part) for part in row) for row in rows)
+
+
+def _params(plan: Plan, values: list[Any]) -> Any:
+    return values if plan.bind is None else plan.bind(values)
+
+
+def _check_lock(session: Any) -> None:
+    if session.features.row_locks and not session.in_transaction:
+        raise TransactionManagementError(
+            "select_for_update cannot be used outside of a transaction: open one with atomic() or aatomic()."
+        )

@@ -1,0 +1,159 @@
+"""The columns of instances: which fields are loaded, and the related models that ``select_related`` joins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.exceptions import FieldDoesNotExist, InvalidRelationPath
+from dorm.query.joins import Join
+from dorm.query.layout import Block, Output
+from dorm.utils.suggest import hint
+
+
+def loaded_fields(opts: Any, only: frozenset[str] | None, defer: frozenset[str], prefix: str = "") -> tuple[Any, ...]:
+    """The fields that are loaded of a model that stands at ``prefix`` (``"author__"``)."""
+    if not only and not defer:
+        return opts.concrete_fields
+    size = len(prefix)
+    wanted: set[str] | None = None
+    if only:
+        wanted = {name[size:].split("__")[0] for name in only if name.startswith(prefix)}
+        if prefix and not wanted:
+            wanted = None
+    left_out = {name[size:] for name in defer if name.startswith(prefix)}
+    return tuple(
+        field
+        for field in opts.concrete_fields
+        if field.primary_key
+        or (
+            (
+                wanted is None
+                or field.name in wanted
+                or field.attname in wanted
+                or (field.primary_key and "pk" in wanted)
+            )
+            and field.name not in left_out
+            and field.attname not in left_out
+        )
+    )
+
+
+def tree_of(state: Any) -> dict[str, Any]:
+    """The paths of ``select_related`` as nested names."""
+    tree: dict[str, Any] = {}
+    if state.select_related is True:
+        return _all_required(state.opts, MAX_DEPTH)
+    for path in state.select_related or ():
+        here = tree
+        for name in path.split("__"):
+            here = here.setdefault(name, {})
+    return tree
+
+
+MAX_DEPTH = 5
+
+
+def _all_required(opts: Any, depth: int) -> dict[str, Any]:
+    """Every foreign key that cannot be NULL, and those of the models it leads to, as in Django."""
+    if not depth:
+        return {}
+    return {
+        field.name: _all_required(field.hops()[-1].target, depth - 1)
+        for field in opts.concrete_fields
+        if field.is_relation and field.remote_field is not None and not field.null
+    }
+
+
+def step_of(opts: Any, name: str, path: str) -> Any:
+    """The relation that one name of a ``select_related`` path means.
+
+    :raises FieldDoesNotExist: for an unknown name or a plain field.
+    :raises ValueError: for a relation of several rows.
+    """
+    item = opts.names.get(name)
+    choices = sorted(n for n, i in opts.names.items() if i.is_relation and not any(h.multiple for h in i.hops()))
+    if item is None or not item.is_relation or (name != item.name and name == getattr(item, "attname", None)):
+        what = "is no relation" if item is not None else "does not exist"
+        raise FieldDoesNotExist(
+            f"select_related('{path}'): the field '{name}' of {opts.object_name} {what}. {hint(name, choices)}"
+        )
+    if any(hop.multiple for hop in item.hops()):
+        raise InvalidRelationPath(
+            f"select_related('{path}'): '{name}' of {opts.object_name} leads to several rows; use "
+            f"prefetch_related('{path}')."
+        )
+    return item
+
+
+def columns_of(scope: Any, columns: list[Any]) -> tuple[list[Output], list[Block]]:
+    """Append the columns of the instances of ``scope`` to ``columns``."""
+    state = scope.state
+    fields = loaded_fields(state.opts, state.only, state.defer)
+    root = scope.joins.root
+    outputs = [_add(root, field, columns) for field in fields]
+    blocks: list[Block] = []
+    _add_related(scope, tree_of(state), state.opts, root, None, "", fields, columns, blocks)
+    return outputs, blocks
+
+
+def _add(join: Join, field: Any, columns: list[Any]) -> Output:
+    column = join.table.c[field.column]
+    columns.append(column)
+    return Output(field.attname, field, column.type)
+
+
+def _add_related(
+    scope: Any,
+    tree: dict[str, Any],
+    opts: Any,
+    join: Join,
+    parent: int | None,
+    prefix: str,
+    loaded: tuple[Any, ...],
+    columns: list[Any],
+    blocks: list[Block],
+) -> None:
+    for name, below in tree.items():
+        item = step_of(opts, name, prefix + name)
+        hops = item.hops()
+        forward = item.concrete if hasattr(item, "concrete") else False
+        if forward and scope.state.select_related is not True and not any(item is field for field in loaded):
+            raise InvalidRelationPath(
+                f"Field {opts.object_name}.{item.name} cannot be both deferred and traversed using select_related at "
+                "the same time."
+            )
+        target = hops[-1].target
+        joined = scope.joins.follow(hops, None, start=join)
+        here = f"{prefix}{name}__"
+        fields = loaded_fields(target, scope.state.only, scope.state.defer, here)
+        start = len(columns)
+        for field in fields:
+            columns.append(joined.table.c[field.column])
+        key = next(i for i, field in enumerate(fields) if field.primary_key)
+        attribute, back = _attributes(item, forward)
+        blocks.append(Block(target, attribute, parent, start, fields, key, back))
+        _add_related(scope, below, target, joined, len(blocks) - 1, here, fields, columns, blocks)
+
+
+def _attributes(item: Any, forward: bool) -> tuple[str, str | None]:
+    if not forward:
+        return item.accessor_name(), item.field.name
+    back = item.remote_field.accessor_name() if item.one_to_one else None
+    return item.name, back
+
+
+def joined_for_columns(select: Any) -> list[Join]:
+    """The joins whose columns are selected for related instances."""
+    scope = select.scope
+    found: list[Join] = []
+
+    def visit(tree: dict[str, Any], opts: Any, join: Join) -> None:
+        for name, below in tree.items():
+            item = step_of(opts, name, name)
+            here = scope.joins.follow(item.hops(), None, start=join)
+            found.append(here)
+            visit(below, item.hops()[-1].target, here)
+
+    if scope.state.row == "instance" and select.use == "rows":
+        visit(tree_of(scope.state), scope.opts, scope.joins.root)
+    return found

@@ -1,0 +1,250 @@
+"""What type comes out of an expression: the algebra of fields."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm import fields
+from dorm.conf import settings
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built
+from dorm.expressions.values import NATURAL_FIELDS, use_fields
+from dorm.query.names import Names
+
+names_of = Names
+
+_INTEGERS = (fields.IntegerField,)
+_TEXTS = (fields.CharField, fields.TextField)
+
+
+@cache
+def field_named(name: str, *arguments: int) -> Any:
+    """A free-standing field that converts results of a common type."""
+    if name == "DecimalField":
+        digits = arguments or (None, None)
+        return fields.DecimalField(max_digits=digits[0], decimal_places=digits[1] if len(digits) > 1 else None)
+    if name == "CharField":
+        return fields.CharField(max_length=arguments[0] if arguments else None)
+    return getattr(fields, name)()
+
+
+def is_number(field: Any) -> bool:
+    return isinstance(field, fields.IntegerField | fields.DecimalField | fields.FloatField)
+
+
+def key_of(field: Any) -> Any:
+    """The field that says the type: of a foreign key, that of the key it points at."""
+    while field is not None and getattr(field, "remote_field", None) is not None and field.concrete:
+        field = field.target_field
+    return field
+
+
+def free_number(field: Any) -> Any:
+    """For a computed number, a field that converts it: functions return other kinds of numbers than columns hold."""
+    base = key_of(field)
+    if getattr(base, "from_db_value", None) is None:
+        if isinstance(base, fields.FloatField):
+            return field_named("FloatField")
+        if isinstance(base, fields.IntegerField):
+            return field_named("BigIntegerField")
+    return field
+
+
+class ResultTypes:
+    """The part of a scope that knows types. It holds nothing."""
+
+    features: Any
+    hooks: Any
+
+    def field_named(self, name: str) -> Any:
+        return field_named(name)
+
+    def cast_field(self, name: str | None = None, *arguments: int) -> Any:
+        """The field of a named type."""
+        return None if name is None else field_named(name, *arguments)
+
+    def natural_field(self, value: Any) -> Any:
+        """The field for a bare Python value, or None when its type says nothing."""
+        for cls in type(value).__mro__:
+            name = NATURAL_FIELDS.get(cls)
+            if name is not None:
+                return field_named(name)
+        if isinstance(value, dict):
+            return field_named("JSONField")
+        return None
+
+    def bind_type(self, field: Any) -> Any:
+        """The type of parameters compared with ``field``: its own, without the length and precision that would make
+        the database round or cut a value before comparing it.
+        """
+        base = key_of(field)
+        if isinstance(base, fields.DecimalField):
+            return field_named("DecimalField").sql_type()
+        if isinstance(base, fields.IntegerField):
+            return field_named("BigIntegerField").sql_type()
+        return base.sql_type()
+
+    def can_hold(self, field: Any, value: Any) -> bool:
+        """Whether a parameter of the type of ``field`` can carry ``value`` unchanged."""
+        base = key_of(field)
+        if value is None:
+            return True
+        if isinstance(base, fields.BooleanField):
+            return isinstance(value, bool)
+        if isinstance(base, fields.IntegerField):
+            return isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(base, fields.DecimalField):
+            return isinstance(value, int | Decimal) and not isinstance(value, bool)
+        if isinstance(base, fields.FloatField):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(base, fields.DateTimeField):
+            return isinstance(value, datetime.datetime)
+        if isinstance(base, fields.DateField):
+            return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+        if isinstance(base, fields.TimeField):
+            return isinstance(value, datetime.time)
+        if isinstance(base, fields.DurationField):
+            return isinstance(value, datetime.timedelta)
+        if isinstance(base, _TEXTS):
+            return isinstance(value, str)
+        if isinstance(base, fields.JSONField):
+            return False
+        return True
+
+    def is_decimal(self, field: Any) -> bool:
+        return isinstance(key_of(field), fields.DecimalField)
+
+    @property
+    def use_tz(self) -> bool:
+        return bool(settings.USE_TZ)
+
+    def as_text(self, built: Built) -> Any:
+        """The element as text."""
+        if built.text is not None:
+            return built.text
+        if isinstance(key_of(built.field), _TEXTS):
+            return built.sql
+        return self.hooks.as_text(built.sql, key_of(built.field))
+
+    def as_integer(self, built: Built) -> Any:
+        """The element as a 4-byte integer, which functions of text want."""
+        return sa.cast(built.sql, sa.Integer())
+
+    def common_field(self, found: list[Any], expression: Any) -> Any:
+        """One field for several branches.
+
+        :raises FieldError: when their types do not go together and nobody said which to take.
+        """
+        known = [field for field in found if field is not None]
+        if not known:
+            return None
+        first = known[0]
+        bases = [key_of(field) for field in known]
+        if all(is_number(base) for base in bases):
+            return _widest(known, bases)
+        kinds = {_kind(base) for base in bases}
+        if len(kinds) > 1:
+            names = ", ".join(sorted({type(field).__name__ for field in known}))
+            raise FieldError(f"Expression contains mixed types: {names}. You must set output_field: {expression!r}.")
+        return first
+
+    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any) -> Any:
+        """The field of ``left operator right``."""
+        a, b = key_of(left), key_of(right)
+        if a is None or b is None:
+            return left or right
+        if is_number(a) and is_number(b):
+            if isinstance(a, fields.FloatField) or isinstance(b, fields.FloatField):
+                return field_named("FloatField")
+            if isinstance(a, fields.DecimalField) or isinstance(b, fields.DecimalField):
+                return field_named("DecimalField")
+            return field_named("BigIntegerField")
+        duration = fields.DurationField
+        if isinstance(a, duration) and isinstance(b, duration):
+            return field_named("DurationField") if operator in "+-" else field_named("FloatField")
+        moments = (fields.DateField, fields.DateTimeField, fields.TimeField)
+        if isinstance(a, moments) and isinstance(b, duration) and operator in "+-":
+            return field_named("DateTimeField") if isinstance(a, fields.DateField) else left
+        if isinstance(a, duration) and isinstance(b, moments) and operator == "+":
+            return field_named("DateTimeField") if isinstance(b, fields.DateField) else right
+        if isinstance(a, moments) and isinstance(b, moments) and operator == "-":
+            return field_named("DurationField")
+        if isinstance(a, duration) or isinstance(b, duration):
+            return field_named("DurationField")
+        if _kind(a) == _kind(b):
+            return left
+        raise FieldError(
+            f"Expression contains mixed types: {type(left).__name__}, {type(right).__name__}. You must set "
+            f"output_field: {expression!r}."
+        )
+
+    def sum_field(self, field: Any) -> Any:
+        """The field of a sum: wide enough for many values of ``field``."""
+        base = key_of(field)
+        return field_named("BigIntegerField") if isinstance(base, fields.IntegerField) else field
+
+    def average_field(self, field: Any) -> Any:
+        """The field of a mean."""
+        base = key_of(field)
+        if isinstance(base, fields.DecimalField):
+            return field_named("DecimalField")
+        return field if isinstance(base, fields.DurationField) else field_named("FloatField")
+
+    def averaged(self, element: Any, field: Any) -> Any:
+        """A mean as the type of its field."""
+        return self.hooks.averaged(element, isinstance(field, fields.FloatField))
+
+    def date_part(self, part: str, argument: Built, tzinfo: Any) -> Any:
+        """One part of a date or time as an integer."""
+        base = key_of(argument.field)
+        if base is not None and not isinstance(
+            base, fields.DateField | fields.DateTimeField | fields.TimeField | fields.DurationField
+        ):
+            raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
+        return self.hooks.date_part(
+            part, argument.sql, self._zone(base, tzinfo), isinstance(base, fields.DurationField)
+        )
+
+    def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Any:
+        """A date or datetime cut down to ``unit``, as the type of ``field``."""
+        base = key_of(argument.field)
+        kind = (
+            "date"
+            if isinstance(field, fields.DateField) and not isinstance(field, fields.DateTimeField)
+            else ("time" if isinstance(field, fields.TimeField) else "datetime")
+        )
+        element = self.hooks.date_trunc(unit, argument.sql, kind, self._zone(base, tzinfo))
+        return sa.type_coerce(element, field.sql_type())
+
+    def _zone(self, base: Any, tzinfo: Any) -> str | None:
+        if not isinstance(base, fields.DateTimeField) or not self.use_tz:
+            return None
+        return str(tzinfo) if tzinfo is not None else str(settings.TIME_ZONE)
+
+
+def _widest(known: list[Any], bases: list[Any]) -> Any:
+    for wanted in (fields.FloatField, fields.DecimalField):
+        for field, base in zip(known, bases, strict=True):
+            if isinstance(base, wanted):
+                return field
+    return known[0]
+
+
+def _kind(field: Any) -> str:
+    for name, classes in (
+        ("text", _TEXTS),
+        ("number", (fields.IntegerField, fields.DecimalField, fields.FloatField)),
+        ("datetime", (fields.DateTimeField,)),
+        ("date", (fields.DateField,)),
+    ):
+        if isinstance(field, classes):
+            return name
+    return type(field).__name__
+
+
+use_fields(field_named)

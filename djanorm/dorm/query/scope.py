@@ -1,0 +1,260 @@
+"""The compiler's scope: one SELECT (or subquery) while it is built.
+
+Expressions ask it for columns, annotations, outer columns and bound values. What all scopes of one statement share (the
+dialect, the names of tables, the bound parameters) is the :class:`Compilation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import Null
+
+from dorm.dialects.sql import hooks_for
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built, Expression
+from dorm.expressions.conditional import Condition
+from dorm.expressions.values import Slot, Value
+from dorm.query import result_types
+from dorm.query.joins import Join, Joins, fresh_table
+from dorm.query.paths import Path
+
+
+class Compilation:
+    """What the scopes of one statement share.
+
+    :ivar literal: whether values are written out instead of bound (constraints).
+    :ivar binds: parameter name -> Python source that computes it from the values tuple ``v``.
+    :ivar columns: parameter name -> name of the column it is compared with or written to (for masking).
+    """
+
+    literal = False
+
+    def __init__(self, dialect: Any, features: Any, alias: str | None = None) -> None:
+        self.alias = alias
+        self.dialect = dialect
+        self.features = features
+        self.hooks = hooks_for(features)
+        self.table_names: set[str] = set()
+        self.binds: dict[str, str] = {}
+        self.columns: dict[str, str] = {}
+
+    def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
+        """A parameter computed by ``source`` from the values ``v``."""
+        name = f"p{len(self.binds)}"
+        self.binds[name] = source
+        if column is not None:
+            self.columns[name] = column
+        return sa.bindparam(name, type_=type_)
+
+
+class Scope(result_types.ResultTypes):
+    """One query being built.
+
+    :param state: the (slotted) description.
+    :param parent: the surrounding scope, for subqueries.
+    """
+
+    def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None) -> None:
+        self.compilation = compilation
+        self.features = compilation.features
+        self.hooks = compilation.hooks
+        self.state = state
+        self.opts = state.opts
+        self.parent = parent
+        self.joins = Joins(fresh_table(self.opts.table, compilation.table_names), compilation.table_names)
+        self.reuse: set[Join] | None = None
+        self.labels: dict[str, Any] = {}
+        self.isolated: set[int] = set()
+        self._touched: set[Join] = set()
+        self._lenient = 0
+        self._prefix: tuple[Any, ...] = ()
+
+    # -- columns ---------------------------------------------------------------------------------------------------
+
+    def column(self, path: Path) -> Built:
+        """The column at the end of a path; joins are made as needed."""
+        hops = path.hops
+        if self._prefix:
+            count = len(self._prefix)
+            if not same_hops(hops[:count], self._prefix):
+                assert self.parent is not None
+                return self.parent.column(path)
+            hops = hops[count:]
+        join = self.joins.follow(hops, self.reuse)
+        if not self._lenient:
+            self._touched.add(join)
+        return Built(join.table.c[path.field.column], path.field)
+
+    def annotation(self, name: str) -> Built:
+        """An annotation of this query, built anew."""
+        if self._prefix and self.parent is not None:
+            return self.parent.annotation(name)
+        expression = self.state.annotations.get(name)
+        if expression is None:
+            raise FieldError(f"Cannot resolve '{name}': the query has no such annotation here.")
+        with self.reusing(None):
+            return expression.build(self)
+
+    def outer(self, name: str, depth: int) -> Built:
+        """A name of a surrounding query."""
+        scope: Scope | None = self
+        for _ in range(depth):
+            scope = scope.surrounding() if scope is not None else None
+        if scope is None:
+            raise ValueError(
+                "This queryset contains a reference to an outer query and may only be used in a subquery: "
+                f"OuterRef({name!r}) belongs inside Subquery() or Exists()."
+            )
+        from_outer = scope.names.reference(name)
+        with scope.reusing(None), scope.lenient():
+            return from_outer.build(scope)
+
+    def surrounding(self) -> Scope | None:
+        """The scope of the query around this one; a rerooted scope is part of its own query."""
+        scope: Scope | None = self
+        while scope is not None and scope._prefix:
+            scope = scope.parent
+        return scope.parent if scope is not None else None
+
+    @property
+    def names(self) -> Any:
+        """The resolver of this query's names."""
+        return result_types.names_of(self.state)
+
+    @contextmanager
+    def reusing(self, joins: set[Join] | None) -> Generator[None, None, None]:
+        """Share these multi-valued joins, or any with None."""
+        previous, self.reuse = self.reuse, joins
+        try:
+            yield
+        finally:
+            self.reuse = previous
+
+    @contextmanager
+    def lenient(self) -> Generator[None, None, None]:
+        """Columns read here may be NULL without making the condition unknown: they demand no join."""
+        self._lenient += 1
+        try:
+            yield
+        finally:
+            self._lenient -= 1
+
+    @contextmanager
+    def collecting(self) -> Generator[set[Join], None, None]:
+        """The joins whose columns are read strictly inside the block."""
+        previous, self._touched = self._touched, set()
+        lenient, self._lenient = self._lenient, 0
+        try:
+            yield self._touched
+        finally:
+            self._touched = previous
+            self._lenient = lenient
+
+    # -- subqueries ------------------------------------------------------------------------------------------------
+
+    def rerooted(self, prefix: tuple[Any, ...], joins_until: Join) -> Scope:
+        """A scope for the rows at the end of ``prefix`` (whose last hop is left to a correlated condition)."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.parent = self
+        made._prefix = prefix
+        table = fresh_table(prefix[-1].target.table, self.compilation.table_names)
+        made.joins = Joins(table, self.compilation.table_names)
+        made.reuse = set()
+        made._touched = set()
+        made._lenient = 0
+        return made
+
+    def correlation(self, prefix: tuple[Any, ...], outer_join: Join) -> Any:
+        """The condition that ties a rerooted scope to its outer row."""
+        hop = prefix[-1]
+        return self.joins.root.table.c[hop.target_field.column] == outer_join.table.c[hop.source_field.column]
+
+    def correlated(self, select: Any) -> Any:
+        """A SELECT inside another one: every table but its own belongs to the queries around it."""
+        return select.correlate_except(self.joins.root.table, *(join.table for join in self.joins.joins))
+
+    def scalar(self, state: Any) -> tuple[Any, Any]:
+        """A subquery's SELECT of one column, and that column's field."""
+        return self.compile_subquery(state, "scalar")
+
+    def members(self, state: Any, field: Any) -> Any:
+        """A subquery's SELECT for use with IN."""
+        return self.compile_subquery(state, "members", field)[0]
+
+    def exists(self, state: Any) -> Any:
+        """An EXISTS condition over a subquery."""
+        if state.empty:
+            return sa.false()
+        return self.compile_subquery(state, "exists")[0].exists()
+
+    def compile_subquery(self, state: Any, use: str, field: Any = None) -> tuple[Any, Any]:
+        """A subquery's SELECT and the field of its one column; the compiler's scope knows how."""
+        raise NotImplementedError
+
+    # -- values ----------------------------------------------------------------------------------------------------
+
+    def slot(self, slot: Slot, field: Any, column: str | None = None) -> Built:
+        """A bound parameter for a slot."""
+        field = field or self.natural_field(slot.sample)
+        type_ = self.bind_type(field) if field is not None else None
+        return Built(self.compilation.bind(f"v[{slot.index}]", type_, column), field)
+
+    def bound(self, value: Any, field: Any) -> Built:
+        """A bound parameter with a value of its own."""
+        field = field or self.natural_field(value)
+        return Built(sa.bindparam(None, value, type_=self.bind_type(field) if field else None, unique=True), field)
+
+    def is_bare_value(self, expression: Expression) -> bool:
+        """Whether it is a value whose type nobody stated."""
+        return isinstance(expression, Slot | Value) and expression.output_field is None
+
+    def bound_beside(self, expression: Any, field: Any) -> Built:
+        """A bare value with the type of what it stands beside, where that type can hold it."""
+        sample = expression.sample if isinstance(expression, Slot) else expression.value
+        if not self.can_hold(field, sample):
+            return expression.build(self)
+        if isinstance(expression, Slot):
+            return self.slot(expression, field, getattr(field, "column", None))
+        return expression.build(self) if sample is None else self.bound(sample, field)
+
+    def typed(self, expression: Expression, built: Built, field: Any) -> Any:
+        """``built``, or the same bare value with the type of ``field``."""
+        if field is not None and self.is_bare_value(expression):
+            return self.bound_beside(expression, field).sql
+        return built.sql
+
+    def verbatim(self, pieces: list[Any], field: Any) -> Any:
+        """Text with parameters in between, as one element in parentheses."""
+        text, binds = "", {}
+        for piece in pieces:
+            if isinstance(piece, str):
+                text += piece.replace(":", "\\:")
+            elif isinstance(piece, Null):
+                text += "NULL"
+            else:
+                binds[piece.key] = piece
+                text += f":{piece.key}"
+        clause = sa.text(f"({text})").bindparams(*binds.values()) if binds else sa.text(f"({text})")
+        return sa.type_coerce(clause, field.sql_type() if field is not None else sa.types.NULLTYPE)
+
+    def truth(self, condition: Expression) -> Any:
+        """A boolean expression as a condition."""
+        if isinstance(condition, Condition):
+            return self.condition_value(condition.predicate).sql
+        return condition.build(self).sql
+
+    def condition_value(self, predicate: Any) -> Built:
+        """A condition as a value; the compiler's scope knows how."""
+        raise NotImplementedError
+
+
+def same_hops(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two sequences of hops make the same joins."""
+    return len(a) == len(b) and all(
+        x.source_field is y.source_field and x.target_field is y.target_field for x, y in zip(a, b, strict=True)
+    )

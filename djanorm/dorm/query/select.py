@@ -1,0 +1,316 @@
+"""From a state to a SELECT: steps replayed in order, then columns, grouping, order and limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.expressions.values import Slot
+from dorm.query import isolation, related_columns
+from dorm.query.clauses import Clauses
+from dorm.query.layout import Layout, Output
+from dorm.query.ordering import effective_order, order_elements
+from dorm.query.predicates import Junction, Predicate
+from dorm.query.result_types import free_number
+from dorm.query.scope import Scope
+from dorm.query.state import AnnotateStep, FilterStep, QueryState
+
+
+class EmptyResult(Exception):
+    """Raised while compiling a query that no row can match."""
+
+
+class Select:
+    """One SELECT being assembled.
+
+    :param use: ``"rows"``, ``"scalar"``, ``"members"``, ``"exists"``, ``"keys"`` or ``"inner"``.
+    """
+
+    def __init__(self, scope: Scope, use: str) -> None:
+        self.scope = scope
+        self.state: QueryState = scope.state
+        self.use = use
+        self.columns: list[Any] = []
+        self.where: list[Any] = []
+        self.having: list[Any] = []
+        self.layout: Layout | None = None
+        self.ordered = False
+        self.ordering_terms: tuple[Any, ...] = effective_order(self.state)
+        self._built: dict[str, Any] = {}
+        self._shared: set[Any] = set()
+        self._having_columns: list[Any] = []
+        self.scope.isolated = isolation.find_isolated(self.scope)
+
+    # -- conditions ------------------------------------------------------------------------------------------------
+
+    def replay(self, annotations: bool) -> None:
+        """Filters and annotations in their order; joins come to be in that order.
+
+        :param annotations: build those that rows carry; those that something else refers to are built in any case.
+        """
+        referred = _referred(self.state)
+        for step in self.state.steps:
+            if isinstance(step, FilterStep):
+                self._filter(step)
+            elif isinstance(step, AnnotateStep) and (
+                step.name in referred or (annotations and self._is_selected(step.name))
+            ):
+                with self.scope.reusing(None):
+                    self._built[step.name] = step.expression.build(self.scope)
+
+    def _is_selected(self, name: str) -> bool:
+        if self.state.row != "instance" or self.state.select is not None:
+            return any(
+                isinstance(expression, AnnotationRef) and expression.name == name
+                for _, expression in self.state.select or ()
+            )
+        return self.state.selected is None or name in self.state.selected
+
+    def _filter(self, step: FilterStep) -> None:
+        clauses = Clauses(self.scope)
+        if not step.shared:
+            self._shared = set()
+        with self.scope.reusing(self._shared):
+            for node in _conjuncts(step.predicate):
+                clause = clauses.build(node)
+                if clause.sql is True:
+                    continue
+                if clause.sql is False:
+                    raise EmptyResult
+                late = node.contains_aggregate and self.groups
+                (self.having if late else self.where).append(clause.sql)
+                if late:
+                    for expression in node.expressions():
+                        self._having_columns += self._columns_beside(expression, self._shared)
+                else:
+                    self.scope.joins.demand(clause.demands)
+
+    @property
+    def groups(self) -> bool:
+        """Whether the rows are groups."""
+        return self.state.group is not None
+
+    # -- columns ---------------------------------------------------------------------------------------------------
+
+    def select_rows(self) -> None:
+        """The columns of ordinary results."""
+        state = self.state
+        if state.row == "instance":
+            outputs, blocks = related_columns.columns_of(self.scope, self.columns)
+            self.layout = Layout("instance", state.opts, tuple(outputs), tuple(blocks), self._annotations())
+        else:
+            self.layout = Layout(state.row, state.opts, self._selected_values())
+
+    def _annotations(self) -> tuple[Output, ...]:
+        outputs: list[Output] = []
+        for name in self.state.annotations:
+            if not self._is_selected(name):
+                continue
+            built = self._built[name]
+            outputs.append(self._add(name, built, label=f"a{len(outputs)}_{len(self.columns)}", reference=name))
+        return tuple(outputs)
+
+    def _selected_values(self) -> tuple[Output, ...]:
+        outputs: list[Output] = []
+        for name, expression in self.state.select or ():
+            if isinstance(expression, AnnotationRef) and expression.name in self._built:
+                built = self._built[expression.name]
+                reference: str | None = expression.name
+            else:
+                with self.scope.reusing(None):
+                    built = expression.build(self.scope)
+                reference = None
+            outputs.append(self._add(name, built, label=f"c{len(outputs)}", reference=reference))
+        return tuple(outputs)
+
+    def _add(self, name: str, built: Any, label: str, reference: str | None = None) -> Output:
+        element = built.sql
+        if reference is not None or not isinstance(element, sa.Column):
+            element = element.label(label)
+            if reference is not None:
+                self.scope.labels[reference] = element
+        self.columns.append(element)
+        computed = not isinstance(built.sql, sa.Column)
+        return Output(name, free_number(built.field) if computed else built.field, built.sql.type)
+
+    # -- the statement ---------------------------------------------------------------------------------------------
+
+    def finish(self, *, ordered: bool = True, limited: bool = True) -> Any:
+        """The SQLAlchemy statement."""
+        state = self.state
+        self.ordered = ordered
+        order, hidden = order_elements(self) if ordered else ([], [])
+        if hidden:
+            self.columns.extend(hidden)
+            if self.layout is not None:
+                self.layout = self.layout._replace(hidden=len(hidden))
+        group = self._group_by() if self.groups else []
+        select = sa.select(*self.columns).select_from(self.scope.joins.from_clause())
+        if self.where:
+            select = select.where(*self.where)
+        if group:
+            select = select.group_by(*group)
+        if self.having:
+            select = select.having(*self.having)
+        if state.distinct is True:
+            select = select.distinct()
+        elif state.distinct:
+            select = self._distinct_on(select, state.distinct)
+        if order:
+            select = select.order_by(*order)
+        if limited:
+            select = self._limited(select)
+        if state.lock is not None and self.use == "rows":
+            select = self._locked(select)
+        return select if self.scope.parent is None else self.scope.correlated(select)
+
+    def _limited(self, select: Any) -> Any:
+        state, compilation = self.state, self.scope.compilation
+        low, high = state.low, state.high
+        if high is not None:
+            source = _source(high) if not low else f"max({_source(high)} - {_source(low)}, 0)"
+            select = select.limit(compilation.bind(source, sa.BigInteger()))
+        if low:
+            select = select.offset(compilation.bind(_source(low), sa.BigInteger()))
+        return select
+
+    def _distinct_on(self, select: Any, terms: tuple[Any, ...]) -> Any:
+        if not self.scope.features.distinct_on:
+            raise NotImplementedError(
+                f"DISTINCT ON fields is not possible on {self.scope.features.vendor}; use distinct() without fields."
+            )
+        with self.scope.reusing(None):
+            return self.scope.hooks.distinct_on(select, [term.build(self.scope).sql for term in terms])
+
+    def _locked(self, select: Any) -> Any:
+        assert self.state.lock is not None
+        tables = []
+        for name in self.state.lock[3]:
+            if name == "self":
+                tables.append(self.scope.joins.root.table)
+            else:
+                item = self.state.opts.names[name]
+                tables.append(self.scope.joins.follow(item.hops(), None).table)
+        return self.scope.hooks.lock(select, self.state.lock, tables)
+
+    def _group_by(self) -> list[Any]:
+        """The terms of GROUP BY: the key (other columns depend on it), or what values() selected."""
+        state, scope = self.state, self.scope
+        terms: list[Any] = []
+        if state.group == "pk":
+            if not any(id(a) not in scope.isolated for a in _aggregates(state)) and not any(
+                join.hop.multiple for join in scope.joins.joins
+            ):
+                self.where.extend(self.having)
+                self.having = []
+                return []
+            root = scope.joins.root.table
+            terms.append(root.c[state.opts.pk.column])
+            for join in related_columns.joined_for_columns(self):
+                terms.extend(join.table.c[f.column] for f in join.hop.target.concrete_fields)
+        else:
+            for item in state.group:
+                terms.append(self._group_term(item))
+        for name in state.annotations:
+            expression = state.annotations[name]
+            if name in scope.labels and not expression.contains_aggregate and _depends(expression):
+                if state.group == "pk" or name not in state.group:
+                    terms.append(_by_label(scope.labels[name], scope))
+        for name in state.annotations:
+            if name in self._built and state.annotations[name].contains_aggregate:
+                terms.extend(self._columns_beside(state.annotations[name]))
+        terms.extend(self._selected_columns())
+        return _unique(terms + self._order_columns() + self._having_columns)
+
+    def _selected_columns(self) -> list[Any]:
+        """Columns of joined tables that values() selects beside the groups."""
+        if self.state.row == "instance" or self.state.group != "pk":
+            return []
+        return [c for _, expression in self.state.select or () for c in self._columns_beside(expression)]
+
+    def _columns_beside(self, expression: Any, shared: set[Any] | None = None) -> list[Any]:
+        """The columns that an expression with aggregates reads outside of them: they belong to the groups."""
+        if hasattr(expression, "build_here"):
+            return []
+        if isinstance(expression, ColumnRef):
+            with self.scope.reusing(shared):
+                return [expression.build(self.scope).sql]
+        return [column for child in expression.children() for column in self._columns_beside(child, shared)]
+
+    def _group_term(self, name: str) -> Any:
+        scope = self.scope
+        if name in scope.state.annotations:
+            label = scope.labels.get(name)
+            return _by_label(label, scope) if label is not None else scope.annotation(name).sql
+        selected = dict(self.state.select or ()).get(name)
+        expression = scope.names.reference(name) if selected is None else selected
+        with scope.reusing(None):
+            return expression.build(scope).sql
+
+    def _order_columns(self) -> list[Any]:
+        """Columns that ORDER BY reads, which PostgreSQL wants in the groups."""
+        columns = []
+        selected = [] if self.state.row == "instance" else [e.identity for _, e in self.state.select or ()]
+        for term in self.ordering_terms if self.ordered else ():
+            if term.contains_aggregate or getattr(term, "expression", term).identity in selected:
+                continue
+            for node in term.flatten():
+                if isinstance(node, ColumnRef):
+                    with self.scope.reusing(None):
+                        columns.append(node.build(self.scope).sql)
+        return columns
+
+
+def _referred(state: QueryState) -> set[str]:
+    """The annotations that conditions, order terms, results and other annotations refer to."""
+    if not state.annotations:
+        return set()
+    waiting: list[Any] = []
+    for step in state.steps:
+        if isinstance(step, FilterStep):
+            waiting.extend(step.predicate.expressions())
+    waiting.extend(state.order or ())
+    waiting.extend(expression for _, expression in (*(state.aggregates or ()), *(state.assignments or ())))
+    found: set[str] = set()
+    while waiting:
+        for node in waiting.pop().flatten():
+            if isinstance(node, AnnotationRef) and node.name not in found:
+                found.add(node.name)
+                waiting.append(state.annotations[node.name])
+    return found
+
+
+def _source(bound: Any) -> str:
+    return f"v[{bound.index}]" if isinstance(bound, Slot) else repr(int(bound))
+
+
+def _conjuncts(node: Predicate) -> list[Predicate]:
+    if isinstance(node, Junction) and node.connector == "AND" and not node.negated:
+        return [part for child in node.children for part in _conjuncts(child)]
+    return [node]
+
+
+def _aggregates(state: Any) -> list[Any]:
+    found: list[Any] = []
+    for expression in state.annotations.values():
+        found.extend(n for n in expression.flatten() if n.contains_aggregate and hasattr(n, "build_here"))
+    return found
+
+
+def _depends(expression: Any) -> bool:
+    """Whether the value changes from row to row (a constant need not be grouped by)."""
+    return any(True for _ in expression.flatten())
+
+
+def _by_label(label: Any, scope: Scope) -> Any:
+    return sa.literal_column(scope.compilation.dialect.identifier_preparer.quote(label.name))
+
+
+def _unique(terms: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for term in terms:
+        if not any(term is other or str(term) == str(other) for other in found):
+            found.append(term)
+    return found

@@ -1,0 +1,51 @@
+"""What the user compares a relation with: instances, raw keys, querysets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.expressions.base import are_values, is_operand
+
+
+def key_value(relation: Any, field: Any, value: Any, lookup: str) -> Any:
+    """``value`` with every model instance replaced by the key that ``relation`` points at.
+
+    :raises ValueError: for an instance of another model, or one that is not saved.
+    """
+    if hasattr(value, "get_queryset"):
+        _check_queryset(relation, value.get_queryset().state)
+    if lookup in ("in", "range") and not is_operand(value) and not isinstance(value, str | bytes):
+        value = list(value)
+        return value if are_values(value) else [_key(relation, field, item) for item in value]
+    return _key(relation, field, value)
+
+
+def _check_queryset(relation: Any, state: Any) -> None:
+    target = relation.related_model._meta.concrete_model
+    if state.row == "instance" and not issubclass(state.opts.concrete_model, target):
+        if not issubclass(target, state.opts.concrete_model):
+            raise ValueError(
+                f'Cannot use QuerySet for "{state.opts.object_name}": Use a QuerySet for "{target._meta.object_name}".'
+            )
+
+
+def _key(relation: Any, field: Any, value: Any) -> Any:
+    opts = getattr(value, "_meta", None)
+    if opts is None or isinstance(value, type):
+        return value
+    target = relation.related_model
+    if not isinstance(value, target._meta.concrete_model) and not issubclass(target, type(value)):
+        raise ValueError(
+            f"Cannot query {value!r}: '{relation.name}' takes {target._meta.object_name} instances, not "
+            f"{opts.object_name}."
+        )
+    attribute = _attribute(relation, field)
+    key = getattr(value, attribute)
+    if key is None:
+        raise ValueError(f"Model instances passed to related filters must be saved: {value!r} has no {attribute}.")
+    return key
+
+
+def _attribute(relation: Any, field: Any) -> str:
+    remote = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
+    return remote.attname if remote is not None else relation.related_model._meta.pk.attname

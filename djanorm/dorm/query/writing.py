@@ -1,0 +1,231 @@
+"""Verbs that write: create and its kin, update, delete. Bulk verbs stand in ``bulk``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.db import transactions
+from dorm.exceptions import FieldDoesNotExist, FieldError, IntegrityError
+from dorm.expressions.base import as_operand, is_operand
+from dorm.meta.registry import registry
+from dorm.query import writes
+from dorm.query.names import Names
+from dorm.query.reading import Reading
+from dorm.query.root import M, R
+from dorm.query.state import QueryState
+from dorm.query.values import key_value
+from dorm.utils.suggest import hint
+
+
+class Writing(Reading[M, R]):
+    """The writing verbs of a queryset (spec section 13)."""
+
+    def create(self, **values: Any) -> M:
+        """Build an instance and insert it (QX-20).
+
+        :raises DuplicateError: which is a ``ValidationError`` and an ``IntegrityError``, for a value that must be unique.
+        """
+        root = self._root()
+        made: Any = root.model(**values)
+        made.save(force_insert=True, using=root._write_alias())
+        return made
+
+    def get_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[M, bool]:
+        """The one row, or a new one (QX-21). Safe when somebody inserts the same row at the same time.
+
+        :param defaults: further values of a new row; callables are called.
+        :returns: ``(instance, created)``.
+        """
+        root = self._root()
+        alias = root._write_alias()
+        found = root.using(alias)
+        rows = found._at_most_two((), lookups)
+        if len(rows) == 1:
+            return rows[0], False
+        if rows:
+            found.get(**lookups)
+        return root._create_or_get(found, lookups, new_values(root.state, lookups, defaults or {}), alias)
+
+    def _create_or_get(
+        self, found: Any, lookups: dict[str, Any], values: dict[str, Any], alias: str
+    ) -> tuple[Any, bool]:
+        try:
+            with transactions.atomic(alias):
+                made: Any = self.model(**values)
+                made._state.unique_checked = True
+                made.save(force_insert=True, using=alias)
+        except IntegrityError:
+            # a lost race leaves the winner's row; any other violation leaves none
+            rows = found._with(found.state)._at_most_two((), lookups)
+            if not rows:
+                raise
+            return (rows[0] if len(rows) == 1 else found.get(**lookups)), False
+        return made, True
+
+    def exists_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[bool, M]:
+        """Like :meth:`get_or_create` with the flag first and saying the opposite (QX-22).
+
+        :returns: ``(existed, instance)``.
+        """
+        instance, created = self._root().get_or_create(defaults, **lookups)
+        return not created, instance
+
+    def update_or_create(
+        self,
+        defaults: dict[str, Any] | None = None,
+        create_defaults: dict[str, Any] | None = None,
+        **lookups: Any,
+    ) -> tuple[M, bool]:
+        """Update the one row, or insert a new one (QX-23). Race-safe; on update only ``defaults`` are saved.
+
+        :param create_defaults: values of a new row instead of ``defaults``.
+        :returns: ``(instance, created)``.
+        """
+        root = self._root()
+        alias = root._write_alias()
+        update = defaults or {}
+        check_settable(root.state, update)
+        with transactions.atomic(alias):
+            found = root.using(alias).select_for_update()
+            rows = found._at_most_two((), lookups)
+            if len(rows) > 1:
+                found.get(**lookups)
+            if rows:
+                instance, created = rows[0], False
+            else:
+                values = new_values(root.state, lookups, update if create_defaults is None else create_defaults)
+                instance, created = root._create_or_get(found, lookups, values, alias)
+            if not created and update:
+                for name, value in update.items():
+                    setattr(instance, name, value() if callable(value) else value)
+                names = saved_names(root.state.opts, update)
+                if names is None:
+                    instance.save(using=alias)
+                elif names:
+                    # automatic times too, as in Django
+                    names = [
+                        *names,
+                        *(f.name for f in root.state.opts.concrete_fields if f.prepares and not f.primary_key),
+                    ]
+                    instance.save(using=alias, update_fields=names)
+        return instance, created
+
+    create_or_update = update_or_create
+
+    def update(self, *assignments: tuple[str, Any], **values: Any) -> int:
+        """Set columns of all rows in one statement (QX-24). No signals, and automatic times stay as they are.
+
+        :param assignments: typed ones, such as ``Author.age.set(Author.age + 1)``.
+        :returns: the number of rows matched.
+        :raises FieldDoesNotExist: for an unknown name, or a path over a relation.
+        """
+        root = self._root()
+        state: QueryState = root.state
+        values = {**dict(assignments), **values}
+        if state.combined is not None:
+            raise TypeError("Cannot update a set operation.")
+        if not values:
+            return 0
+        alias = root._write_alias()
+        state = writes.assigned_state(state, assigned_values(state, values))
+        count = writes.update_state(state.evolve(lock=None, prefetch=()), alias)
+        self.__dict__.pop("_result_cache", None)
+        return count
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows by the rules of ``on_delete`` (QX-25, REL-20…29). No signals.
+
+        :returns: ``(total, {label: number})``; ``(0, {})`` when nothing matched.
+        :raises ProtectedError: when a referring row forbids it; nothing is deleted then.
+        """
+        root = self._root()
+        state: QueryState = root.state
+        if state.combined is not None or state.row != "instance":
+            raise TypeError("Cannot call delete() after .values() or .values_list(), or on a set operation.")
+        if isinstance(state.distinct, tuple):
+            raise TypeError("Cannot call delete() after .distinct(*fields).")
+        if state.empty:
+            return 0, {}
+        alias = root._write_alias()
+        opts = state.opts
+        collector = registry.collector
+        bare = state.evolve(lock=None, prefetch=(), select_related=(), using=alias)
+        if collector.is_direct(opts):
+            count = writes.delete_state(bare, alias)
+            result = (count, {opts.label: count}) if count else (0, {})
+        else:
+            with transactions.atomic(alias):
+                keys = root._with(bare).values_list("pk", flat=True)._fetch_all()
+                collection = collector(alias, signals=False)
+                collection.collect_keys(opts, keys)
+                result = collection.delete()
+        self.__dict__.pop("_result_cache", None)
+        return result
+
+
+def new_values(state: QueryState, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The values of a new row: plain equality lookups, and the defaults with callables called.
+
+    :raises FieldError: for a default that is no field of the model.
+    """
+    values = {name: value for name, value in lookups.items() if "__" not in name}
+    check_settable(state, defaults)
+    values.update({name: value() if callable(value) else value for name, value in defaults.items()})
+    return values
+
+
+def check_settable(state: QueryState, values: dict[str, Any]) -> None:
+    """Refuse names that are no columns of the model.
+
+    :raises FieldDoesNotExist: naming them.
+    """
+    opts = state.opts
+    for name in values:
+        if name == "pk" or name in opts.names or isinstance(getattr(opts.model, name, None), property):
+            continue
+        raise FieldDoesNotExist(
+            f"Invalid field name(s) for model {opts.object_name}: '{name}'. {hint(name, sorted(opts.names))}"
+        )
+
+
+def saved_names(opts: Any, values: dict[str, Any]) -> list[str] | None:
+    """The fields to save after setting ``values``; None for all, when a value is no column."""
+    names = []
+    for name in values:
+        field = opts.pk if name == "pk" else opts.names.get(name)
+        if field is None or not getattr(field, "concrete", False):
+            return None
+        names.append(field.name)
+    return names
+
+
+def assigned_values(state: QueryState, values: dict[str, Any]) -> dict[Any, Any]:
+    """The new values of an UPDATE by field, converted.
+
+    :raises FieldDoesNotExist: for a name that is no column of the model.
+    """
+    opts = state.opts
+    names = Names(state)
+    found: dict[Any, Any] = {}
+    for name, value in values.items():
+        item = opts.pk if name == "pk" else opts.names.get(name)
+        if item is None:
+            raise FieldDoesNotExist(
+                f"{opts.object_name} has no field named '{name}' that update() could set. "
+                f"{hint(name, [f.name for f in opts.concrete_fields])}"
+            )
+        if not getattr(item, "concrete", False):
+            raise FieldError(
+                f"Cannot update model field '{name}' of {opts.object_name} (only non-relations and foreign keys "
+                "permitted): use the relation's manager."
+            )
+        if is_operand(value):
+            expression = as_operand(value).resolve(names)
+            if expression.contains_aggregate:
+                raise FieldError(f"Aggregate functions are not allowed in this query ({name}={value!r}).")
+            found[item] = expression
+        else:
+            if item.is_relation:
+                value = key_value(item, item, value, "exact")
+            found[item] = None if value is None else item.get_prep_value(value)
+    return found
