@@ -1,0 +1,89 @@
+"""One cache per alias, made when it is first asked for and dropped when the settings change (CFG-39)."""
+
+from __future__ import annotations
+
+import pkgutil
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dorm.cache.base import DEFAULT_TTL, BaseCache
+from dorm.conf import settings
+from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.suggest import hint
+
+KEYS: Final = ("BACKEND", "LOCATION", "OPTIONS", "TTL")
+
+_caches: dict[str, BaseCache] = {}
+_lock = threading.Lock()
+
+
+def get_cache(alias: str = "default") -> BaseCache:
+    """The cache of an alias, always the same one until the settings change.
+
+    :raises ImproperlyConfigured: for an alias that CACHES does not name, and an entry that cannot be used.
+    :raises ImportError: when the backend needs a package that is not installed.
+    """
+    found = _caches.get(alias)
+    if found is not None:
+        return found
+    settings.ensure()
+    with _lock:
+        found = _caches.get(alias)
+        if found is None:
+            found = _caches[alias] = _make(alias)
+    return found
+
+
+def reset_caches() -> None:
+    """Close and forget every cache; the next `get_cache` makes it anew from the settings."""
+    with _lock:
+        dropped = list(_caches.values())
+        _caches.clear()
+    for cache in dropped:
+        cache.close()
+
+
+def _make(alias: str) -> BaseCache:
+    caches = settings.get("CACHES")
+    if not isinstance(caches, Mapping):
+        raise ImproperlyConfigured(f"CACHES must map aliases to entries, not {type(caches).__name__}.")
+    if alias not in caches:
+        raise ImproperlyConfigured(f"CACHES has no alias {alias!r}. {hint(str(alias), map(str, caches))}")
+    entry, where = caches[alias], f"CACHES[{alias!r}]"
+    if not isinstance(entry, Mapping):
+        raise ImproperlyConfigured(f"{where} must be a mapping with a BACKEND, not {type(entry).__name__}.")
+    unknown = [key for key in entry if key not in KEYS]
+    if unknown:
+        raise ImproperlyConfigured(f"{where} has no key {unknown[0]!r}. {hint(str(unknown[0]), KEYS)}")
+    options = entry.get("OPTIONS") or {}
+    if not isinstance(options, Mapping):
+        raise ImproperlyConfigured(f"{where}: OPTIONS must be a mapping, not {type(options).__name__}.")
+    backend = _backend(where, entry.get("BACKEND"))
+    return backend(entry.get("LOCATION", ""), options=options, ttl=entry.get("TTL", DEFAULT_TTL))
+
+
+def _backend(where: str, given: Any) -> type[BaseCache]:
+    """The class that a BACKEND names, or is."""
+    found = given
+    if isinstance(given, str) and "." in given:
+        try:
+            found = pkgutil.resolve_name(given)
+        except (ImportError, AttributeError, ValueError) as problem:
+            missing = getattr(problem, "name", None)
+            if isinstance(problem, ImportError) and not (missing and f"{given}.".startswith(f"{missing}.")):
+                # the backend is there, but what it needs is not: its own words say what to install
+                raise
+            raise ImproperlyConfigured(f"{where}: BACKEND {given!r} cannot be imported: {problem}") from problem
+    if not (isinstance(found, type) and issubclass(found, BaseCache)):
+        raise ImproperlyConfigured(
+            f"{where}: BACKEND must be the dotted path of a cache class, such as 'dorm.cache.locmem.LocMemCache', "
+            f"not {given!r}."
+        )
+    return found
+
+
+@settings.on_change
+def _settings_changed(names: set[str]) -> None:
+    if "CACHES" in names:
+        reset_caches()

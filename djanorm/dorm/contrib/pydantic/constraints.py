@@ -1,0 +1,120 @@
+"""What a field's validators mean for a schema: keywords of Pydantic where it has them, else the validator (PYD-15)."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Any, Final
+
+import dorm
+from dorm import validators
+from dorm.contrib.pydantic.library import AfterValidator
+
+ORDERED: Final = (
+    int, float, decimal.Decimal, datetime.date, datetime.datetime, datetime.time, datetime.timedelta,
+)  # fmt: skip
+SIZED: Final = (str, bytes)
+
+#: True while a schema is filled from an instance: what is in the database already is not checked again.
+reading: ContextVar[bool] = ContextVar("dorm_schema_reading", default=False)
+
+
+def constraints_of(field: Any, made: Any) -> tuple[dict[str, Any], list[Any]]:
+    """The limits of the column and of the built-in validators: keywords for ``Field``, and metadata beside it.
+
+    :param field: a field that is no relation.
+    :param made: its type in the schema.
+    """
+    limits: dict[str, Any] = {}
+    others: list[Callable[[Any], Any]] = []
+    hints: dict[str, Any] = {}
+    for validator in _built_in(field):
+        if made is decimal.Decimal and isinstance(validator, validators.DecimalValidator):
+            for name in ("max_digits", "decimal_places"):
+                if getattr(validator, name) is not None:
+                    limits[name] = getattr(validator, name)
+            continue
+        if (keyword := _keyword(validator, field, made)) is not None:
+            _tighten(limits, keyword, validator.limit_value)
+        else:
+            others.append(validator)
+            hints.update(_pattern(validator))
+    hints.update(_format(field))
+    if hints:
+        limits["json_schema_extra"] = hints
+    return limits, [AfterValidator(checker(field, others))] if others else []
+
+
+def checker(field: Any, checks: Iterable[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """A function that runs validators on a payload's value, empty ones excepted, and words what they refuse."""
+    checks = tuple(checks)
+
+    def check(value: Any) -> Any:
+        if reading.get() or value in field.empty_values:
+            return value
+        for run in checks:
+            try:
+                run(value)
+            except dorm.ValidationError as problem:
+                # what Pydantic makes an entry of its own ValidationError from
+                raise ValueError("; ".join(problem.messages)) from problem
+        return value
+
+    return check
+
+
+def _built_in(field: Any) -> list[Any]:
+    """The field's validators that this library knows, and those its class implies."""
+    known = [each for each in field.validators if isinstance(each, validators.Validator)]
+    if isinstance(field, dorm.IntegerField):
+        # the range of the column's type says nothing about the value, except that it is positive
+        low, high = field.bounds
+        of_type: list[Any] = [validators.MaxValueValidator(high)]
+        if low:
+            of_type.append(validators.MinValueValidator(low))
+        known = [each for each in known if each not in of_type]
+    if isinstance(field, dorm.EmailField):
+        known.append(validators.validate_email)
+    return known
+
+
+def _keyword(validator: Any, field: Any, made: Any) -> str | None:
+    """Pydantic's name for the limit, where type and limit allow one."""
+    if not isinstance(validator, validators.LimitValidator) or callable(validator.limit_value):
+        return None
+    if made in ORDERED:
+        if isinstance(validator, validators.MinValueValidator):
+            return "ge"
+        if isinstance(validator, validators.MaxValueValidator):
+            return "le"
+    elif made in SIZED or getattr(made, "__origin__", None) is list:
+        if isinstance(validator, validators.MaxLengthValidator):
+            return "max_length"
+        # an empty value that may be blank is not measured
+        if isinstance(validator, validators.MinLengthValidator) and not field.blank:
+            return "min_length"
+    return None
+
+
+def _tighten(limits: dict[str, Any], keyword: str, limit: Any) -> None:
+    pick = max if keyword in ("ge", "min_length") else min
+    limits[keyword] = pick(limits[keyword], limit) if keyword in limits else limit
+
+
+def _pattern(validator: Any) -> dict[str, Any]:
+    """The pattern of a plain regular expression for the JSON schema; what JavaScript would read otherwise stays out."""
+    if not isinstance(validator, validators.RegexValidator) or validator.inverse_match or validator.flags:
+        return {}
+    text = validator.regex if isinstance(validator.regex, str) else validator.regex.pattern
+    text = f"{text[:-2]}$" if text.endswith(r"\Z") else text
+    return {} if "(?" in text or r"\Z" in text or r"\A" in text else {"pattern": text}
+
+
+def _format(field: Any) -> dict[str, Any]:
+    if isinstance(field, dorm.EmailField):
+        return {"format": "email"}
+    if isinstance(field, dorm.URLField):
+        return {"format": "uri"}
+    return {}

@@ -1,0 +1,49 @@
+"""What a schema's field is when it is left out (PYD-06, PYD-13, PYD-14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dorm
+from dorm.contrib.pydantic.library import FACTORIES_TAKE_VALUES, BaseModel
+
+
+def made_elsewhere(field: Any) -> bool:
+    """Whether the library or the database makes the value of a new row, so that a payload need not have it."""
+    return (
+        field.filled_by_database
+        or getattr(field, "auto_now", False)
+        or getattr(field, "auto_now_add", False)
+        or (field.has_db_default() and isinstance(field.db_default, dorm.Expression))
+        or (field.has_default() and field.default_takes_instance and not FACTORIES_TAKE_VALUES)
+    )
+
+
+def default_of(field: Any) -> dict[str, Any]:
+    """Arguments for Pydantic's ``Field``: ``default``, ``default_factory``, or none for a value that is required."""
+    if field.has_default():
+        return _own_default(field)
+    if field.has_db_default() and not isinstance(field.db_default, dorm.Expression):
+        return {"default": field.converted(field.db_default)}
+    if field.null or made_elsewhere(field):
+        return {"default": None}
+    return {"default": ""} if field.blank and field.empty_strings_allowed else {}
+
+
+def _own_default(field: Any) -> dict[str, Any]:
+    if not callable(field.default):
+        return {"default": field.converted(field.get_default())}
+    if not field.default_takes_instance:
+        return {"default_factory": lambda: field.converted(field.get_default())}
+    if not FACTORIES_TAKE_VALUES:
+        return {"default": None}
+    return {"default_factory": lambda values: _default_for(field, values)}
+
+
+def _default_for(field: Any, values: Mapping[str, Any]) -> Any:
+    """The default of a field that looks at the instance: that of an instance with the values validated so far."""
+    model = field.model
+    columns = {each.name for each in model._meta.concrete_fields if each is not field}
+    given = {name: value for name, value in values.items() if name in columns and not isinstance(value, BaseModel)}
+    return getattr(model(**given), field.attname)

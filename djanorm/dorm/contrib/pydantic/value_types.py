@@ -1,0 +1,92 @@
+"""Which Python type a model's field has in a schema (PYD-11, PYD-13)."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import types
+import uuid
+from enum import Enum
+from typing import Annotated, Any, Final, Literal
+
+import dorm
+from dorm.contrib.pydantic.constraints import constraints_of
+from dorm.contrib.pydantic.library import Field
+
+#: The first class that fits decides; a field of none of them may hold anything.
+PLAIN: Final[tuple[tuple[type[dorm.Field[Any]], Any], ...]] = (
+    (dorm.BooleanField, bool),
+    (dorm.IntegerField, int),
+    (dorm.FloatField, float),
+    (dorm.DecimalField, decimal.Decimal),
+    (dorm.CharField, str),
+    (dorm.TextField, str),
+    (dorm.GenericIPAddressField, str),
+    (dorm.DateTimeField, datetime.datetime),
+    (dorm.DateField, datetime.date),
+    (dorm.TimeField, datetime.time),
+    (dorm.DurationField, datetime.timedelta),
+    (dorm.UUIDField, uuid.UUID),
+    (dorm.BinaryField, bytes),
+    (dorm.HStoreField, dict[str, str | None]),
+    (dorm.JSONField, Any),
+)
+
+
+def value_type(field: Any) -> Any:
+    """The type of one value that is not None: of the target's key for a relation, of the members for choices."""
+    while field.is_relation:
+        field = field.target_field
+    if isinstance(field, dorm.EnumField):
+        return field.enum_cls
+    if isinstance(field, dorm.ArrayField):
+        return list_of(_element_type(field.base_field))
+    plain = next((made for cls, made in PLAIN if isinstance(field, cls)), Any)
+    return plain if field.choices is None else _chosen_type(field, plain)
+
+
+def is_enumerated(field: Any) -> bool:
+    """Whether the type lists every value, so that no other constraint is needed."""
+    return field.choices is not None or isinstance(field, dorm.EnumField)
+
+
+def nullable(made: Any) -> Any:
+    """``made | None``."""
+    return made if made is Any else made | None
+
+
+def list_of(made: Any) -> Any:
+    """``list[made]``, for a type that is known at run time only."""
+    return types.GenericAlias(list, (made,))
+
+
+def _element_type(field: Any) -> Any:
+    made = value_type(field)
+    return described(field, nullable(made) if field.null else made, made, {})
+
+
+def described(field: Any, annotation: Any, made: Any, details: dict[str, Any]) -> Any:
+    """``annotation`` with the field's constraints and ``details`` as arguments of one ``Field``.
+
+    One, because early releases of Pydantic 2 read the first of several and forget the others.
+    """
+    free = field.is_relation or is_enumerated(field)
+    limits, others = ({}, []) if free else constraints_of(field, made)
+    annotation = Annotated[annotation, Field(**limits, **details)]
+    for other in others:
+        annotation = Annotated[annotation, other]
+    return annotation
+
+
+def _chosen_type(field: Any, plain: Any) -> Any:
+    """The enumeration given as choices, else a Literal of the values (PYD-15); blank text stays possible."""
+    blank = field.blank and plain is str
+    if field.choice_enum is not None:
+        return field.choice_enum | Literal[""] if blank else field.choice_enum
+    values = [value for value, _ in field.flatchoices if value is not None]
+    if blank and "" not in values:
+        values.append("")
+    if not values or not all(isinstance(value, (str, int, bytes, bool, Enum)) for value in values):
+        return plain
+    literal: Any = Literal
+    return literal[tuple(values)]
