@@ -1,0 +1,130 @@
+"""LD-12, MDL-15, SUB-07, RTR-10: everything reached from a row of one database stays there; two never mix silently."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import pytest
+
+import dorm
+from dorm import Prefetch
+from dorm.db.connection import close_all, close_all_async
+
+
+class Author(dorm.Model):
+    name = dorm.CharField(max_length=20)
+
+
+class Tag(dorm.Model):
+    name = dorm.CharField(max_length=20, default="")
+
+
+class Book(dorm.Model):
+    title = dorm.CharField(max_length=20, default="")
+    author = dorm.ForeignKey(Author, dorm.CASCADE, related_name="books")
+    tags = dorm.ManyToManyField(Tag, related_name="books")
+
+
+class Note(dorm.Model):
+    book = dorm.OneToOneField(Book, dorm.CASCADE, related_name="note")
+
+
+MODELS = [Author, Book, Tag, Note]
+pytestmark = pytest.mark.models(MODELS)
+
+
+@pytest.fixture
+def two(database, tmp_path):
+    """A second database behind the alias `other`; a few rows there, one author of the same key here."""
+    name = f"other_{uuid.uuid4().hex[:10]}"
+    if database.vendor == "sqlite":
+        other = {**database.entry, "NAME": str(tmp_path / "other.sqlite3")}
+    else:
+        database.run(f'CREATE DATABASE "{name}"')
+        other = {**database.entry, "NAME": name}
+    dorm.configure(DATABASES={"default": dict(database.entry), "other": other})
+    dorm.create_tables(*MODELS, using="other")
+    Author.objects.create(name="here")
+    author = Author.objects.using("other").create(name="there")
+    book = Book.objects.using("other").create(title="b", author=author)
+    book.tags.add(Tag.objects.using("other").create(name="t"))
+    Note.objects.using("other").create(book=book)
+    try:
+        yield database
+    finally:
+        close_all()
+        asyncio.run(close_all_async())
+        if database.vendor == "postgresql":
+            database.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def alias(row):
+    return row._state.db
+
+
+async def test_everything_that_is_loaded_along_comes_from_the_same_database(two, mode):
+    books = Book.objects.using("other")
+    assert [alias(book.author) for book in await mode.fetch(books.select_related("author"))] == ["other"]
+    loaded = Author.objects.using("other").prefetch_related("books__tags", "books__note")
+    (author,) = await mode.fetch(loaded)
+    (book,) = author.books.all()
+    assert {alias(row) for row in (author, book, book.note, *book.tags.all())} == {"other"}
+    given = Author.objects.using("other").prefetch_related(Prefetch("books", queryset=Book.objects.order_by("pk")))
+    assert [len(one.books.all()) for one in await mode.fetch(given)] == [1]
+    pinned = Prefetch("books", queryset=Book.objects.using("default"))
+    assert [
+        len(one.books.all()) for one in await mode.fetch(Author.objects.using("other").prefetch_related(pinned))
+    ] == [0]
+
+
+async def test_what_a_row_makes_or_changes_is_where_the_row_is(two, mode):
+    author = await mode.call(Author.objects.using("other"), "get")
+    assert alias(await mode.call(author.books, "create", title="n")) == "other"
+    book = await mode.call(author.books, "get", title="n")
+    assert alias(await mode.call(book.tags, "create", name="n")) == "other"
+    assert await mode.call(book.tags, "count") == 1
+    author.name = "changed"
+    await mode.call(author, "save")
+    assert await mode.call(Author.objects.filter(name="changed"), "count") == 0
+    assert (await mode.call(Author.objects.using("other"), "get")).name == "changed"
+    found, _ = await mode.call(Author.objects.using("other"), "get_or_create", name="got")
+    made = await mode.call(Author.objects.using("other"), "bulk_create", [Author(name="bulk")])
+    assert (alias(found), alias(made[0])) == ("other", "other")
+    assert await mode.call(Author.objects, "count") == 1
+    assert (await mode.call(author, "delete"))[0] == 4
+    assert await mode.call(Author.objects, "count") == 1
+
+
+async def test_saving_elsewhere_says_so(two, mode):
+    author = await mode.call(Author.objects.using("other"), "get")
+    author.pk, author._state.adding = None, True
+    await mode.call(author, "save", using="default")
+    assert alias(author) == "default"
+    assert await mode.call(Author.objects.filter(name="there"), "count") == 1
+
+
+async def test_rows_of_two_databases_are_not_linked(two, mode):
+    here = await mode.call(Author.objects, "get", name="here")
+    there = await mode.call(Book.objects.using("other").select_related("author"), "get")
+    tag = await mode.call(Tag.objects, "create", name="here")
+    with pytest.raises(ValueError, match="other"):
+        there.author = here
+    with pytest.raises(ValueError, match="other"):
+        await mode.call(here.books, "add", there)
+    with pytest.raises(ValueError, match="other"):
+        await mode.call(there.tags, "add", tag)
+    assert there.author.name == "there"
+
+
+async def test_a_subquery_of_another_database_is_refused(two, mode, queries):
+    elsewhere = Author.objects.using("other")
+    with queries() as log:
+        for build in (
+            lambda: Book.objects.filter(author__in=elsewhere),
+            lambda: Book.objects.exclude(author__in=elsewhere),
+            lambda: Book.objects.filter(author__pk__in=elsewhere.values("pk")),
+        ):
+            with pytest.raises(ValueError, match="database"):
+                await mode.fetch(build())
+    assert log.count == 0

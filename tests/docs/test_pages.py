@@ -1,0 +1,62 @@
+"""Every example of the README and of the documentation runs, and every value it states is true."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from play import blocks
+from support.source import PACKAGE, ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\[[^\]]+\]\((?!https?:|mailto:|#)(?P<target>[^)#]+)(?:#[^)]*)?\)")
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page.read_text(encoding="utf-8"))], ids=name)
+def test_the_examples_of_a_page_run(page, tmp_path, request):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), str(tmp_path)])}
+    if 'title="PostgreSQL"' in page.read_text(encoding="utf-8"):
+        entry = request.getfixturevalue("postgresql_entry")
+        password = f":{entry['PASSWORD']}" if entry["PASSWORD"] else ""
+        environment["DOCS_POSTGRES_URL"] = (
+            f"postgresql://{entry['USER']}{password}@{entry['HOST']}:{entry['PORT']}/{entry['NAME']}"
+        )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(Path(__file__).with_name("play.py")), str(page)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_links_of_a_page_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    broken = [match["target"] for match in LINK.finditer(text) if not (page.parent / match["target"]).exists()]
+    assert not broken
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    missing = [page for page in map(name, PAGES[1:]) if page.removeprefix("docs/") not in navigation]
+    assert not missing
+
+
+def test_the_readme_shows_and_states_something():
+    shown = blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(shown) >= 5
+    assert sum(block.code.count("# ->") for block in shown) >= 10

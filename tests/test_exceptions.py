@@ -1,0 +1,85 @@
+"""The error tree (section 27, VLD-01, OPEN-01)."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from dorm import exceptions
+from dorm.exceptions import DuplicateError, ObjectDoesNotExist, ProtectedError, ValidationError
+
+
+def test_every_listed_name_is_an_exception() -> None:
+    for name in exceptions.__all__:
+        assert issubclass(getattr(exceptions, name), Exception), name
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("FieldDoesNotExist", "FieldError"),
+        ("IntegrityError", "DatabaseError"),
+        ("OperationalError", "DatabaseError"),
+        ("UniqueViolation", "IntegrityError"),
+        ("Deadlock", "OperationalError"),
+        ("PoolTimeout", "OperationalError"),
+        ("ProtectedError", "IntegrityError"),
+        ("TransactionManagementError", "DatabaseError"),
+        ("NotSupportedError", "DatabaseError"),
+    ],
+)
+def test_the_tree(name: str, base: str) -> None:
+    assert issubclass(getattr(exceptions, name), getattr(exceptions, base))
+
+
+def test_does_not_exist_is_the_base_of_all() -> None:
+    assert exceptions.DoesNotExist is ObjectDoesNotExist
+
+
+def test_a_text_is_a_message() -> None:
+    error = ValidationError("too long", code="length")
+    assert (error.message, error.code, error.messages, str(error)) == ("too long", "length", ["too long"], "too long")
+    assert error.message_dict == {"__all__": ["too long"]}
+
+
+def test_a_mapping_is_kept_by_field() -> None:
+    error = ValidationError({"name": "missing", "age": ["too low", ValidationError("odd")]})
+    assert error.message_dict == {"name": ["missing"], "age": ["too low", "odd"]}
+    assert error.messages == ["missing", "too low", "odd"]
+    assert str(error) == "name: missing; age: too low odd"
+
+
+def test_errors_nest() -> None:
+    assert ValidationError(ValidationError("inner", code="c")).code == "c"
+    assert ValidationError([ValidationError("a"), "b"]).messages == ["a", "b"]
+
+
+def test_errors_compare_and_pickle_by_content() -> None:
+    error = ValidationError({"a": ["b"]}, code="c")
+    assert error == ValidationError({"a": "b"}, code="c")
+    assert error != ValidationError({"a": "b"})
+    assert hash(error) == hash(ValidationError({"a": "b"}, code="c"))
+    assert pickle.loads(pickle.dumps(error)) == error
+
+
+def test_a_duplicate_is_caught_by_both_families() -> None:
+    error = DuplicateError({"email": "taken"}, constraint="uq", table="users", columns=["email"])
+    assert isinstance(error, ValidationError)
+    assert isinstance(error, exceptions.IntegrityError)
+    assert (error.code, error.constraint, error.table, error.columns) == ("unique", "uq", "users", ("email",))
+    again = pickle.loads(pickle.dumps(error))
+    assert (again, again.columns) == (error, ("email",))
+
+
+def test_a_protected_error_keeps_the_rows() -> None:
+    error = ProtectedError("in use", {1})
+    assert (str(error), error.protected_objects) == ("in use", [1])
+
+
+def test_database_errors_carry_what_the_database_said() -> None:
+    plain = exceptions.DatabaseError("x")
+    assert (plain.sqlstate, plain.constraint, plain.table, plain.columns) == (None, None, None, ())
+    error = exceptions.UniqueViolation("x", sqlstate="23505", constraint="c", table="t", columns=["a", "b"])
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.sqlstate, again.constraint, again.table, again.columns) == ("23505", "c", "t", ("a", "b"))
