@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression, as_operand, require_condition
 from dorm.expressions.paths import Computed
-from dorm.expressions.references import AnnotationRef, ColumnRef, F
+from dorm.expressions.references import AnnotationRef, F
 from dorm.functions.base import Func
 
 
@@ -121,18 +121,6 @@ class Aggregate(Func):
     def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
         """What is done around the call after its FILTER."""
         return element
-
-    def multi_hops(self) -> tuple[Any, ...]:
-        """The hops up to the last multi-valued one that its arguments follow; empty without any."""
-        longest: tuple[Any, ...] = ()
-        for part in self.source_expressions:
-            for node in part.flatten():
-                if isinstance(node, ColumnRef) and node.path.multiple:
-                    hops = node.path.hops
-                    last = max(i for i, hop in enumerate(hops) if hop.multiple)
-                    if last + 1 > len(longest):
-                        longest = hops[: last + 1]
-        return longest
 
 
 class Count(Aggregate, Computed[int]):

@@ -257,7 +257,7 @@ class Clauses:
         scope = self.scope
         own = prefix[len(scope._prefix) :]
         outer = scope.joins.follow(own[:-1], scope.reuse)
-        inner = scope.rerooted(prefix, outer)
+        inner = scope.rerooted(prefix)
         return inner, inner.correlation(prefix, outer)
 
 

@@ -39,7 +39,7 @@ class QueryScope(Scope):
 
     def isolated_aggregate(self, aggregate: Any) -> Built | None:
         """The aggregate as a subquery when it needs one, else None."""
-        if id(aggregate) in self.isolated and not self._prefix:
+        if id(aggregate) in self.isolated and not self._is_part:
             return isolation.build_isolated(self, aggregate)
         return None
 

@@ -1,7 +1,8 @@
 """Aggregates over several multi-valued relations: each counts its own rows.
 
 Joined side by side, two such relations multiply each other's rows and every sum with them (Django returns the product).
-Here an aggregate that would be multiplied is computed by a correlated subquery instead (spec AG-07).
+Here an aggregate that would be multiplied is computed by a correlated subquery instead (spec AG-07). Beside one relation
+only, an aggregate over the row itself sees the joined rows, as in Django.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import sqlalchemy as sa
 from dorm.aggregates import Aggregate
 from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built
-from dorm.expressions.references import ColumnRef
+from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.query.predicates import Junction, Leaf, Predicate
 from dorm.query.scope import Scope, same_hops
 from dorm.query.state import AnnotateStep, FilterStep
+
+Chain = tuple[Any, ...]
 
 
 def find_isolated(scope: Scope) -> set[int]:
@@ -25,78 +28,101 @@ def find_isolated(scope: Scope) -> set[int]:
     :raises NotSupportedError: when one does and the rows are grouped by ``values()``, where it cannot have one.
     """
     state = scope.state
-    aggregates: list[tuple[Any, tuple[Any, ...]]] = []
-    for step in state.steps:
-        if isinstance(step, AnnotateStep):
-            for node in step.expression.flatten():
-                if isinstance(node, Aggregate):
-                    aggregates.append((node, node.multi_hops()))
-    if not aggregates:
-        return set()
-    filtered = _filtered_chains(state)
-    chains = _different([chain for _, chain in aggregates if chain] + filtered)
-    if len(chains) < 2:
+    aggregates = [
+        (node, chain_of(node))
+        for step in state.steps
+        if isinstance(step, AnnotateStep)
+        for node in step.expression.flatten()
+        if isinstance(node, Aggregate)
+    ]
+    followed = [chain for _, chain in aggregates if chain]
+    filtered = _filtered_chains(state) if followed else []
+    if len(_different(followed + filtered)) < 2:
         return set()
     wanting = [
-        (aggregate, chain)
+        aggregate
         for aggregate, chain in aggregates
-        if chain and aggregate.counts_rows and not aggregate.distinct and not any(same_hops(chain, f) for f in filtered)
+        if aggregate.counts_rows and not aggregate.distinct and not any(same_hops(chain, other) for other in filtered)
     ]
     if wanting and state.group != "pk":
         raise NotSupportedError(
-            f"{wanting[0][0]!r} and the other relations of this query multiply each other's rows within the groups of "
+            f"{wanting[0]!r} and the other relations of this query multiply each other's rows within the groups of "
             "values(). Use distinct=True, or one query per relation."
         )
-    return {id(aggregate) for aggregate, _ in wanting}
+    return {id(aggregate) for aggregate in wanting}
 
 
-def chains_of(state: Any) -> list[tuple[Any, ...]]:
+def chain_of(aggregate: Aggregate) -> Chain:
+    """The hops up to the last multi-valued one that an aggregate follows; empty for the row itself."""
+    return _longest(aggregate.source_expressions) or _longest(() if aggregate.filter is None else (aggregate.filter,))
+
+
+def _longest(parts: Any) -> Chain:
+    longest: Chain = ()
+    for part in parts:
+        for node in part.flatten():
+            hops: Chain = ()
+            if isinstance(node, ColumnRef):
+                hops = _multiple(node)
+            elif isinstance(node, AnnotationRef):
+                hops = _longest([node.target])
+            longest = max(longest, hops, key=len)
+    return longest
+
+
+def _multiple(column: ColumnRef) -> Chain:
+    """The hops of a column up to the last multi-valued one."""
+    if not column.path.multiple:
+        return ()
+    hops = column.path.hops
+    return hops[: max(i for i, hop in enumerate(hops) if hop.multiple) + 1]
+
+
+def chains_of(state: Any) -> list[Chain]:
     """The different multi-valued relations that the results of ``aggregate()`` follow; empty for the rows themselves."""
     chains = []
     for _, expression in state.aggregates or ():
         for node in expression.flatten():
             if isinstance(node, Aggregate):
-                hops = node.multi_hops()
-                if hops or (node.counts_rows and not node.distinct):
-                    chains.append(hops)
+                chain = chain_of(node)
+                if chain or (node.counts_rows and not node.distinct):
+                    chains.append(chain)
     return _different(chains)
 
 
-def _different(chains: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
+def _different(chains: list[Chain]) -> list[Chain]:
+    found: list[Chain] = []
     for chain in chains:
         if not any(same_hops(chain, other) for other in found):
             found.append(chain)
     return found
 
 
-def _filtered_chains(state: Any) -> list[tuple[Any, ...]]:
-    chains: list[tuple[Any, ...]] = []
+def _filtered_chains(state: Any) -> list[Chain]:
+    chains: list[Chain] = []
     for step in state.steps:
         if isinstance(step, FilterStep):
             _collect(step.predicate, False, chains)
     return chains
 
 
-def _collect(node: Predicate, negated: bool, chains: list[tuple[Any, ...]]) -> None:
+def _collect(node: Predicate, negated: bool, chains: list[Chain]) -> None:
     if isinstance(node, Junction):
         for child in node.children:
             _collect(child, negated or node.negated, chains)
     elif isinstance(node, Leaf) and not negated and not isinstance(node.right.variant, bool):
         for part in node.left.flatten():
             if isinstance(part, ColumnRef) and part.path.multiple:
-                hops = part.path.hops
-                chains.append(hops[: max(i for i, hop in enumerate(hops) if hop.multiple) + 1])
+                chains.append(_multiple(part))
 
 
-def build_isolated(scope: Scope, aggregate: Any) -> Built:
+def build_isolated(scope: Scope, aggregate: Aggregate) -> Built:
     """The aggregate as a correlated subquery."""
-    hops = aggregate.multi_hops()
-    first = next(i for i, hop in enumerate(hops) if hop.multiple)
-    prefix = hops[: first + 1]
+    hops = _longest(aggregate.source_expressions)
+    prefix = hops[: next((i for i, hop in enumerate(hops) if hop.multiple), -1) + 1]
     with scope.reusing(None):
         outer = scope.joins.follow(prefix[:-1], None)
-    inner = scope.rerooted(prefix, outer)
+    inner = scope.rerooted(prefix, own_annotations=True)
     correlation = inner.correlation(prefix, outer)
     with inner.reusing(None):
         built = aggregate.build_here(inner)

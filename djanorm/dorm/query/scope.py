@@ -72,6 +72,8 @@ class Scope(result_types.ResultTypes):
         self._touched: set[Join] = set()
         self._lenient = 0
         self._prefix: tuple[Any, ...] = ()
+        self._is_part = False
+        self._own_annotations = True
 
     # -- columns ---------------------------------------------------------------------------------------------------
 
@@ -91,7 +93,7 @@ class Scope(result_types.ResultTypes):
 
     def annotation(self, name: str) -> Built:
         """An annotation of this query, built anew."""
-        if self._prefix and self.parent is not None:
+        if not self._own_annotations and self.parent is not None:
             return self.parent.annotation(name)
         expression = self.state.annotations.get(name)
         if expression is None:
@@ -116,7 +118,7 @@ class Scope(result_types.ResultTypes):
     def surrounding(self) -> Scope | None:
         """The scope of the query around this one; a rerooted scope is part of its own query."""
         scope: Scope | None = self
-        while scope is not None and scope._prefix:
+        while scope is not None and scope._is_part:
             scope = scope.parent
         return scope.parent if scope is not None else None
 
@@ -156,13 +158,20 @@ class Scope(result_types.ResultTypes):
 
     # -- subqueries ------------------------------------------------------------------------------------------------
 
-    def rerooted(self, prefix: tuple[Any, ...], joins_until: Join) -> Scope:
-        """A scope for the rows at the end of ``prefix`` (whose last hop is left to a correlated condition)."""
+    def rerooted(self, prefix: tuple[Any, ...], *, own_annotations: bool = False) -> Scope:
+        """A scope for the rows at the end of ``prefix`` (whose last hop is left to a correlated condition).
+
+        :param prefix: hops from this scope's rows; empty for the same row once more.
+        :param own_annotations: annotations read the joins of the new scope, not those of this one.
+        """
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
         made.parent = self
         made._prefix = prefix
-        table = fresh_table(prefix[-1].target.table, self.compilation.table_names)
+        made._is_part = True
+        made._own_annotations = own_annotations
+        target = prefix[-1].target if prefix else self.opts
+        table = fresh_table(target.table, self.compilation.table_names)
         made.joins = Joins(table, self.compilation.table_names)
         made.reuse = set()
         made._touched = set()
@@ -171,6 +180,9 @@ class Scope(result_types.ResultTypes):
 
     def correlation(self, prefix: tuple[Any, ...], outer_join: Join) -> Any:
         """The condition that ties a rerooted scope to its outer row."""
+        if not prefix:
+            key = self.opts.pk.column
+            return self.joins.root.table.c[key] == outer_join.table.c[key]
         hop = prefix[-1]
         return self.joins.root.table.c[hop.target_field.column] == outer_join.table.c[hop.source_field.column]
 
