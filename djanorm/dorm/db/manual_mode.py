@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session
-from dorm.db.transactions import close_block, commit, finish, is_manual_bottom, roll_back, rolled_back
+from dorm.db.transactions import close_block, end, is_manual_bottom
 
 
 def set_autocommit(here: Session, flag: bool) -> None:
@@ -33,17 +33,4 @@ def end_manual(here: Session, *, keep: bool) -> None:
     if not is_manual_bottom(block):
         what = "commit()" if keep else "rollback()"
         raise RuntimeError(f"{what} cannot be called inside an atomic block (alias {here.alias!r}); leave the block")
-    transaction = block.transaction
-    refused = rolled_back(transaction) if keep and transaction.broken is not None else None
-    keep = keep and refused is None
-    try:
-        if keep:
-            commit(here, transaction)
-        else:
-            roll_back(here, transaction)
-    except BaseException:
-        finish(here, transaction, committed=False)
-        raise
-    finish(here, transaction, committed=keep)
-    if refused is not None:
-        raise refused
+    end(here, block.transaction, keep=keep)

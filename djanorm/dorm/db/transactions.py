@@ -88,12 +88,20 @@ def leave(here: Session, block: Block, failure: BaseException | None) -> None:
 def _leave_outermost(
     here: Session, transaction: Transaction, block: Block, failure: BaseException | None, unfinished: bool
 ) -> None:
-    keep = failure is None and not block.undo and not unfinished
-    refused: BaseException | None = None
+    close_block(here, transaction, block)
+    end(here, transaction, keep=failure is None and not block.undo and not unfinished)
+    if unfinished and failure is None:
+        raise _out_of_order(here)
+
+
+def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
+    """Commits or rolls back a whole transaction and runs what waited for that.
+
+    :param keep: commit; a transaction that a failed statement has broken is rolled back all the same, and that is raised.
+    """
+    refused = rolled_back(transaction) if keep and transaction.broken is not None else None
+    keep = keep and refused is None
     try:
-        if keep and transaction.broken is not None:
-            keep, refused = False, rolled_back(transaction)
-        close_block(here, transaction, block)
         if keep:
             commit(here, transaction)
         else:
@@ -104,8 +112,6 @@ def _leave_outermost(
     finish(here, transaction, committed=keep)
     if refused is not None:
         raise refused
-    if unfinished and failure is None:
-        raise _out_of_order(here)
 
 
 def _leave_inner(
