@@ -135,7 +135,7 @@ def test_bulk_create_is_one_statement_of_any_length(database, queries):
         assert params == [part for n in range(300) for part in (f"n{n}", n, None)]
     else:
         assert sql.startswith('INSERT INTO "cat" ("name", "age", "owner_id") SELECT')
-        assert sql.count("?") == 3
+        assert sql.count("%b::") == 3
         assert params == [[f"n{n}" for n in range(300)], list(range(300)), [None] * 300]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from dorm.meta.registry import registry
 from dorm.query.layout import Block, Layout, Output
 
 Hydrate = Callable[[list[Any]], list[Any]]
+PIECE = 1000
 
 
 class Source:
@@ -108,6 +109,16 @@ def make_row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
     return row_class(names)(*values)
 
 
+def _pieces(rows: list[Any]) -> Iterator[Any]:
+    """The rows, let go of piece by piece: the instances move into the memory that the tuples leave."""
+    for start in range(0, len(rows), PIECE):
+        end = start + PIECE
+        piece = rows[start:end]
+        rows[start:end] = [None] * len(piece)
+        yield from piece
+        del piece
+
+
 def _values(layout: Layout, dialect: Any) -> Hydrate:
     source = Source(dialect)
     parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
@@ -133,7 +144,9 @@ def _instances(layout: Layout, dialect: Any, alias: str) -> Hydrate:
         return _through_from_db(layout, dialect, alias)
     source = Source(dialect)
     total = len(layout.outputs) + sum(len(b.fields) for b in layout.blocks) + len(layout.annotations) + layout.hidden
-    source.lines += ["out = []", "add = out.append", f"for {_targets(total)} in rows:"]
+    source.lines += ["out = []", "add = out.append"]
+    pieces = source.keep(_pieces, "pieces")
+    source.lines += [f"for {_targets(total)} in rows if len(rows) <= {PIECE} else {pieces}(rows):"]
     after: list[str] = []
     for number in reversed(range(len(layout.blocks))):
         _block(source, layout, number, alias, after)
