@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -195,7 +195,9 @@ def _prepare(opts: Any, rows: list[Any]) -> None:
     """What ``save()`` would do to values before an INSERT: automatic times, keys of parents saved meanwhile."""
     prepared = [f for f in opts.concrete_fields if f.prepares]
     relations = [f for f in opts.concrete_fields if f.is_relation]
-    key = opts.pk
+    key = opts.pk if opts.pk.has_default() else None
+    if not prepared and not relations and key is None:
+        return
     for row in rows:
         values = row.__dict__
         for field in relations:
@@ -210,27 +212,34 @@ def _prepare(opts: Any, rows: list[Any]) -> None:
                     values[field.attname] = target
         for field in prepared:
             values[field.attname] = field.pre_save(row, True)
-        if values.get(key.attname) is None and key.has_default():
+        if key is not None and values.get(key.attname) is None:
             values[key.attname] = key.get_default(row)
+
+
+class _Group(NamedTuple):
+    """Instances that give values to the same columns."""
+
+    fields: list[Any]
+    rows: list[Any]
+    values: list[tuple[Any, ...]]
 
 
 def _insert(
     opts: Any, rows: list[Any], batch_size: int, alias: str, conflict: Any, back: tuple[Any, ...], keys: bool
 ) -> None:
     _prepare(opts, rows)
-    groups = _by_columns(opts, rows)
-    batches = [
-        (fields, part[at : at + batch_size]) for fields, part in groups for at in range(0, len(part), batch_size)
-    ]
+    batches = _batches(_by_columns(opts, rows), batch_size)
     with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
-        for fields, part in batches:
+        for fields, part, values in batches:
             missing = [f for f in opts.concrete_fields if not _among(f, fields)] if keys else []
             returning = (*missing, *(f for f in back if not _among(f, missing)))
-            read = itemgetter(*(field.attname for field in fields)) if fields else None
-            values = _tuples(part, read, len(fields))
             found = writes.insert_rows(opts, fields, values, using=alias, returning=returning, on_conflict=conflict)
             names = [field.attname for field in returning]
-            if names and len(found) == len(part):
+            if len(names) == 1 and len(found) == len(part):
+                name = names[0]
+                for row, (value,) in zip(part, found, strict=True):
+                    row.__dict__[name] = value
+            elif names and len(found) == len(part):
                 for row, stored in zip(part, found, strict=True):
                     row.__dict__.update(zip(names, stored, strict=True))
             for row in part:
@@ -239,42 +248,58 @@ def _insert(
                 state.db = alias
 
 
-def _splits(alias: str, batches: list[Any]) -> bool:
+def _batches(groups: Iterable[_Group], size: int) -> list[_Group]:
+    return [
+        _Group(fields, rows[at : at + size], values[at : at + size])
+        for fields, rows, values in groups
+        for at in range(0, len(rows), size)
+    ]
+
+
+def _splits(alias: str, batches: list[_Group]) -> bool:
     features = session_of(alias).features
-    return any(len(fields) * len(part) > features.max_parameters for fields, part in batches)
+    return any(len(fields) * len(part) > features.max_parameters for fields, part, _ in batches)
 
 
-def _tuples(rows: list[Any], read: Any, width: int) -> list[Any]:
-    if read is None:
-        return [()] * len(rows)
-    if width == 1:
-        return [(read(row.__dict__),) for row in rows]
-    return [read(row.__dict__) for row in rows]
-
-
-def _by_columns(opts: Any, rows: list[Any]) -> list[tuple[list[Any], list[Any]]]:
+def _by_columns(opts: Any, rows: list[Any]) -> list[_Group]:
     """Rows grouped by the columns that they have values for: the database fills in the others."""
     key = opts.pk
-    columns = opts.concrete_fields
-    names = {field.attname: None for field in columns}.keys()
-    groups: dict[tuple[bool, ...], list[Any]] = {}
-    width = len(columns)
-    plain_key = getattr(key, "filled_by_database", False)
-    everything = (True,) * width
-    without_key = tuple(field is not key for field in columns)
-    for row in rows:
-        values = row.__dict__
-        given = everything
-        if plain_key and values.get(key.attname) is None:
-            given = without_key
-        if not names <= values.keys():
-            given = tuple(g and name in values for g, name in zip(given, names, strict=True))
-        groups.setdefault(given, []).append(row)
-    made = []
-    for given, part in groups.items():
-        chosen = [f for f, g in zip(columns, given, strict=True) if g and not getattr(f, "generated", False)]
-        made.append((chosen, part))
-    return made
+    columns = [field for field in opts.concrete_fields if not getattr(field, "generated", False)]
+    if getattr(key, "filled_by_database", False):
+        keyless = [row for row in rows if row.__dict__.get(key.attname) is None]
+        without = [field for field in columns if field is not key]
+    else:
+        keyless, without = [], columns
+    if not keyless:
+        return _by_presence(columns, rows)
+    if len(keyless) == len(rows):
+        return _by_presence(without, rows)
+    keyed = [row for row in rows if row.__dict__.get(key.attname) is not None]
+    return [*_by_presence(columns, keyed), *_by_presence(without, keyless)]
+
+
+def _by_presence(columns: list[Any], rows: list[Any]) -> list[_Group]:
+    """The rows with their values of these columns; usually all rows have them all."""
+    read = _reader(columns)
+    try:
+        return [_Group(columns, rows, [read(row.__dict__) for row in rows])]
+    except KeyError:
+        groups: dict[tuple[bool, ...], list[Any]] = {}
+        for row in rows:
+            groups.setdefault(tuple(field.attname in row.__dict__ for field in columns), []).append(row)
+        return [
+            group
+            for given, part in groups.items()
+            for group in _by_presence([f for f, g in zip(columns, given, strict=True) if g], part)
+        ]
+
+
+def _reader(fields: list[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    """A function from an instance's values to a tuple of those of ``fields``."""
+    names = [field.attname for field in fields]
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 def _upsert(
@@ -288,17 +313,11 @@ def _upsert(
     names = [field.attname for field in returning]
     at_key = [names.index(name) for name in identify]
     stored: dict[Any, Any] = {}
-    batches = [(f, part[at : at + batch_size]) for f, part in groups for at in range(0, len(part), batch_size)]
+    batches = _batches(groups, batch_size)
     with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
-        for fields, part in batches:
-            read = itemgetter(*(field.attname for field in fields))
+        for fields, _, given in batches:
             found = writes.insert_rows(
-                opts,
-                fields,
-                _tuples(part, read, len(fields)),
-                using=alias,
-                returning=returning,
-                on_conflict=("update", unique, updated),
+                opts, fields, given, using=alias, returning=returning, on_conflict=("update", unique, updated)
             )
             for values in found:
                 stored[tuple(values[at] for at in at_key)] = values

@@ -9,9 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from dorm.db.execution import Statement
+from dorm.dialects.registry import features_of
 from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
+from dorm.fields.types import StoredType
 from dorm.query.compiler import QueryScope
 from dorm.query.hydrate import make_hydrator
 from dorm.query.layout import Layout, Output
@@ -191,12 +193,15 @@ def _flattener(fields: Sequence[Any], dialect: Any) -> Callable[[Sequence[Any]],
     space: dict[str, Any] = {}
     parts = []
     for number, field in enumerate(fields):
-        process = _processor(field, dialect)
-        if process is None:
-            parts.append(f"c{number}")
+        sql_type = field.sql_type()
+        if isinstance(sql_type, StoredType):
+            process = sql_type.encoder(features_of(dialect))
+            part = f"None if c{number} is None else p{number}(c{number})"
         else:
-            space[f"p{number}"] = process
-            parts.append(f"p{number}(c{number})")
+            process = _processor(field, dialect)
+            part = f"p{number}(c{number})"
+        space[f"p{number}"] = process
+        parts.append(f"c{number}" if process is None else part)
     targets = "".join(f"c{number}, " for number in range(len(fields)))
     return eval(f"lambda rows: [x for {targets} in rows for x in ({', '.join(parts)},)]", space)  # noqa: S307
 
