@@ -120,7 +120,7 @@ ARRAY_PARAMETER = re.compile(r"(?<!%)%s(?=::[A-Za-z][\w ]*(?:\([\d, ]*\)[A-Za-z 
 
 class _Compiler(PGCompiler_psycopg):
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+        super().__init__(*args, **options)
         # psycopg would send arrays as text, each element quoted by it and parsed by the server: half of a bulk insert's
         # time. Scalars stay with psycopg's own choice.
         self.string = ARRAY_PARAMETER.sub("%b", self.string)
