@@ -18,6 +18,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Hashable, Iterator
 from decimal import Decimal
+from operator import is_not
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
@@ -105,20 +106,25 @@ class Expression:
             yield from child.flatten()
 
     def rebuilt(self, change: Callable[[Any], Any]) -> Self:
-        """A copy whose parts that are expressions went through ``change``."""
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
+        """A copy whose parts that are expressions went through ``change``; itself when that changed none of them."""
+        changed: dict[str, Any] = {}
         for name in self.anatomy:
             value = getattr(self, name)
             if isinstance(value, Expression):
-                value = change(value)
+                made = change(value)
+                if made is not value:
+                    changed[name] = made
             elif isinstance(value, tuple):
-                value = tuple(change(item) if isinstance(item, Expression) else item for item in value)
-            else:
-                continue
-            made.__dict__[name] = value
-        made._refresh_flags()
-        return made
+                items = tuple([change(item) if isinstance(item, Expression) else item for item in value])
+                if any(map(is_not, items, value)):
+                    changed[name] = items
+        if not changed:
+            return self
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(changed)
+        copy._refresh_flags()
+        return copy
 
     def _refresh_flags(self) -> None:
         aggregate = window = outer = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from copy import copy
 from typing import Any
 
 import sqlalchemy as sa
@@ -119,7 +120,7 @@ class Case(Expression):
     def assigned(self, field: Any) -> Expression:
         if self.output_field is not None:
             return self
-        made = self.rebuilt(lambda child: child)
+        made = copy(self)
         made.output_field = field
         return made
 
