@@ -186,6 +186,10 @@ class ResultTypes:
             f"output_field: {expression!r}."
         )
 
+    def computed_number(self, field: Any) -> Any:
+        """The field of a number that a function made of one of ``field``."""
+        return free_number(field)
+
     def sum_field(self, field: Any) -> Any:
         """The field of a sum: wide enough for many values of ``field``."""
         base = key_of(field)
