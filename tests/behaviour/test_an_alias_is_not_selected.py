@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from behaviour.bookshop import Book
 from behaviour.cases import refused_without_sql, rows_are
 from dorm import Count, F, FieldError, Sum
@@ -33,7 +31,6 @@ async def test_an_alias_is_not_selected(shop, mode):
     assert not hasattr(book, "n")
 
 
-@pytest.mark.xfail(reason="aggregate() still takes the name of an alias", strict=False)
 def test_an_alias_must_be_promoted_before_it_is_selected_or_aggregated(shop, queries):
     counted = Book.objects.alias(n=Count("reviews"))
     attempts = [

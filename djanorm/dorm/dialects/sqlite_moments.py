@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,12 +43,22 @@ def parse(text: Any) -> datetime.datetime | datetime.time | datetime.timedelta:
     return datetime.time.fromisoformat(text)
 
 
+@lru_cache(maxsize=64)
+def zone_of(name: str) -> datetime.tzinfo:
+    """The zone of a name of the time zone database, or of an offset such as ``+05:30:00``."""
+    if name[0] not in "+-":
+        return ZoneInfo(name)
+    hours, minutes, seconds = (int(part) for part in name[1:].split(":"))
+    offset = datetime.timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    return datetime.timezone(-offset if name[0] == "-" else offset)
+
+
 def _local(moment: Any, zone: str | None) -> Any:
     if zone is None or not isinstance(moment, datetime.datetime):
         return moment
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
-    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return moment.astimezone(zone_of(zone)).replace(tzinfo=None)
 
 
 def now() -> str:
@@ -99,7 +109,8 @@ def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
     if kind == "time":
         return str(cut.time())
     if zone is not None:
-        cut = cut.replace(tzinfo=ZoneInfo(zone)).astimezone(datetime.UTC).replace(tzinfo=None)
+        # of an hour that comes twice the first one, as in Django
+        cut = cut.replace(tzinfo=zone_of(zone), fold=0).astimezone(datetime.UTC).replace(tzinfo=None)
     return str(cut)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, overload
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
@@ -247,6 +247,18 @@ class DateTimeField(ClockField[DT], Generic[DT]):
         raise self.refuse(value)
 
     exact_types = (datetime.datetime,)
+    #: The zone that moments are read in when USE_TZ is on; UTC when None. Columns have none, what is cut in a zone has it.
+    zone: datetime.tzinfo | None = None
+    _midnight = False
+
+    def in_zone(self, zone: datetime.tzinfo, midnight: bool) -> Self:
+        """An unattached copy whose moments are read in ``zone``.
+
+        :param midnight: whether they are the first moments of days there.
+        """
+        made = self.clone()
+        made.zone, made._midnight = zone, midnight
+        return made
 
     def now(self) -> datetime.datetime:
         return current_moment()
@@ -258,7 +270,7 @@ class DateTimeField(ClockField[DT], Generic[DT]):
         return sa.DateTime(timezone=use_tz())
 
     def stored_type(self) -> TypeEngine[Any]:
-        return DateTimeType(self.column_type(), zoned=use_tz())
+        return DateTimeType(self.column_type(), use_tz(), self.zone, self._midnight)
 
 
 _CLOCK_TEXT = re.compile(

@@ -26,7 +26,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from dorm.dialects import features_of
 from dorm.dialects.base import Features
 from dorm.exceptions import DataError
-from dorm.fields.zones import naive_utc, to_utc
+from dorm.fields.zones import in_zone, midnight_in_zone, naive_utc, to_utc
 
 Encoder: TypeAlias = Callable[[Any], Any]
 Template: TypeAlias = "tuple[str, dict[str, Any]]"
@@ -153,11 +153,23 @@ class TimeType(StoredType):
 
 
 class DateTimeType(StoredType):
-    """TIMESTAMP, or ISO text with a space; time zones by the settings USE_TZ and TIME_ZONE (FLD-14)."""
+    """TIMESTAMP, or ISO text with a space; time zones by the settings USE_TZ and TIME_ZONE (FLD-14).
 
-    def __init__(self, plain: TypeEngine[Any], zoned: bool = False) -> None:
+    :param zone: with ``zoned``, the zone that moments are read in; UTC when None.
+    :param midnight: whether the moments are first moments of days there.
+    """
+
+    def __init__(
+        self,
+        plain: TypeEngine[Any],
+        zoned: bool = False,
+        zone: datetime.tzinfo | None = None,
+        midnight: bool = False,
+    ) -> None:
         super().__init__(plain)
         self.zoned = zoned
+        self.zone = zone
+        self.midnight = midnight
 
     def encoder(self, features: Features) -> Encoder | None:
         if features.native_datetime:
@@ -166,6 +178,13 @@ class DateTimeType(StoredType):
 
     def decoder(self, features: Features) -> Template | None:
         names: dict[str, Any] = {"from_iso": datetime.datetime.fromisoformat, "naive_utc": naive_utc, "utc": UTC}
+        if self.zone is None or not self.zoned:
+            return self._in_utc(features, names)
+        names |= {"shown": midnight_in_zone if self.midnight else in_zone, "zone": self.zone}
+        text, _ = self._in_utc(features, names) or ("{0}", names)
+        return (f"shown({text}, zone)", names)
+
+    def _in_utc(self, features: Features, names: dict[str, Any]) -> Template | None:
         if features.native_datetime:
             return ("({0} if {0}.tzinfo is utc else {0}.astimezone(utc))", names) if self.zoned else None
         if self.zoned:

@@ -30,6 +30,41 @@ def default_zone() -> datetime.tzinfo:
     return _zone(str(settings.get("TIME_ZONE") or "UTC"))
 
 
+def zone_name(zone: datetime.tzinfo) -> str:
+    """The zone as databases are told it: a name of the time zone database, or an offset such as ``+05:30:00``.
+
+    :raises TypeError: for what is no ``tzinfo``.
+    :raises ValueError: for a zone without a fixed offset that the time zone database does not know.
+    """
+    if not isinstance(zone, datetime.tzinfo):
+        raise TypeError(f"tzinfo takes a zone, such as zoneinfo.ZoneInfo('Asia/Tokyo') or datetime.UTC, not {zone!r}.")
+    offset = zone.utcoffset(None)
+    if offset is not None:
+        sign = "-" if offset < datetime.timedelta(0) else "+"
+        return f"{sign}{abs(offset)!s:0>8}" if offset else "UTC"
+    name = str(zone)
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError) as problem:
+        raise ValueError(f"{zone!r} is no zone that databases know by name; use zoneinfo.ZoneInfo(…).") from problem
+    return name
+
+
+def in_zone(value: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
+    """An aware moment as the clocks of a zone show it."""
+    return value.astimezone(zone)
+
+
+def midnight_in_zone(value: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
+    """The first moment of a day as the clocks of a zone show it, or would have shown it where they skip midnight."""
+    local = value.astimezone(zone)
+    if local.hour or local.minute:
+        midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        if midnight.astimezone(UTC) == value:
+            return midnight
+    return local
+
+
 def naive_utc(value: datetime.datetime) -> datetime.datetime:
     """The moment as naive UTC; a naive value is returned as it is."""
     return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)

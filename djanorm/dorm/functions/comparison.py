@@ -126,7 +126,7 @@ class Cast(Func):
         with scope.lenient():
             argument = self.source_expressions[0].build(scope)
             field = self.output_field or scope.cast_field(*(self.target or ()))
-            return Built(scope.hooks.cast(argument.sql, argument.field, field), field)
+            return Built(scope.cast(argument, field), field)
 
 
 def _parse_type(text: str) -> tuple[Any, ...]:

@@ -22,26 +22,28 @@ class Now(Func):
 class Extract(Func):
     """One part of a date or time as a number (Django 5.2).
 
-    :param part: ``year``, ``iso_year``, ``quarter``, ``month``, ``week``, ``week_day``, ``iso_week_day``, ``day``,
+    :param lookup_name: the part: ``year``, ``iso_year``, ``quarter``, ``month``, ``week``, ``week_day``, ``iso_week_day``, ``day``,
         ``hour``, ``minute`` or ``second``.
+    :param tzinfo: the zone to take moments apart in when USE_TZ is on; that of the setting TIME_ZONE when left out.
+    :raises ValueError: for another part.
     """
 
-    anatomy = ("source_expressions", "part", "tzinfo")
-    part: Any = None
+    anatomy = ("source_expressions", "lookup_name", "tzinfo")
+    lookup_name: Any = None
     result = "IntegerField"
     strict = True
 
-    def __init__(self, expression: Any, part: str | None = None, tzinfo: Any = None) -> None:
-        if part is not None:
-            self.part = part
-        if self.part not in PARTS:
-            raise ValueError(f"{self.part!r} is no part of a date. Parts: {', '.join(PARTS)}.")
+    def __init__(self, expression: Any, lookup_name: str | None = None, tzinfo: Any = None) -> None:
+        if lookup_name is not None:
+            self.lookup_name = lookup_name
+        if self.lookup_name not in PARTS:
+            raise ValueError(f"{self.lookup_name!r} is no part of a date. Parts: {', '.join(PARTS)}.")
         self.tzinfo = tzinfo
         super().__init__(expression)
 
     def build(self, scope: Any) -> Built:
         argument = self.source_expressions[0].build(scope)
-        element = scope.date_part(self.part, argument, self.tzinfo)
+        element = scope.date_part(self.lookup_name, argument, self.tzinfo)
         return Built(element, scope.field_named("IntegerField"))
 
 
@@ -63,83 +65,85 @@ PARTS = (
 class ExtractYear(Extract):
     """The year."""
 
-    part = "year"
+    lookup_name = "year"
 
 
 class ExtractIsoYear(Extract):
     """The year that the ISO week belongs to."""
 
-    part = "iso_year"
+    lookup_name = "iso_year"
 
 
 class ExtractQuarter(Extract):
     """1 to 4."""
 
-    part = "quarter"
+    lookup_name = "quarter"
 
 
 class ExtractMonth(Extract):
     """1 to 12."""
 
-    part = "month"
+    lookup_name = "month"
 
 
 class ExtractWeek(Extract):
     """The ISO week, 1 to 53."""
 
-    part = "week"
+    lookup_name = "week"
 
 
 class ExtractWeekDay(Extract):
     """1 (Sunday) to 7 (Saturday), as in Django."""
 
-    part = "week_day"
+    lookup_name = "week_day"
 
 
 class ExtractIsoWeekDay(Extract):
     """1 (Monday) to 7 (Sunday)."""
 
-    part = "iso_week_day"
+    lookup_name = "iso_week_day"
 
 
 class ExtractDay(Extract):
     """1 to 31."""
 
-    part = "day"
+    lookup_name = "day"
 
 
 class ExtractHour(Extract):
     """0 to 23."""
 
-    part = "hour"
+    lookup_name = "hour"
 
 
 class ExtractMinute(Extract):
     """0 to 59."""
 
-    part = "minute"
+    lookup_name = "minute"
 
 
 class ExtractSecond(Extract):
     """0 to 59, whole seconds."""
 
-    part = "second"
+    lookup_name = "second"
 
 
-class Trunc(Func):
-    """A date or datetime cut down to the start of its ``unit`` (Django 5.2).
+class _Cut(Func):
+    """A date or datetime cut down to the start of its ``kind``; a subclass says which (Django 5.2).
 
-    :param unit: ``year``, ``quarter``, ``month``, ``week``, ``day``, ``hour``, ``minute`` or ``second``.
+    With USE_TZ moments are cut where periods of the zone begin, and read in that zone, so that ``.date()`` is the day that
+    was meant. Of an hour that comes twice when clocks are put back, both are cut to the first.
+
+    :param output_field: a ``DateField`` or ``TimeField`` to get a date or a time.
+    :param tzinfo: the zone to cut moments in when USE_TZ is on; that of the setting TIME_ZONE when left out.
     """
 
-    anatomy = ("source_expressions", "unit", "tzinfo")
-    unit: Any = None
+    anatomy = ("source_expressions", "kind", "tzinfo")
+    kind: Any = None
     target: ClassVar[str | None] = None
     strict = True
 
-    def __init__(self, expression: Any, unit: str | None = None, output_field: Any = None, tzinfo: Any = None) -> None:
-        if unit is not None:
-            self.unit = unit
+    def __init__(self, expression: Any, output_field: Any = None, tzinfo: Any = None) -> None:
         self.tzinfo = tzinfo
         super().__init__(expression, output_field=output_field)
 
@@ -151,66 +155,85 @@ class Trunc(Func):
     def build(self, scope: Any) -> Built:
         argument = self.source_expressions[0].build(scope)
         field = self.output_field or (scope.field_named(self.target) if self.target else argument.field)
-        return Built(scope.date_trunc(self.unit, argument, field, self.tzinfo), field)
+        return scope.date_trunc(self.kind, argument, field, self.tzinfo)
 
 
-class TruncYear(Trunc):
+class Trunc(_Cut):
+    """A date or datetime cut down to the start of a unit named by the caller (Django 5.2).
+
+    :param kind: ``year``, ``quarter``, ``month``, ``week``, ``day``, ``hour``, ``minute`` or ``second``.
+    :raises ValueError: for another unit.
+    """
+
+    def __init__(self, expression: Any, kind: str, output_field: Any = None, tzinfo: Any = None) -> None:
+        if kind not in UNITS:
+            raise ValueError(f"{kind!r} is no unit to cut a moment down to. Units: {', '.join(UNITS)}.")
+        self.kind = kind
+        super().__init__(expression, output_field, tzinfo)
+
+
+UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
+
+
+class TruncYear(_Cut):
     """The first moment of the year."""
 
-    unit = "year"
+    kind = "year"
 
 
-class TruncQuarter(Trunc):
+class TruncQuarter(_Cut):
     """The first moment of the quarter."""
 
-    unit = "quarter"
+    kind = "quarter"
 
 
-class TruncMonth(Trunc):
+class TruncMonth(_Cut):
     """The first moment of the month."""
 
-    unit = "month"
+    kind = "month"
 
 
-class TruncWeek(Trunc):
+class TruncWeek(_Cut):
     """Monday of the week."""
 
-    unit = "week"
+    kind = "week"
 
 
-class TruncDay(Trunc):
+class TruncDay(_Cut):
     """Midnight."""
 
-    unit = "day"
+    kind = "day"
 
 
-class TruncHour(Trunc):
+class TruncHour(_Cut):
     """The full hour."""
 
-    unit = "hour"
+    kind = "hour"
 
 
-class TruncMinute(Trunc):
+class TruncMinute(_Cut):
     """The full minute."""
 
-    unit = "minute"
+    kind = "minute"
 
 
-class TruncSecond(Trunc):
+class TruncSecond(_Cut):
     """The full second."""
 
-    unit = "second"
+    kind = "second"
 
 
-class TruncDate(Trunc):
+class TruncDate(_Cut):
     """The date of a datetime."""
 
-    unit = "date"
+    kind = "date"
+    lookup_name = "date"
     target = "DateField"
 
 
-class TruncTime(Trunc):
+class TruncTime(_Cut):
     """The time of a datetime."""
 
-    unit = "time"
+    kind = "time"
+    lookup_name = "time"
     target = "TimeField"

@@ -10,7 +10,13 @@ from dorm.expressions.base import Built
 from dorm.functions.base import Func
 
 
-class _Number(Func):
+class _Computed(Func):
+    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
+        # functions of numbers may answer with another kind of number than the column holds
+        return self.output_field or scope.computed_number(arguments[0].field)
+
+
+class _Number(_Computed):
     arity = 1
     strict = True
 
@@ -34,9 +40,8 @@ class Abs(_Number):
 
 
 class Sign(_Number):
-    """-1, 0 or 1."""
+    """-1, 0 or 1, as a number of the argument's type."""
 
-    result = "IntegerField"
     lookup_name = "sign"
     function = "sign"
 
@@ -55,7 +60,7 @@ class Floor(_Number):
     function = "floor"
 
 
-class Round(Func):
+class Round(_Computed):
     """Rounded to ``precision`` digits after the point (0 when left out)."""
 
     def __init__(self, expression: Any, precision: Any = 0, *, output_field: Any = None) -> None:

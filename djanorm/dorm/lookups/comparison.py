@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from dorm.expressions.base import Built, are_values, as_operand, is_operand
 from dorm.expressions.subqueries import Subquery
+from dorm.expressions.values import RawSQL
 from dorm.lookups.base import EVERYTHING, INTEGER_LIMIT, NOTHING, NULL, Lookup, Right, is_fraction, require_iterable
 
 
@@ -123,7 +124,7 @@ class Range(Lookup):
 
 
 class In(Lookup):
-    """Member of a list or of a queryset's rows (spec LK-05, SUB-01…06)."""
+    """Member of a list, of a queryset's rows, or of those of a ``RawSQL`` (spec LK-05, SUB-01…06)."""
 
     lookup_name = "in"
 
@@ -135,6 +136,8 @@ class In(Lookup):
                     return NOTHING
                 _one_column(expression, self.lookup_name)
                 return Right("subquery", (), (expression,))
+            if isinstance(expression, RawSQL):
+                return Right("raw", (), (expression,))
             raise ValueError(f"The lookup 'in' needs an iterable or a queryset, not {value!r}.")
         items = require_iterable(self.lookup_name, value)
         plain = are_values(items)
@@ -163,6 +166,8 @@ class In(Lookup):
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         if right.variant == "subquery":
             return left.sql.in_(right.select())
+        if right.variant == "raw":
+            return left.sql.op("IN", is_comparison=True)(right.sql(None))
         if right.variant == "list":
             return scope.member(left, right)
         return left.sql.in_([right.sql(left.field, position=n) for n in range(right.variant[1])])

@@ -15,6 +15,7 @@ from dorm.query.ordering import resolve_term
 from dorm.query.paths import Path, column_path
 from dorm.query.predicates import Junction, Predicate
 from dorm.query.prefetch import check_lookups
+from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
 from dorm.query.root import M, QueryRoot, R
 from dorm.query.state import AnnotateStep, FilterStep, QueryState
@@ -462,15 +463,19 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
     if not is_operand(value):
         raise TypeError(f"annotate() takes expressions; {name}={value!r} is none. For a constant use Value({value!r}).")
     expression = as_operand(value).resolve(Names(state))
-    changes: dict[str, Any] = {
-        "steps": (*state.steps, AnnotateStep(name, expression)),
-        "annotations": {**state.annotations, name: expression},
-    }
+    changes: dict[str, Any] = {}
+    if isinstance(expression, AnnotationRef) and expression.name == name:
+        expression = state.annotations[name]  # promoted, or made an alias
+    else:
+        if name in state.annotations:
+            state, expression = redefined(state, name, expression)
+        changes["steps"] = (*state.steps, AnnotateStep(name, expression))
+        changes["annotations"] = {**state.annotations, name: expression}
     if not selected:
         shown = state.annotations if state.selected is None else state.selected
         changes["selected"] = tuple(n for n in shown if n != name)
     elif state.selected is not None:
-        changes["selected"] = (*state.selected, name)
+        changes["selected"] = (*(n for n in state.selected if n != name), name)
     if expression.contains_aggregate and state.group is None:
         changes["group"] = "pk" if state.select is None else tuple(n for n, _ in state.select)
     if state.select is not None and selected:

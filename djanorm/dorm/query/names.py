@@ -90,6 +90,7 @@ class Names:
         annotation = self._annotations.get(name, self._annotations.get(head))
         if annotation is not None:
             rest = [] if name in self._annotations else rest
+            self._check_aggregated(name if not rest else head)
             reference: Expression = AnnotationRef(name if not rest else head, annotation)
             return self._transformed(reference, annotation.result_field(), tuple(rest), name)
         try:
@@ -97,6 +98,11 @@ class Names:
         except FieldDoesNotExist as problem:
             raise FieldDoesNotExist(f"{problem} For literal text use Value({name!r}).") from None
         return self._transformed(ColumnRef(path), path.field, parts, name)
+
+    def _check_aggregated(self, name: str) -> None:
+        selected = self.state.selected
+        if name in self.aggregatable and selected is not None and name not in selected:
+            raise FieldError(f"Cannot aggregate over the '{name}' alias. Use annotate() to promote it.")
 
     def _transformed(self, expression: Expression, field: Any, parts: tuple[str, ...], name: str) -> Expression:
         for part in parts:

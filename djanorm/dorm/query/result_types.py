@@ -14,12 +14,15 @@ from dorm.conf import settings
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built
 from dorm.expressions.values import NATURAL_FIELDS, use_fields
+from dorm.fields.zones import UTC, default_zone, zone_name
 from dorm.query.names import Names
 
 names_of = Names
 
 _INTEGERS = (fields.IntegerField,)
 _TEXTS = (fields.CharField, fields.TextField)
+_MOMENTS = (fields.DateField, fields.DateTimeField, fields.TimeField)
+_TIME_UNITS = ("hour", "minute", "second")
 
 
 @cache
@@ -183,6 +186,10 @@ class ResultTypes:
             f"output_field: {expression!r}."
         )
 
+    def computed_number(self, field: Any) -> Any:
+        """The field of a number that a function made of one of ``field``."""
+        return free_number(field)
+
     def sum_field(self, field: Any) -> Any:
         """The field of a sum: wide enough for many values of ``field``."""
         base = key_of(field)
@@ -200,31 +207,79 @@ class ResultTypes:
         return self.hooks.averaged(element, isinstance(field, fields.FloatField))
 
     def date_part(self, part: str, argument: Built, tzinfo: Any) -> Any:
-        """One part of a date or time as an integer."""
-        base = key_of(argument.field)
-        if base is not None and not isinstance(
-            base, fields.DateField | fields.DateTimeField | fields.TimeField | fields.DurationField
-        ):
-            raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
-        return self.hooks.date_part(
-            part, argument.sql, self._zone(base, tzinfo), isinstance(base, fields.DurationField)
-        )
+        """One part of a date or time as an integer.
 
-    def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Any:
-        """A date or datetime cut down to ``unit``, as the type of ``field``."""
+        :raises ValueError: for a field that has no such part, or a zone for what is no moment.
+        """
         base = key_of(argument.field)
+        if base is not None and not isinstance(base, (*_MOMENTS, fields.DurationField)):
+            raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
+        if isinstance(base, fields.DateField) and part in _TIME_UNITS:
+            raise ValueError(f"Cannot extract time component '{part}' from DateField '{base.name}'.")
+        if isinstance(base, fields.DurationField | fields.TimeField) and part not in (*_TIME_UNITS, "day"):
+            raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
+        zone = self._zone(base, tzinfo)
+        name = None if zone is None else zone_name(zone)
+        return self.hooks.date_part(part, argument.sql, name, isinstance(base, fields.DurationField))
+
+    def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
+        """A date or datetime cut down to ``unit``, as the type of ``field``; a moment is read in the zone it was cut in.
+
+        :raises TypeError: for what is no date, time or moment.
+        :raises ValueError: for a unit that it does not have, or a zone for what is no moment.
+        """
+        base = key_of(argument.field)
+        _check_trunc(unit, base, field)
+        if unit == "date" and isinstance(field, fields.DateTimeField):
+            unit = "day"
+        zone = self._zone(base, tzinfo)
         kind = (
             "date"
-            if isinstance(field, fields.DateField) and not isinstance(field, fields.DateTimeField)
-            else ("time" if isinstance(field, fields.TimeField) else "datetime")
+            if isinstance(field, fields.DateField)
+            else "time"
+            if isinstance(field, fields.TimeField)
+            else "datetime"
         )
-        element = self.hooks.date_trunc(unit, argument.sql, kind, self._zone(base, tzinfo))
-        return sa.type_coerce(element, field.sql_type())
+        element = self.hooks.date_trunc(unit, argument.sql, kind, None if zone is None else zone_name(zone))
+        if zone is not None and isinstance(field, fields.DateTimeField):
+            field = field.in_zone(zone, unit not in _TIME_UNITS)
+        return Built(sa.type_coerce(element, field.sql_type()), field)
 
-    def _zone(self, base: Any, tzinfo: Any) -> str | None:
-        if not isinstance(base, fields.DateTimeField) or not self.use_tz:
+    def cast(self, argument: Built, field: Any) -> Any:
+        """``argument`` as the type of ``field``; the day and time of a moment are those of the zone it is read in."""
+        base = key_of(argument.field)
+        if (
+            self.use_tz
+            and isinstance(base, fields.DateTimeField)
+            and isinstance(field, fields.DateField | fields.TimeField)
+        ):
+            unit = "date" if isinstance(field, fields.DateField) else "time"
+            return self.date_trunc(unit, argument, field, base.zone or UTC).sql
+        return self.hooks.cast(argument.sql, argument.field, field)
+
+    def _zone(self, base: Any, tzinfo: Any) -> Any:
+        """The zone in which moments of ``base`` are taken apart, or None."""
+        if not isinstance(base, fields.DateTimeField):
+            if tzinfo is not None and base is not None:
+                raise ValueError("tzinfo can only be used with DateTimeField.")
             return None
-        return str(tzinfo) if tzinfo is not None else str(settings.TIME_ZONE)
+        if not self.use_tz:
+            return None
+        return default_zone() if tzinfo is None else tzinfo
+
+
+def _check_trunc(unit: str, base: Any, field: Any) -> None:
+    """Refuse to cut what has no such unit; an expression of unknown type is left to the database."""
+    if base is not None and not isinstance(base, _MOMENTS):
+        raise TypeError(f"{base.name!r} isn't a DateField, TimeField, or DateTimeField.")
+    if not isinstance(field, _MOMENTS) or (unit == "time" and not isinstance(field, fields.TimeField)):
+        raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
+    if base is None or isinstance(base, fields.DateTimeField):
+        return
+    of_time = unit in (*_TIME_UNITS, "time")
+    if not isinstance(field, type(base)) or of_time != isinstance(base, fields.TimeField):
+        target = "DateTimeField" if isinstance(field, type(base)) else type(field).__name__
+        raise ValueError(f"Cannot truncate {type(base).__name__} '{base.name}' to {target}.")
 
 
 def _widest(known: list[Any], bases: list[Any]) -> Any:

@@ -208,7 +208,8 @@ def assigned_values(state: QueryState, values: dict[str, Any]) -> dict[Any, Any]
     names = Names(state)
     found: dict[Any, Any] = {}
     for name, value in values.items():
-        item = opts.pk if name == "pk" else opts.names.get(name)
+        # "pk" names no column here, as in Django: a key is changed under its own name
+        item = opts.names.get(name)
         if item is None:
             raise FieldDoesNotExist(
                 f"{opts.object_name} has no field named '{name}' that update() could set. "

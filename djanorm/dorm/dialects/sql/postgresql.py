@@ -35,6 +35,22 @@ def _quoted(value: str) -> str:
     return value.replace("'", "''")
 
 
+def _at(element: Any, zone: str) -> Any:
+    # an offset as text would be read the POSIX way, with the opposite sign
+    kind = "INTERVAL " if zone[0] in "+-" else ""
+    return element.op("AT TIME ZONE")(sa.literal_column(f"{kind}'{_quoted(zone)}'")).self_group()
+
+
+def _moment(local: Any, zone: str) -> Any:
+    """The first moment at which the clocks of a zone show ``local``; the database itself takes the second of two."""
+    last = _at(local, zone)
+    if zone == "UTC" or zone[0] in "+-":
+        return last
+    day: Any = sa.literal_column("INTERVAL '24 hours'")
+    by_the_clock_before = _at(local.op("-")(day).self_group(), zone).op("+")(day).self_group()
+    return sa.case((_at(by_the_clock_before, zone) == local, by_the_clock_before), else_=last)
+
+
 class PostgresqlHooks(SqlHooks):
     """PostgreSQL 13 and later."""
 
@@ -93,11 +109,11 @@ class PostgresqlHooks(SqlHooks):
         found: Any = sa.func.date_trunc(sa.literal_column(f"'{unit}'"), element)
         if kind == "date":
             return sa.cast(found, sa.Date())
-        return found.op("AT TIME ZONE")(sa.literal_column(f"'{_quoted(zone)}'")) if zone else found
+        return _moment(found, zone) if zone else found
 
     @staticmethod
     def _local(element: Any, zone: str | None) -> Any:
-        return element.op("AT TIME ZONE")(sa.literal_column(f"'{_quoted(zone)}'")) if zone else element
+        return _at(element, zone) if zone else element
 
     def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
         return left == sa.any_(bound(postgresql.ARRAY(item)))

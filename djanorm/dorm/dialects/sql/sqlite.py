@@ -142,6 +142,8 @@ class SqliteHooks(SqlHooks):
     def cast(self, element: Any, source: Any, field: Any) -> Any:
         """A cast; dates, decimals and booleans are stored as other types."""
         kind = type(field).__name__
+        if kind == "DateTimeField" == type(source).__name__:
+            return sa.type_coerce(element, field.sql_type())
         if kind in ("DateTimeField", "DateField", "TimeField"):
             return sa.type_coerce(sa.func.strftime(_cast_format(kind), element), field.sql_type())
         if kind == "DecimalField":
