@@ -97,8 +97,6 @@ async def test_walking_away_inside_a_block_leaves_the_block_whole(shop, mode):
 
 
 async def test_an_error_of_the_reader_frees_the_connection(shop, mode):
-    if mode.name == "inline" and shop.vendor == "postgresql":
-        pytest.xfail("a stream left early inline keeps its connection until the loop runs its finalizer")
     for _ in range(12):
         with pytest.raises(RuntimeError, match="reader"):
             if mode.sync:

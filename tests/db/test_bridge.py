@@ -131,16 +131,16 @@ async def test_leaving_an_async_iteration_early_closes_the_iterator() -> None:
 
     closed: list[bool] = []
 
-    def numbers() -> Iterator[int]:
+    def numbers() -> Iterator[list[int]]:
         try:
             for number in range(10):
                 bridge.wait(asyncio.sleep(0))
-                yield number
+                yield [number]
         finally:
             bridge.wait(asyncio.sleep(0))
             closed.append(bridge.in_bridge())
 
-    async with aclosing(bridge.iterate_async(numbers)) as items:  # type: ignore[type-var]
+    async with aclosing(bridge.iterate_chunks(numbers)) as items:  # type: ignore[type-var]
         async for item in items:
             if item == 3:
                 break

@@ -193,27 +193,14 @@ def _load_for_run() -> Any:
         return None
 
 
-async def iterate_async(factory: Callable[[], Iterator[T]]) -> AsyncGenerator[T, None]:
-    """The items of the synchronous iterator ``factory()``, made and advanced inside the bridge.
-
-    Leaving early, an exception or a cancellation closes the iterator.
+def iterate_chunks(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T, None]:
+    """The items of the lists that the synchronous iterator ``factory()`` gives, made and advanced inside the bridge: one
+    trip per list. Leaving early, an exception or a cancellation closes the iterator.
     """
-    iterator = await run_async(factory)
-    advance = iterator.__next__
-    try:
-        while True:
-            item = await run_async(_next, advance)
-            if item is _END:
-                return
-            yield item
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            await run_async(close)
+    return _InlineItems(factory) if _inline_used and in_inline() else _items(factory)
 
 
-async def iterate_chunks(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T, None]:
-    """Like :func:`iterate_async` for an iterator of lists, item by item: one trip through the bridge per list."""
+async def _items(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T, None]:
     iterator = await run_async(factory)
     advance = iterator.__next__
     try:
@@ -227,6 +214,39 @@ async def iterate_chunks(factory: Callable[[], Iterator[list[T]]]) -> AsyncGener
         close = getattr(iterator, "close", None)
         if close is not None:
             await run_async(close)
+
+
+class _InlineItems(AsyncGenerator[T, None]):
+    """The same in inline mode, where an abandoned iterator has to be closed at once.
+
+    The event loop closes an abandoned async generator when it runs next, and inline nothing waits for the loop. The
+    iterator in here ends, like any synchronous one, with its last reference.
+    """
+
+    def __init__(self, factory: Callable[[], Iterator[list[T]]]) -> None:
+        self._factory: Callable[[], Iterator[list[T]]] | None = factory
+        self._iterator: Iterator[list[T]] = iter(())
+        self._chunk: Iterator[T] = iter(())
+
+    async def asend(self, value: None) -> T:
+        if self._factory is not None:
+            factory, self._factory = self._factory, None
+            self._iterator = await run_async(factory)
+        for item in self._chunk:
+            return item
+        chunk = await run_async(_next, self._iterator.__next__)
+        if chunk is _END:
+            raise StopAsyncIteration
+        self._chunk = iter(chunk)
+        return await self.asend(value)
+
+    async def athrow(self, *error: Any) -> T:
+        self._factory, self._chunk = None, iter(())
+        iterator, self._iterator = self._iterator, iter(())
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            await run_async(close)
+        raise error[0]
 
 
 _END: Any = object()

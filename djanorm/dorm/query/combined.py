@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from typing import Any, NoReturn, Self
 
 from dorm.db import bridge
@@ -109,14 +109,9 @@ class CombinedQuerySet(Reading[M, R]):
         for row in await bridge.run_async(self._fetch_all):
             yield row
 
-    async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[R]:
+    def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
         """Rows one by one, without keeping them."""
-        rows = bridge.iterate_chunks(lambda: self._checked_chunks(chunk_size))
-        try:
-            async for row in rows:
-                yield row
-        finally:
-            await rows.aclose()
+        return bridge.iterate_chunks(lambda: self._checked_chunks(chunk_size))
 
     async def aget(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R:
         return await bridge.run_async(self.get, *conditions, **lookups)

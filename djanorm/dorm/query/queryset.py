@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
 from typing import Any, Self
 
 from dorm.db import bridge
@@ -48,15 +48,10 @@ class QuerySet(Bulk[M, R]):
         for row in rows if rows is not None else await bridge.run_async(self._fetch_all):
             yield row
 
-    async def aiterator(self, chunk_size: int | None = None) -> AsyncIterator[R]:
+    def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
         """Rows one by one, without keeping them (ST-01)."""
         root = self._root()
-        rows = bridge.iterate_chunks(lambda: root._checked_chunks(chunk_size))
-        try:
-            async for row in rows:
-                yield row
-        finally:
-            await rows.aclose()
+        return bridge.iterate_chunks(lambda: root._checked_chunks(chunk_size))
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
