@@ -212,7 +212,14 @@ class Registry:
         target = relation.model or self._resolved(field, field.to, newcomer)
         if target is None:
             return False
-        self._attach(field, target)
+        try:
+            self._attach(field, target)
+        except ImproperlyConfigured:
+            self._forget_target(field)
+            # the own app may still define what a bare name means; the error stands when the relation is asked for
+            if newcomer is not None and field.to == target._meta.object_name and not _is_of_own_app(field, target):
+                return False
+            raise
         if field.many_to_many and not self._link_through(field, newcomer):
             return False
         relation.linked = True
@@ -350,6 +357,10 @@ class Registry:
                 raise ImproperlyConfigured(
                     f"{meta.label} and {known.label} both use the table {meta.db_table!r}: give one of them another db_table."
                 )
+
+
+def _is_of_own_app(field: Any, target: Any) -> bool:
+    return field.model._meta.app_label == target._meta.app_label
 
 
 def _refers_to_abstract(field: Any, model: Any) -> str:
