@@ -338,7 +338,7 @@ def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -
     columns = list(statement.sql.selected_columns)
     if state.is_sliced or nested:
         inner = statement.sql.subquery(_fresh_name(compilation))
-        columns = list(inner.c)
+        columns = list(inner.c)[: len(_all_outputs(statement.layout))]
         labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
         return Statement(sa.select(*labelled), statement.layout)
     labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import operators
 
 from dorm.dialects.sql.base import SqlHooks, names_of
 from dorm.exceptions import NotSupportedError
@@ -25,6 +26,8 @@ _PARTS = {
     "iso_week_day": "isodow",
 }
 _JSONB = postgresql.JSONB(none_as_null=True)
+# kind of a value that has an order -> its name for jsonb_typeof()
+_ORDERED = {"number": "number", "text": "string", "boolean": "boolean"}
 
 
 def _text(value: str) -> Any:
@@ -33,6 +36,10 @@ def _text(value: str) -> Any:
 
 def _quoted(value: str) -> str:
     return value.replace("'", "''")
+
+
+def _is_kind(value: Any, kind: str) -> Any:
+    return sa.func.jsonb_typeof(value) == _text(_ORDERED[kind])
 
 
 class PostgresqlHooks(SqlHooks):
@@ -107,19 +114,20 @@ class PostgresqlHooks(SqlHooks):
         return sa.literal("{" + items + "}", sa.Text()).op("::")(sa.literal_column("text[]"))
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return document.op("#>", return_type=_JSONB)(self._steps(keys))
+        return document.op("#>", return_type=_JSONB)(self._steps(keys)) if keys else document
 
     def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
-        """A value inside a document as text, or as a number when it is one."""
+        """A value inside a document as a number, a boolean or a string when it is one; with "any" as text in any case."""
         text = document.op("#>>", return_type=sa.Text())(self._steps(keys))
-        if form == "text":
+        if form == "any":
             return text
-        value = self.json_value(document, keys)
-        is_number = sa.func.jsonb_typeof(value) == sa.literal_column("'number'")
-        return sa.case((is_number, sa.cast(text, sa.Numeric())))
+        types: dict[str, Any] = {"number": sa.Numeric(), "text": None, "boolean": sa.Boolean()}
+        value = text if types[form] is None else sa.cast(text, types[form])
+        return sa.case((_is_kind(self.json_value(document, keys), form), value))
 
     def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return sa.func.jsonb_typeof(self.json_value(document, keys)) == sa.literal_column("'null'")
+        kind = sa.func.jsonb_typeof(self.json_value(document, keys))
+        return kind.is_not_distinct_from(sa.literal_column("'null'"))
 
     def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
         return self.json_value(document, keys).is_not(None)
@@ -127,10 +135,20 @@ class PostgresqlHooks(SqlHooks):
     def json_compare(
         self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
     ) -> Any:
-        """Compare as JSONB, where kinds differ by themselves."""
+        """Equality knows kinds; the order of JSONB goes across them, which a condition on the kind prevents."""
         value = self.json_value(document, keys)
-        other = bound(sa.JSON())
-        return value.operate(operate, sa.cast(other, _JSONB))
+        condition = value.operate(operate, sa.cast(bound(sa.JSON()), _JSONB))
+        return condition if operate is operators.eq else sa.and_(_is_kind(value, kind), condition)
+
+    def json_pair(self, left: Any, right: Any, operate: Any, ordered: bool) -> Any:
+        condition = left.operate(operate, right)
+        if not ordered:
+            return condition
+        kinds = sa.func.jsonb_typeof(left), sa.func.jsonb_typeof(right)
+        return sa.and_(kinds[0] == kinds[1], kinds[0].in_([_text(name) for name in _ORDERED.values()]), condition)
+
+    def json_member(self, document: Any, keys: tuple[str, ...], bound: Callable[[Any], Any]) -> Any:
+        return self.json_value(document, keys) == sa.any_(bound(postgresql.ARRAY(_JSONB)))
 
     def json_equal(self, document: Any, other: Any) -> Any:
         return document == sa.cast(other, _JSONB)
