@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -96,14 +97,20 @@ def compared(left: str | None, right: str | None) -> int | None:
     """-1, 0 or 1 as the left of two JSON values is less, equal or greater; None for kinds that have no common order."""
     if left is None or right is None:
         return None
-    a, b = json.loads(left), json.loads(right)
-    for kind in (bool, (int, float), str):
-        if isinstance(a, kind) and isinstance(b, kind):
-            return (a > b) - (a < b) if isinstance(a, bool) == isinstance(b, bool) else None
+    a: Any = json.loads(left)
+    b: Any = json.loads(right)
+    kinds = _kind(a), _kind(b)
+    return (a > b) - (a < b) if kinds[0] is not None and kinds[0] == kinds[1] else None
+
+
+def _kind(value: Any) -> type | None:
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return float if kind is int else kind
     return None
 
 
-FUNCTIONS = (
+FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("dorm_json", 1, canonical),
     ("dorm_json_at", 2, at),
     ("dorm_json_has_key", 2, has_key),

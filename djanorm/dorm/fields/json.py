@@ -98,7 +98,7 @@ class JSONField(Field[J], Generic[J]):
 
     def part(self) -> JSONField[Any]:
         """A free-standing field for the values inside the documents of this one."""
-        return _part(self.encoder, self.decoder)
+        return _part((self.encoder, self.decoder))
 
     def column_type(self) -> TypeEngine[Any]:
         return json_column()
@@ -108,8 +108,8 @@ class JSONField(Field[J], Generic[J]):
 
 
 @cache
-def _part(encoder: Any, decoder: Any) -> JSONField[Any]:
-    return JSONField(encoder=encoder, decoder=decoder)
+def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
+    return JSONField(encoder=classes[0], decoder=classes[1])
 
 
 class HStoreField(Field[H], Generic[H]):

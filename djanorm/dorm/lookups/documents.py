@@ -110,7 +110,7 @@ class _DocumentOrdered(Lookup):
 
 
 def _ordered(name: str, right: Right) -> Right:
-    if "document" in right.variant:  # type: ignore[operator]
+    if any(kind_of(value) == "document" for value in right.values):
         raise ValueError(f"The lookup '{name}' cannot compare JSON lists and objects: they have no order.")
     return right
 
@@ -169,8 +169,6 @@ class DocumentIn(In):
         return right if right.expressions else Right("list", (list(right.values),))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
-        if right.variant == "subquery":
-            return super().build(scope, left, right)
         return scope.json_member(right.left, right)
 
 

@@ -68,7 +68,7 @@ class RightSide:
         """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
         if self._leaf.right.values:
             return self.bound(self._scope.bind_type(field) if field is not None else None, position)
-        return self._expression(position, field).sql
+        return beside(self._scope, self._expression(position, field), field)
 
     def bound(self, type_: Any, position: int = 0) -> Any:
         """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
@@ -89,7 +89,17 @@ class RightSide:
         subquery: Any = self.expressions[0]
         left = self._leaf.left
         field = left.path.field if isinstance(left, ColumnRef) else left.result_field()
-        return self._scope.members(subquery.state, field)
+        select, found = self._scope.compile_subquery(subquery.state, "members", field)
+        if not _is_document(found) or field is None or _is_document(field):
+            return select
+        # values inside documents: as what the left side holds
+        value = self._scope.hooks.json_form(next(iter(select.subquery().c)), (), json_kind(field))
+        return sa.select(value).where(value.is_not(None))
+
+    def members(self) -> tuple[Any, Any]:
+        """The SELECT of a subquery that a document is looked up in, and the field of its column."""
+        subquery: Any = self.expressions[0]
+        return self._scope.compile_subquery(subquery.state, "members")
 
     def _expression(self, position: int, field: Any) -> Built:
         expression = self.expressions[position]
@@ -198,8 +208,8 @@ class Clauses:
         if isinstance(element, bool):
             return Clause(element)
         strict = leaf.lookup.strict and leaf.right.variant != "null"
-        if negated is not False and strict and left.text is not None:
-            # inside a document there are more ways to be NULL than a missing key, such as null read as text
+        if negated is not False and strict and (left.text is not None or self._reads_document(leaf)):
+            # inside a document there are more ways to be NULL than a missing key: another kind, or null read as text
             return Clause(sa.func.coalesce(element, sa.false()))
         if negated is not False and strict:
             guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
@@ -223,6 +233,10 @@ class Clauses:
         """Whether the right side is a column, or arithmetic with one, that may be NULL."""
         parts = expression.flatten() if isinstance(expression, Combined) else (expression,)
         return any(isinstance(part, ColumnRef) and self._may_be_null(part) for part in parts)
+
+    @staticmethod
+    def _reads_document(leaf: Leaf) -> bool:
+        return any(isinstance(part, KeyTransform) for right in leaf.right.expressions for part in right.flatten())
 
     # -- multi-valued relations ------------------------------------------------------------------------------------
 
@@ -328,13 +342,7 @@ def _odd(clauses: list[Clause]) -> Clause:
 
 def compare(scope: Scope, operator: str, left: Built, right: RightSide) -> Any:
     """``left operator right``."""
-    other = right.sql(left.field)
-    if right.expressions and left.field is not None:
-        built = right._expression(0, left.field)
-        if built.text is not None:
-            # a value inside a document: as it must be to equal what the left side holds
-            other = scope.hooks.json_form(built.sql, (), json_kind(left.field))
-    return left.sql.operate(_OPERATORS[operator], other)
+    return left.sql.operate(_OPERATORS[operator], right.sql(left.field))
 
 
 def member(scope: Scope, left: Built, right: RightSide) -> Any:
@@ -378,10 +386,21 @@ def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide
     return found.operate(operate, scope.as_text(other) if kind == "text" else other.sql)
 
 
+def _is_document(field: Any) -> bool:
+    return isinstance(key_of(field), fields.JSONField)
+
+
+def beside(scope: Scope, built: Built, field: Any) -> Any:
+    """``built`` for a place that holds the values of ``field``: a value inside a document becomes such a value."""
+    if field is None or _is_document(field) or not _is_document(built.field):
+        return built.sql
+    return scope.hooks.json_form(built.sql, (), json_kind(field))
+
+
 def json_kind(field: Any) -> str:
     """As what a value inside a document is compared with something of a field's type."""
     base = key_of(field)
-    if isinstance(base, fields.JSONField):
+    if _is_document(base):
         return "document"
     if isinstance(base, fields.BooleanField):
         return "boolean"
@@ -390,9 +409,13 @@ def json_kind(field: Any) -> str:
 
 def json_member(scope: Scope, left: Expression, right: RightSide) -> Any:
     """A value inside a document is one of several: of a list of values, or of expressions."""
+    document, keys = _document(scope, left)
+    if right.variant == "subquery":
+        select, field = right.members()
+        value = scope.hooks.json_value if _is_document(field) else partial(scope.hooks.json_form, form=json_kind(field))
+        return value(document, keys).in_(select)
     if right.variant != "list":
         return sa.or_(*(json_compare(scope, "=", left, right, n) for n in range(len(right.variant) - 1)))
-    document, keys = _document(scope, left)
     if not scope.compilation.literal:
         return scope.hooks.json_member(document, keys, right.bound)
     conditions = []

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from dorm.expressions.base import Unshapable
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import Slot
+from dorm.lookups.documents import KeyTransform
 from dorm.query import isolation, related_columns
 from dorm.query.clauses import Clauses
 from dorm.query.layout import Layout, Output
@@ -203,7 +204,12 @@ class Select:
                 f"DISTINCT ON fields is not possible on {self.scope.features.vendor}; use distinct() without fields."
             )
         with self.scope.reusing(None):
-            return self.scope.hooks.distinct_on(select, [term.build(self.scope).sql for term in terms])
+            labels = [self.label_of(term) for term in terms]
+            columns = [
+                term.build(self.scope).sql if label is None else self._place(label)
+                for term, label in zip(terms, labels, strict=True)
+            ]
+            return self.scope.hooks.distinct_on(select, columns)
 
     def _locked(self, select: Any) -> Any:
         assert self.state.lock is not None
@@ -262,10 +268,12 @@ class Select:
         return [c for _, expression in self.state.select or () for c in self._columns_beside(expression)]
 
     def _columns_beside(self, expression: Any, shared: set[Any] | None = None) -> list[Any]:
-        """The columns that an expression with aggregates reads outside of them: they belong to the groups."""
+        """The columns, and values in documents, that an expression with aggregates reads outside of them: they belong
+        to the groups.
+        """
         if hasattr(expression, "build_here"):
             return []
-        if isinstance(expression, ColumnRef):
+        if isinstance(expression, ColumnRef | KeyTransform):
             with self.scope.reusing(shared):
                 return [expression.build(self.scope).sql]
         return [column for child in expression.children() for column in self._columns_beside(child, shared)]

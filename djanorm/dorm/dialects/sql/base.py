@@ -5,6 +5,7 @@ Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,16 @@ class LikePattern(sa.types.TypeDecorator[str]):
             return f"{before}{escaped}{after}"
 
         return process
+
+
+class JsonText(sa.types.TypeDecorator[Any]):
+    """Binds a Python value as the text of a JSON value."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str:
+        return json.dumps(value)
 
 
 def names_of(left: Any, right: Any) -> tuple[str, str]:

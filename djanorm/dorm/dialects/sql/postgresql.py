@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators
 
-from dorm.dialects.sql.base import SqlHooks, names_of
+from dorm.dialects.sql.base import JsonText, SqlHooks, names_of
 from dorm.exceptions import NotSupportedError
 
 _PARTS = {
@@ -26,6 +27,8 @@ _PARTS = {
     "iso_week_day": "isodow",
 }
 _JSONB = postgresql.JSONB(none_as_null=True)
+_IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 # kind of a value that has an order -> its name for jsonb_typeof()
 _ORDERED = {"number": "number", "text": "string", "boolean": "boolean"}
 
@@ -36,6 +39,16 @@ def _text(value: str) -> Any:
 
 def _quoted(value: str) -> str:
     return value.replace("'", "''")
+
+
+def _key(text: str) -> str:
+    """A text literal in which nothing but ASCII letters, digits and underscores stands for itself.
+
+    NULL, which leads nowhere, for a text that PostgreSQL cannot hold.
+    """
+    if _IMPOSSIBLE.search(text):
+        return "NULL"
+    return "E'" + _UNSAFE.sub(lambda found: f"\\U{ord(found[0]):08X}", text) + "'"
 
 
 def _is_kind(value: Any, kind: str) -> Any:
@@ -109,9 +122,10 @@ class PostgresqlHooks(SqlHooks):
     def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
         return left == sa.any_(bound(postgresql.ARRAY(item)))
 
-    def _steps(self, keys: tuple[str, ...]) -> Any:
-        items = ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
-        return sa.literal("{" + items + "}", sa.Text()).op("::")(sa.literal_column("text[]"))
+    @staticmethod
+    def _steps(keys: tuple[str, ...]) -> Any:
+        """The keys as a part of the text: parameters of one value are different expressions to GROUP BY and ORDER BY."""
+        return sa.literal_column(f"ARRAY[{', '.join(map(_key, keys))}]::text[]")
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
         return document.op("#>", return_type=_JSONB)(self._steps(keys)) if keys else document
@@ -137,7 +151,7 @@ class PostgresqlHooks(SqlHooks):
     ) -> Any:
         """Equality knows kinds; the order of JSONB goes across them, which a condition on the kind prevents."""
         value = self.json_value(document, keys)
-        condition = value.operate(operate, sa.cast(bound(sa.JSON()), _JSONB))
+        condition = value.operate(operate, sa.cast(bound(JsonText()), _JSONB))
         return condition if operate is operators.eq else sa.and_(_is_kind(value, kind), condition)
 
     def json_pair(self, left: Any, right: Any, operate: Any, ordered: bool) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
 from dorm.dialects import sqlite_json
-from dorm.dialects.sql.base import SqlHooks
+from dorm.dialects.sql.base import JsonText, SqlHooks
 from dorm.dialects.sql.sqlite_lists import JsonList
 
 _KINDS = {"number": ("integer", "real"), "text": ("text",), "boolean": ("true", "false")}
@@ -18,33 +19,19 @@ _RANKS = ("null", "text", "integer", "real", "true", "false", "array", "object")
 _ZERO: Any = sa.literal_column("0")
 
 
-class JsonScalar(sa.types.TypeDecorator[Any]):
-    """Binds a Python value as the text of a JSON value."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def bind_processor(self, dialect: Any) -> Any:
-        return json.dumps
-
-
 class JsonNumber(sa.types.TypeDecorator[Any]):
     """Binds a number; one too large for SQLite's integers as a floating point number, as which its JSON reads it."""
 
     impl = sa.Float
     cache_ok = True
 
-    def bind_processor(self, dialect: Any) -> Any:
-        return _fitting
-
-
-def _fitting(value: Any) -> Any:
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        try:
-            return float(value)
-        except OverflowError:
-            return float("inf") if value > 0 else float("-inf")
-    return value
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            try:
+                return float(value)
+            except OverflowError:
+                return math.inf if value > 0 else -math.inf
+        return value
 
 
 def _canonical(value: Any) -> str | None:
@@ -79,7 +66,7 @@ class SqliteDocuments(SqlHooks):
         """Compare only values of the same kind."""
         if kind == "document":
             return sa.func.dorm_json(self.json_value(document, keys)).operate(
-                operate, sa.func.dorm_json(bound(JsonScalar()))
+                operate, sa.func.dorm_json(bound(JsonText()))
             )
         found, value = _type(document, keys), _extract(document, keys)
         types = {"number": JsonNumber(), "text": sa.Text(), "boolean": sa.Boolean()}
