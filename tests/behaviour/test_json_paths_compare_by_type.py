@@ -148,6 +148,11 @@ CASES = [
     (lambda: D.exclude(data__gt=4), [1, 2, 3, 5, 6, 7, 8, 9, 10]),
     (lambda: D.exclude(data__t__in=[True]), [2, 3, 4, 5, 6, 7, 8, 9, 10]),
     (lambda: D.filter(Q(data__a__gt=5) ^ Q(pk__gt=0)), [1, 2, 3, 4, 5, 6, 7, 9, 10]),
+    (lambda: D.filter(data__a__ne=1.0), [6, 8, 9]),
+    (lambda: D.filter(data__b__ne={"c": []}), [1]),
+    (lambda: D.filter(data__n__ne=None), [1]),
+    (lambda: D.filter(data__a__ne=F("data__f")), [1, 6, 8, 9]),
+    (lambda: D.exclude(data__a__ne=1), [1, 2, 3, 4, 5, 7, 10]),
     # Text of what is no text.
     (lambda: D.filter(data__t__icontains="TRU"), [1]),
     (lambda: D.filter(data__a__startswith="1"), [1, 6, 8]),

@@ -62,6 +62,7 @@ def install() -> None:
 def _documents() -> None:
     for lookup in (
         documents.DocumentExact,
+        documents.DocumentNotEqual,
         documents.DocumentGreaterThan,
         documents.DocumentGreaterThanOrEqual,
         documents.DocumentLessThan,

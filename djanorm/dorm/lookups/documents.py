@@ -11,7 +11,7 @@ from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.expressions.values import natural_fields
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
-from dorm.lookups.comparison import Exact, In, IsNull, Range
+from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
 
 
 class KeyTransform(Expression):
@@ -93,6 +93,20 @@ class KeyExact(Exact):
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         return scope.json_compare("=", right.left, right)
+
+
+class DocumentNotEqual(NotEqual):
+    """There is a value, and another one than this; None: there is one."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        return NULL if value is None else _sides(field, (value,))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        present = left.sql.is_not(None)
+        if right.variant == "null":
+            return present
+        equal = sa.func.coalesce(scope.json_compare("=", right.left, right), sa.false())
+        return sa.and_(present, sa.not_(equal))
 
 
 class _DocumentOrdered(Lookup):

@@ -236,7 +236,11 @@ class Clauses:
 
     @staticmethod
     def _reads_document(leaf: Leaf) -> bool:
-        return any(isinstance(part, KeyTransform) for right in leaf.right.expressions for part in right.flatten())
+        return any(
+            isinstance(part, KeyTransform) or (isinstance(part, ColumnRef) and _is_document(part.path.field))
+            for right in leaf.right.expressions
+            for part in (getattr(right, "target", right)).flatten()
+        )
 
     # -- multi-valued relations ------------------------------------------------------------------------------------
 
