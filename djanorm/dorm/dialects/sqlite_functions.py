@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from dorm.dialects import sqlite_moments
+from dorm.dialects import sqlite_json, sqlite_moments
 
 
 @lru_cache(maxsize=512)
@@ -220,7 +220,7 @@ AGGREGATES: tuple[tuple[str, int, type], ...] = (
 
 def register(connection: sqlite3.Connection) -> None:
     """Adds all of them to a connection."""
-    for name, arguments, function in (*FUNCTIONS, *sqlite_moments.FUNCTIONS):
+    for name, arguments, function in (*FUNCTIONS, *sqlite_moments.FUNCTIONS, *sqlite_json.FUNCTIONS):
         connection.create_function(name, arguments, function, deterministic=True)
     connection.create_function("dorm_random", 0, random.random)
     connection.create_function("dorm_now", 0, sqlite_moments.now)

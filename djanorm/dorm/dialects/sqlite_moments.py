@@ -1,4 +1,4 @@
-"""Dates, times, documents and rounding for SQLite: what the expressions ``dorm_…`` call on every connection.
+"""Dates, times and rounding for SQLite: what the expressions ``dorm_…`` call on every connection.
 
 Moments come in and go out as the text in which they are stored. NULL in, NULL out.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import json
 import math
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
@@ -153,15 +152,6 @@ def difference(left: Any, right: Any) -> int:
     return (a - b) // datetime.timedelta(microseconds=1)
 
 
-def canonical_json(text: Any) -> str:
-    """A document in one spelling, to be compared as text."""
-    try:
-        value = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        value = text
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
 def rounded(value: Any, digits: int) -> Any:
     """Half away from zero, as PostgreSQL rounds; whole numbers stay whole."""
     if isinstance(value, int) and digits >= 0:
@@ -180,7 +170,6 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("dorm_date_trunc", 4, date_trunc),
     ("dorm_shift", 2, _all_not_null(shift)),
     ("dorm_difference", 2, _all_not_null(difference)),
-    ("dorm_json", 1, _first_not_null(canonical_json)),
     ("dorm_round", 2, _all_not_null(rounded)),
     ("dorm_md5", 1, _first_not_null(md5)),
     ("cot", 1, _first_not_null(lambda x: 1 / math.tan(x))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
 from sqlalchemy.types import TypeEngine
@@ -85,11 +86,30 @@ class JSONField(Field[J], Generic[J]):
 
     exact_types = (str, int, bool)
 
+    def as_read(self, value: Any) -> Any:
+        """``value`` as JSON would give it back: an encoder may write a date as text, and text it is compared with.
+
+        :raises ValidationError: for what cannot be written as JSON.
+        """
+        if value.__class__ in (str, int, bool):
+            return value
+        self.to_python(value)
+        return json.loads(json_writer(self.encoder)(value))
+
+    def part(self) -> JSONField[Any]:
+        """A free-standing field for the values inside the documents of this one."""
+        return _part((self.encoder, self.decoder))
+
     def column_type(self) -> TypeEngine[Any]:
         return json_column()
 
     def stored_type(self) -> TypeEngine[Any]:
         return JSONType(self.column_type(), self.encoder, self.decoder)
+
+
+@cache
+def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
+    return JSONField(encoder=classes[0], decoder=classes[1])
 
 
 class HStoreField(Field[H], Generic[H]):

@@ -62,6 +62,13 @@ def install() -> None:
 def _documents() -> None:
     for lookup in (
         documents.DocumentExact,
+        documents.DocumentNotEqual,
+        documents.DocumentGreaterThan,
+        documents.DocumentGreaterThanOrEqual,
+        documents.DocumentLessThan,
+        documents.DocumentLessThanOrEqual,
+        documents.DocumentRange,
+        documents.DocumentIn,
         documents.HasKey,
         documents.HasAnyKey,
         documents.HasAllKeys,
@@ -84,7 +91,13 @@ def _documents() -> None:
 
 def _key(name: str) -> Any:
     """The transform of a step into a document: any name is one."""
-    return lambda source: documents.KeyTransform(source, name, fields.JSONField())
+
+    def step(source: Any) -> documents.KeyTransform:
+        field = getattr(source, "target", source).result_field()
+        inside = field.part() if isinstance(field, fields.JSONField) else fields.JSONField()
+        return documents.KeyTransform(source, name, inside)
+
+    return step
 
 
 install()

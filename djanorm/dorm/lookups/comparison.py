@@ -103,6 +103,10 @@ class Range(Lookup):
             raise ValueError(f"The lookup 'range' needs exactly two bounds, not {len(bounds)}: {value!r}.")
         if any(bound is None for bound in bounds):
             raise ValueError("The bounds of 'range' must not be None; use gte or lte for one bound.")
+        return self.read_bounds(field, bounds)
+
+    def read_bounds(self, field: Any, bounds: list[Any]) -> Right:
+        """The right-hand side for two bounds, neither of which is None."""
         if any(is_operand(bound) for bound in bounds):
             parts = tuple(
                 as_operand(b) if is_operand(b) else as_operand(self.prepare(field, b)).assigned(field) for b in bounds

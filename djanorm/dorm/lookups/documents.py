@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -9,8 +10,8 @@ import sqlalchemy as sa
 from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.expressions.values import natural_fields
-from dorm.lookups.base import NULL, Lookup, Right, require_iterable
-from dorm.lookups.comparison import Exact, In, IsNull
+from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
+from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
 
 
 class KeyTransform(Expression):
@@ -36,17 +37,12 @@ class KeyTransform(Expression):
     def build(self, scope: Any) -> Built:
         root, keys = self.steps()
         document = root.build(scope).sql
-        text = scope.hooks.json_form(document, keys, "text")
+        text = scope.hooks.json_form(document, keys, "any")
         return Built(scope.hooks.json_value(document, keys), self.output_field, text)
-
-    def built_as(self, scope: Any, form: str) -> Any:
-        """The value as ``"text"``, ``"number"``, ``"document"`` or its ``"type"``."""
-        root, keys = self.steps()
-        return scope.hooks.json_form(root.build(scope).sql, keys, form)
 
 
 def kind_of(value: Any) -> str:
-    """How a Python value compares inside a document."""
+    """How a value of JSON compares inside a document."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int | float):
@@ -56,75 +52,137 @@ def kind_of(value: Any) -> str:
     return "document"
 
 
-class KeyExact(Exact):
-    """A document's value equals a Python value, type included (spec LK-19)."""
+def _sides(field: Any, items: Sequence[Any]) -> Right:
+    """Values and expressions, each with the kind by which it compares."""
+    kinds: list[str] = []
+    values: list[Any] = []
+    expressions: list[Expression] = []
+    for item in items:
+        if is_operand(item):
+            kinds.append("expression")
+            expressions.append(as_operand(item))
+        else:
+            values.append(field.as_read(item))
+            kinds.append(kind_of(values[-1]))
+    return Right(("json", *kinds), tuple(values), tuple(expressions))
+
+
+class DocumentExact(Exact):
+    """A whole document equals a value; None is SQL NULL."""
 
     def read(self, field: Any, value: Any) -> Right:
-        if is_operand(value):
-            return Right("expression", (), (as_operand(value),))
         if value is None:
-            return Right("null")
-        return Right(("json", kind_of(value)), (value,))
+            return NULL
+        if is_operand(value):
+            return Right(("json", "expression"), (), (as_operand(value),))
+        return Right("value", (value,))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
-        return scope.json_compare("=", right.left, left, right)
+        if right.variant == "null":
+            return left.sql.is_(None)
+        if right.variant != "value":
+            return scope.json_compare("=", right.left, right)
+        return scope.hooks.json_equal(left.sql, right.sql(left.field))
 
 
-class _KeyOrdered(Lookup):
+class KeyExact(Exact):
+    """A value inside a document equals a value, kind included (spec LK-19); None is JSON's null."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        return NULL if value is None else _sides(field, (value,))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.json_compare("=", right.left, right)
+
+
+class DocumentNotEqual(NotEqual):
+    """There is a value, and another one than this; None: there is one."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        return NULL if value is None else _sides(field, (value,))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        present = left.sql.is_not(None)
+        if right.variant == "null":
+            return present
+        equal = sa.func.coalesce(scope.json_compare("=", right.left, right), sa.false())
+        return sa.and_(present, sa.not_(equal))
+
+
+class _DocumentOrdered(Lookup):
+    """Numbers, booleans and texts are ordered, each among themselves; nothing else is less or greater."""
+
     operator: ClassVar[str]
 
     def read(self, field: Any, value: Any) -> Right:
-        if is_operand(value):
-            return Right("expression", (), (as_operand(value),))
         if value is None:
             return self.read_none(field)
-        return Right(("json", kind_of(value)), (value,))
+        return _ordered(self.lookup_name, _sides(field, (value,)))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
-        return scope.json_compare(self.operator, right.left, left, right)
+        return scope.json_compare(self.operator, right.left, right)
 
 
-class KeyGt(_KeyOrdered):
-    """A document's value is greater."""
+def _ordered(name: str, right: Right) -> Right:
+    if any(kind_of(value) == "document" for value in right.values):
+        raise ValueError(f"The lookup '{name}' cannot compare JSON lists and objects: they have no order.")
+    return right
+
+
+class DocumentGreaterThan(_DocumentOrdered):
+    """Greater, and of the same kind."""
 
     lookup_name = "gt"
     operator = ">"
 
 
-class KeyGte(_KeyOrdered):
-    """A document's value is greater or equal."""
+class DocumentGreaterThanOrEqual(_DocumentOrdered):
+    """Greater or equal, and of the same kind."""
 
     lookup_name = "gte"
     operator = ">="
 
 
-class KeyLt(_KeyOrdered):
-    """A document's value is less."""
+class DocumentLessThan(_DocumentOrdered):
+    """Less, and of the same kind."""
 
     lookup_name = "lt"
     operator = "<"
 
 
-class KeyLte(_KeyOrdered):
-    """A document's value is less or equal."""
+class DocumentLessThanOrEqual(_DocumentOrdered):
+    """Less or equal, and of the same kind."""
 
     lookup_name = "lte"
     operator = "<="
 
 
-class KeyIn(In):
-    """A document's value is one of a list; each compares with its own type."""
+class DocumentRange(Range):
+    """Between two bounds, both included, and of the kind of both."""
 
-    def read(self, field: Any, value: Any) -> Right:
-        if is_operand(value):
-            return super().read(field, value)
-        items = require_iterable("in", value)
-        kinds = tuple(kind_of(item) for item in items)
-        return Right(("json", *kinds), tuple(items)) if items else Right("nothing")
+    def read_bounds(self, field: Any, bounds: list[Any]) -> Right:
+        return _ordered(self.lookup_name, _sides(field, bounds))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
-        if right.variant == "subquery":
-            return super().build(scope, left, right)
+        return sa.and_(
+            scope.json_compare(">=", right.left, right, position=0),
+            scope.json_compare("<=", right.left, right, position=1),
+        )
+
+
+class DocumentIn(In):
+    """One of a list; each compares by its own kind."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        if is_operand(value) and not isinstance(value, list | tuple | set):
+            return super().read(field, value)
+        items = [item for item in require_iterable(self.lookup_name, value) if item is not None]
+        if not items:
+            return NOTHING
+        right = _sides(field, items)
+        return right if right.expressions else Right("list", (list(right.values),))
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
         return scope.json_member(right.left, right)
 
 
@@ -133,22 +191,6 @@ class KeyIsNull(IsNull):
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         return scope.json_absent(right.left, right.variant)
-
-
-class DocumentExact(Exact):
-    """A whole document equals a value."""
-
-    def read(self, field: Any, value: Any) -> Right:
-        if value is None:
-            return NULL
-        if is_operand(value):
-            return Right("expression", (), (as_operand(value),))
-        return Right("value", (value,))
-
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
-        if right.variant == "null":
-            return left.sql.is_(None)
-        return scope.hooks.json_equal(left.sql, right.sql(left.field))
 
 
 class HasKey(Lookup):
@@ -240,12 +282,4 @@ class ArrayLength(Expression):
         return Built(sa.func.cardinality(self.source.build(scope).sql), scope.field_named("IntegerField"))
 
 
-KeyTransform.lookups = {
-    "exact": KeyExact(),
-    "gt": KeyGt(),
-    "gte": KeyGte(),
-    "lt": KeyLt(),
-    "lte": KeyLte(),
-    "in": KeyIn(),
-    "isnull": KeyIsNull(),
-}
+KeyTransform.lookups = {"exact": KeyExact(), "isnull": KeyIsNull()}

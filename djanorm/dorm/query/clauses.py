@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql import elements, operators
 
+from dorm import fields
 from dorm.exceptions import FieldError
 from dorm.expressions.arithmetic import Combined
 from dorm.expressions.base import Built, Expression
@@ -15,9 +16,10 @@ from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, OR, XOR
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import Slot
+from dorm.lookups.documents import KeyTransform, kind_of
 from dorm.query.joins import Join
 from dorm.query.predicates import Junction, Leaf, Predicate, Term
-from dorm.query.result_types import field_named
+from dorm.query.result_types import field_named, is_number, key_of
 from dorm.query.scope import Scope
 
 NO_JOINS: frozenset[Join] = frozenset()
@@ -66,7 +68,7 @@ class RightSide:
         """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
         if self._leaf.right.values:
             return self.bound(self._scope.bind_type(field) if field is not None else None, position)
-        return self._expression(position, field).sql
+        return beside(self._scope, self._expression(position, field), field)
 
     def bound(self, type_: Any, position: int = 0) -> Any:
         """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
@@ -87,7 +89,17 @@ class RightSide:
         subquery: Any = self.expressions[0]
         left = self._leaf.left
         field = left.path.field if isinstance(left, ColumnRef) else left.result_field()
-        return self._scope.members(subquery.state, field)
+        select, found = self._scope.compile_subquery(subquery.state, "members", field)
+        if not _is_document(found) or field is None or _is_document(field):
+            return select
+        # values inside documents: as what the left side holds
+        value = self._scope.hooks.json_form(next(iter(select.subquery().c)), (), json_kind(field))
+        return sa.select(value).where(value.is_not(None))
+
+    def members(self) -> tuple[Any, Any]:
+        """The SELECT of a subquery that a document is looked up in, and the field of its column."""
+        subquery: Any = self.expressions[0]
+        return self._scope.compile_subquery(subquery.state, "members")
 
     def _expression(self, position: int, field: Any) -> Built:
         expression = self.expressions[position]
@@ -196,6 +208,9 @@ class Clauses:
         if isinstance(element, bool):
             return Clause(element)
         strict = leaf.lookup.strict and leaf.right.variant != "null"
+        if negated is not False and strict and (left.text is not None or self._reads_document(leaf)):
+            # inside a document there are more ways to be NULL than a missing key: another kind, or null read as text
+            return Clause(sa.func.coalesce(element, sa.false()))
         if negated is not False and strict:
             guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
             for expression in leaf.right.expressions:
@@ -218,6 +233,14 @@ class Clauses:
         """Whether the right side is a column, or arithmetic with one, that may be NULL."""
         parts = expression.flatten() if isinstance(expression, Combined) else (expression,)
         return any(isinstance(part, ColumnRef) and self._may_be_null(part) for part in parts)
+
+    @staticmethod
+    def _reads_document(leaf: Leaf) -> bool:
+        return any(
+            isinstance(part, KeyTransform) or (isinstance(part, ColumnRef) and _is_document(part.path.field))
+            for right in leaf.right.expressions
+            for part in (getattr(right, "target", right)).flatten()
+        )
 
     # -- multi-valued relations ------------------------------------------------------------------------------------
 
@@ -347,37 +370,73 @@ def condition_value(scope: Scope, predicate: Predicate) -> Built:
     return Built(element, scope.field_named("BooleanField"))
 
 
-def json_compare(scope: Scope, operator: str, source: Any, left: Built, right: RightSide) -> Any:
-    """A value inside a document compared with a Python value of the same kind."""
+def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide, position: int = 0) -> Any:
+    """A document, or a value inside one, compared with part ``position`` of the right side, if it is of the same kind."""
     operate = _OPERATORS[operator]
     if right.variant == "null":
-        return scope.hooks.json_is_null(*_document(scope, source))
-    if right.variant == "expression":
-        other = right._expression(0, None)
-        if other.text is not None:
-            return left.sql.operate(operate, other.sql)
-        return source.built_as(scope, scope.hooks.json_form_for(other.field)).operate(operate, other.sql)
-    kind: str = right.variant[1]
-    return _json_condition(scope, source, kind, operate, right, 0)
+        return scope.hooks.json_is_null(*_document(scope, left))
+    document, keys = _document(scope, left)
+    kind: str = right.variant[1 + position]
+    before = right.variant[1 : 1 + position]
+    number = sum((each == "expression") == (kind == "expression") for each in before)
+    if kind != "expression":
+        return scope.hooks.json_compare(document, keys, kind, operate, lambda type_: right.bound(type_, number))
+    other = right._expression(number, None)
+    kind = json_kind(other.field)
+    if kind == "document":
+        value = scope.hooks.json_value(document, keys)
+        return scope.hooks.json_pair(value, other.sql, operate, ordered=operate is not operators.eq)
+    found = scope.hooks.json_form(document, keys, kind)
+    return found.operate(operate, scope.as_text(other) if kind == "text" else other.sql)
 
 
-def json_member(scope: Scope, source: Any, right: RightSide) -> Any:
-    """A value inside a document is one of several Python values."""
-    kinds = right.variant[1:]
-    return sa.or_(*(_json_condition(scope, source, k, operators.eq, right, n) for n, k in enumerate(kinds)))
+def _is_document(field: Any) -> bool:
+    return isinstance(key_of(field), fields.JSONField)
 
 
-def json_absent(scope: Scope, source: Any, absent: bool) -> Any:
+def beside(scope: Scope, built: Built, field: Any) -> Any:
+    """``built`` for a place that holds the values of ``field``: a value inside a document becomes such a value."""
+    if field is None or _is_document(field) or not _is_document(built.field):
+        return built.sql
+    return scope.hooks.json_form(built.sql, (), json_kind(field))
+
+
+def json_kind(field: Any) -> str:
+    """As what a value inside a document is compared with something of a field's type."""
+    base = key_of(field)
+    if _is_document(base):
+        return "document"
+    if isinstance(base, fields.BooleanField):
+        return "boolean"
+    return "number" if is_number(base) else "any" if base is None else "text"
+
+
+def json_member(scope: Scope, left: Expression, right: RightSide) -> Any:
+    """A value inside a document is one of several: of a list of values, or of expressions."""
+    document, keys = _document(scope, left)
+    if right.variant == "subquery":
+        select, field = right.members()
+        value = scope.hooks.json_value if _is_document(field) else partial(scope.hooks.json_form, form=json_kind(field))
+        return value(document, keys).in_(select)
+    if right.variant != "list":
+        return sa.or_(*(json_compare(scope, "=", left, right, n) for n in range(len(right.variant) - 1)))
+    if not scope.compilation.literal:
+        return scope.hooks.json_member(document, keys, right.bound)
+    conditions = []
+    for value in right._leaf.right.values[0].sample:
+        bind = partial(sa.bindparam, None, value, unique=True)
+        conditions.append(scope.hooks.json_compare(document, keys, kind_of(value), operators.eq, bind))
+    return sa.or_(*conditions)
+
+
+def json_absent(scope: Scope, left: Expression, absent: bool) -> Any:
     """Whether the key is missing."""
-    present = scope.hooks.json_present(*_document(scope, source))
+    present = scope.hooks.json_present(*_document(scope, left))
     return sa.not_(present) if absent else present
 
 
-def _document(scope: Scope, source: Any) -> tuple[Any, tuple[str, ...]]:
-    root, keys = source.steps()
-    return root.build(scope).sql, keys
-
-
-def _json_condition(scope: Scope, source: Any, kind: str, operate: Any, right: RightSide, position: int) -> Any:
-    document, keys = _document(scope, source)
-    return scope.hooks.json_compare(document, keys, kind, operate, lambda type_: right.bound(type_, position))
+def _document(scope: Scope, left: Expression) -> tuple[Any, tuple[str, ...]]:
+    if isinstance(left, KeyTransform):
+        root, keys = left.steps()
+        return root.build(scope).sql, keys
+    return left.build(scope).sql, ()

@@ -337,10 +337,11 @@ def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -
     statement = rows(compilation, state.evolve(lock=None, select_related=()), parent)
     columns = list(statement.sql.selected_columns)
     if state.is_sliced or nested:
+        assert statement.layout is not None
         inner = statement.sql.subquery(_fresh_name(compilation))
-        columns = list(inner.c)
+        columns = list(inner.c)[: len(_all_outputs(statement.layout))]
         labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
-        return Statement(sa.select(*labelled), statement.layout)
+        return Statement(sa.select(*labelled), statement.layout._replace(hidden=0))
     labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]
     return Statement(statement.sql.with_only_columns(*labelled, maintain_column_froms=True), statement.layout)
 
@@ -432,7 +433,7 @@ def update(compilation: Compilation, state: QueryState) -> Statement:
         if isinstance(expression, Slot):
             element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), field.column)
         else:
-            element = expression.build(select.scope).sql
+            element = clauses.beside(select.scope, expression.build(select.scope), field)
         assigned[table.c[field.column]] = element
     if select.scope.joins.joins:
         raise FieldError("Joined field references are not permitted in this query.")

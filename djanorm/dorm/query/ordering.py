@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
 from dorm.expressions.base import as_operand, is_operand
 from dorm.expressions.ordering import OrderBy
-from dorm.expressions.references import AnnotationRef
+from dorm.fields.types import JSONType
 from dorm.functions.numbers import Random
 from dorm.query.names import Names
 
@@ -90,7 +92,11 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
 
 
 def order_elements(select: Any) -> tuple[list[Any], list[Any]]:
-    """The elements of ORDER BY, and the columns to be selected only because DISTINCT wants them."""
+    """The elements of ORDER BY, and the columns to be selected only to sort by them.
+
+    DISTINCT wants what sorts the rows among the columns. So do groups: a parameter in ORDER BY is another one than the
+    same value in GROUP BY, so that the database sees two expressions unless both refer to a column of the result.
+    """
     scope = select.scope
     elements: list[Any] = []
     hidden: list[Any] = []
@@ -99,14 +105,17 @@ def order_elements(select: Any) -> tuple[list[Any], list[Any]]:
         if isinstance(expression, RandomOrder):
             elements.append(scope.hooks.random())
             continue
-        label = scope.labels.get(expression.name) if isinstance(expression, AnnotationRef) else None
+        label = select.label_of(expression)
         if label is not None:
-            elements.append(term.directed(label))
+            keys = scope.hooks.sort_keys(label.element, isinstance(label.type, JSONType))
+            elements.extend(term.directed(label if key is label.element else key) for key in keys)
             continue
         with scope.reusing(None):
             element = expression.build(scope).sql
-        if select.state.distinct is True and not any(element is column for column in select.columns):
-            element = element.label(f"o{len(hidden)}")
-            hidden.append(element)
-        elements.append(term.directed(element))
+        for key in scope.hooks.sort_keys(element, isinstance(element.type, JSONType)):
+            computed = select.groups_values and not isinstance(key, sa.Column) and not term.contains_aggregate
+            if computed or (select.state.distinct is True and not any(key is column for column in select.columns)):
+                key = key.label(f"o{len(hidden)}")
+                hidden.append(key)
+            elements.append(term.directed(key))
     return elements, hidden

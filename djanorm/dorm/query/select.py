@@ -6,8 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.expressions.base import Unshapable
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import Slot
+from dorm.lookups.documents import KeyTransform
 from dorm.query import isolation, related_columns
 from dorm.query.clauses import Clauses
 from dorm.query.layout import Layout, Output
@@ -41,6 +43,7 @@ class Select:
         self._built: dict[str, Any] = {}
         self._shared: set[Any] = set()
         self._having_columns: list[Any] = []
+        self._computed: dict[Any, Any] = {}
         self.scope.isolated = isolation.find_isolated(self.scope)
 
     # -- conditions ------------------------------------------------------------------------------------------------
@@ -92,6 +95,11 @@ class Select:
         """Whether the rows are groups."""
         return self.state.group is not None
 
+    @property
+    def groups_values(self) -> bool:
+        """Whether the rows are groups of equal values, and no objects."""
+        return self.state.group is not None and self.state.group != "pk"
+
     # -- columns ---------------------------------------------------------------------------------------------------
 
     def select_rows(self) -> None:
@@ -123,7 +131,16 @@ class Select:
                     built = expression.build(self.scope)
                 reference = None
             outputs.append(self._add(name, built, label=f"c{len(outputs)}", reference=reference))
+            shape = _shape(expression)
+            if shape is not None and isinstance(self.columns[-1], sa.Label):
+                self._computed[shape] = self.columns[-1]
         return tuple(outputs)
+
+    def label_of(self, expression: Any) -> Any:
+        """The label of the selected column that holds ``expression``, None when it is not selected as a computed one."""
+        if isinstance(expression, AnnotationRef):
+            return self.scope.labels.get(expression.name)
+        return self._computed.get(_shape(expression)) if self._computed else None
 
     def _add(self, name: str, built: Any, label: str, reference: str | None = None) -> Output:
         element = built.sql
@@ -142,11 +159,12 @@ class Select:
         state = self.state
         self.ordered = ordered
         order, hidden = order_elements(self) if ordered else ([], [])
+        visible = len(self.columns)
         if hidden:
             self.columns.extend(hidden)
             if self.layout is not None:
                 self.layout = self.layout._replace(hidden=len(hidden))
-        group = self._group_by() if self.groups else []
+        group = self._group_by(hidden) if self.groups else []
         select = sa.select(*self.columns).select_from(self.scope.joins.from_clause())
         if self.where:
             select = select.where(*self.where)
@@ -164,7 +182,11 @@ class Select:
             select = self._limited(select)
         if state.lock is not None and self.use == "rows":
             select = self._locked(select)
-        return select if self.scope.parent is None else self.scope.correlated(select)
+        if self.scope.parent is not None:
+            select = self.scope.correlated(select)
+        if hidden and self.use in ("scalar", "members"):
+            return sa.select(*list(select.subquery().c)[:visible])
+        return select
 
     def _limited(self, select: Any) -> Any:
         state, compilation = self.state, self.scope.compilation
@@ -182,7 +204,12 @@ class Select:
                 f"DISTINCT ON fields is not possible on {self.scope.features.vendor}; use distinct() without fields."
             )
         with self.scope.reusing(None):
-            return self.scope.hooks.distinct_on(select, [term.build(self.scope).sql for term in terms])
+            labels = [self.label_of(term) for term in terms]
+            columns = [
+                term.build(self.scope).sql if label is None else self._place(label)
+                for term, label in zip(terms, labels, strict=True)
+            ]
+            return self.scope.hooks.distinct_on(select, columns)
 
     def _locked(self, select: Any) -> Any:
         assert self.state.lock is not None
@@ -195,8 +222,11 @@ class Select:
                 tables.append(self.scope.joins.follow(item.hops(), None).table)
         return self.scope.hooks.lock(select, self.state.lock, tables)
 
-    def _group_by(self) -> list[Any]:
-        """The terms of GROUP BY: the key (other columns depend on it), or what values() selected."""
+    def _group_by(self, hidden: list[Any]) -> list[Any]:
+        """The terms of GROUP BY: the key (other columns depend on it), or what values() selected.
+
+        :param hidden: the columns that were selected only to sort by them.
+        """
         state, scope = self.state, self.scope
         terms: list[Any] = []
         if state.group == "pk":
@@ -217,12 +247,19 @@ class Select:
             expression = state.annotations[name]
             if name in scope.labels and not expression.contains_aggregate and _depends(expression):
                 if state.group == "pk" or name not in state.group:
-                    terms.append(_by_label(scope.labels[name], scope))
+                    terms.append(self._place(scope.labels[name]))
         for name in state.annotations:
             if name in self._built and state.annotations[name].contains_aggregate:
                 terms.extend(self._columns_beside(state.annotations[name]))
         terms.extend(self._selected_columns())
+        if self.groups_values:
+            terms.extend(self._place(label) for label in hidden)
         return _unique(terms + self._order_columns() + self._having_columns)
+
+    def _place(self, label: Any) -> Any:
+        """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""
+        place = next(n for n, column in enumerate(self.columns, 1) if column is label)
+        return sa.literal_column(str(place))
 
     def _selected_columns(self) -> list[Any]:
         """Columns of joined tables that values() selects beside the groups."""
@@ -231,10 +268,12 @@ class Select:
         return [c for _, expression in self.state.select or () for c in self._columns_beside(expression)]
 
     def _columns_beside(self, expression: Any, shared: set[Any] | None = None) -> list[Any]:
-        """The columns that an expression with aggregates reads outside of them: they belong to the groups."""
+        """The columns, and values in documents, that an expression with aggregates reads outside of them: they belong
+        to the groups.
+        """
         if hasattr(expression, "build_here"):
             return []
-        if isinstance(expression, ColumnRef):
+        if isinstance(expression, ColumnRef | KeyTransform):
             with self.scope.reusing(shared):
                 return [expression.build(self.scope).sql]
         return [column for child in expression.children() for column in self._columns_beside(child, shared)]
@@ -243,9 +282,12 @@ class Select:
         scope = self.scope
         if name in scope.state.annotations:
             label = scope.labels.get(name)
-            return _by_label(label, scope) if label is not None else scope.annotation(name).sql
+            return self._place(label) if label is not None else scope.annotation(name).sql
         selected = dict(self.state.select or ()).get(name)
         expression = scope.names.reference(name) if selected is None else selected
+        label = self.label_of(expression)
+        if label is not None:
+            return self._place(label)
         with scope.reusing(None):
             return expression.build(scope).sql
 
@@ -254,9 +296,10 @@ class Select:
         columns = []
         selected = [] if self.state.row == "instance" else [e.identity for _, e in self.state.select or ()]
         for term in self.ordering_terms if self.ordered else ():
-            if term.contains_aggregate or getattr(term, "expression", term).identity in selected:
+            expression = getattr(term, "expression", term)
+            if term.contains_aggregate or expression.identity in selected:
                 continue
-            for node in term.flatten():
+            for node in [expression] if self.groups_values else term.flatten():
                 if isinstance(node, ColumnRef):
                     with self.scope.reusing(None):
                         columns.append(node.build(self.scope).sql)
@@ -304,8 +347,12 @@ def _depends(expression: Any) -> bool:
     return any(True for _ in expression.flatten())
 
 
-def _by_label(label: Any, scope: Scope) -> Any:
-    return sa.literal_column(scope.compilation.dialect.identifier_preparer.quote(label.name))
+def _shape(expression: Any) -> Any:
+    """What two equal expressions have in common; None for one that may hold what it does not tell."""
+    try:
+        return expression.shape([])
+    except Unshapable:
+        return None
 
 
 def _unique(terms: list[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,16 @@ class LikePattern(sa.types.TypeDecorator[str]):
             return f"{before}{escaped}{after}"
 
         return process
+
+
+class JsonText(sa.types.TypeDecorator[Any]):
+    """Binds a Python value as the text of a JSON value."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str:
+        return json.dumps(value)
 
 
 def names_of(left: Any, right: Any) -> tuple[str, str]:
@@ -127,24 +138,33 @@ class SqlHooks:
         raise NotImplementedError
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
+        """The value at the end of ``keys`` as a document, NULL where there is none; the document itself without keys."""
         raise NotImplementedError
 
     def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
+        """The value as ``"number"``, ``"boolean"`` or ``"text"`` when it is one, else NULL; ``"any"`` as some text."""
         raise NotImplementedError
 
-    def json_form_for(self, field: Any) -> str:
-        """How a value inside a document is read to be compared with something of a field's type."""
-        return "number" if type(field).__name__.endswith(("IntegerField", "FloatField", "DecimalField")) else "text"
-
     def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
+        """Whether the value is JSON's null. False, and not NULL, where there is none."""
         raise NotImplementedError
 
     def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
+        """Whether there is a value."""
         raise NotImplementedError
 
     def json_compare(
         self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
     ) -> Any:
+        """The value compared with a bound one; values of another ``kind`` do not match, whatever the operator."""
+        raise NotImplementedError
+
+    def json_pair(self, left: Any, right: Any, operate: Any, ordered: bool) -> Any:
+        """Two documents compared; ordered, only numbers, booleans and texts do, each among themselves."""
+        raise NotImplementedError
+
+    def json_member(self, document: Any, keys: tuple[str, ...], bound: Callable[[Any], Any]) -> Any:
+        """The value equals one of a list that is bound as one parameter, each by its own kind."""
         raise NotImplementedError
 
     def json_equal(self, document: Any, other: Any) -> Any:
@@ -152,6 +172,10 @@ class SqlHooks:
 
     def json_has_key(self, document: Any, key: Any) -> Any:
         raise NotImplementedError
+
+    def sort_keys(self, element: Any, is_document: bool) -> tuple[Any, ...]:
+        """The elements by which rows are sorted when they are to be sorted by ``element``."""
+        return (element,)
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -169,18 +193,3 @@ class SqlHooks:
 
     def explain(self, sql: str, analyze: bool, format: str | None, verbose: bool) -> str:
         return f"EXPLAIN {sql}"
-
-
-def path_text(keys: tuple[str, ...]) -> str:
-    """A JSON path such as ``$."a"[0]``; a key of digits addresses an array element."""
-    text = "$"
-    for key in keys:
-        if key.isdigit():
-            text += f"[{key}]"
-        elif '"' in key and not set(key) & set(".["):
-            # SQLite reads a quoted label up to the next quote, whatever stands before it
-            text += f".{key}"
-        else:
-            quoted = key.replace("\\", "\\\\").replace('"', '\\"')
-            text += f'."{quoted}"'
-    return text

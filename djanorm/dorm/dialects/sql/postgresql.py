@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import operators
 
-from dorm.dialects.sql.base import SqlHooks, names_of
+from dorm.dialects.sql.base import JsonText, SqlHooks, names_of
 from dorm.exceptions import NotSupportedError
 
 _PARTS = {
@@ -25,6 +27,10 @@ _PARTS = {
     "iso_week_day": "isodow",
 }
 _JSONB = postgresql.JSONB(none_as_null=True)
+_IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]")
+# kind of a value that has an order -> its name for jsonb_typeof()
+_ORDERED = {"number": "number", "text": "string", "boolean": "boolean"}
 
 
 def _text(value: str) -> Any:
@@ -49,6 +55,20 @@ def _moment(local: Any, zone: str) -> Any:
     day: Any = sa.literal_column("INTERVAL '24 hours'")
     by_the_clock_before = _at(local.op("-")(day).self_group(), zone).op("+")(day).self_group()
     return sa.case((_at(by_the_clock_before, zone) == local, by_the_clock_before), else_=last)
+
+
+def _key(text: str) -> str:
+    """A text literal in which nothing but ASCII letters, digits and underscores stands for itself.
+
+    NULL, which leads nowhere, for a text that PostgreSQL cannot hold.
+    """
+    if _IMPOSSIBLE.search(text):
+        return "NULL"
+    return "E'" + _UNSAFE.sub(lambda found: f"\\U{ord(found[0]):08X}", text) + "'"
+
+
+def _is_kind(value: Any, kind: str) -> Any:
+    return sa.func.jsonb_typeof(value) == _text(_ORDERED[kind])
 
 
 class PostgresqlHooks(SqlHooks):
@@ -118,24 +138,26 @@ class PostgresqlHooks(SqlHooks):
     def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
         return left == sa.any_(bound(postgresql.ARRAY(item)))
 
-    def _steps(self, keys: tuple[str, ...]) -> Any:
-        items = ",".join('"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
-        return sa.literal("{" + items + "}", sa.Text()).op("::")(sa.literal_column("text[]"))
+    @staticmethod
+    def _steps(keys: tuple[str, ...]) -> Any:
+        """The keys as a part of the text: parameters of one value are different expressions to GROUP BY and ORDER BY."""
+        return sa.literal_column(f"ARRAY[{', '.join(map(_key, keys))}]::text[]")
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return document.op("#>", return_type=_JSONB)(self._steps(keys))
+        return document.op("#>", return_type=_JSONB)(self._steps(keys)) if keys else document
 
     def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
-        """A value inside a document as text, or as a number when it is one."""
+        """A value inside a document as a number, a boolean or a string when it is one; with "any" as text in any case."""
         text = document.op("#>>", return_type=sa.Text())(self._steps(keys))
-        if form == "text":
+        if form == "any":
             return text
-        value = self.json_value(document, keys)
-        is_number = sa.func.jsonb_typeof(value) == sa.literal_column("'number'")
-        return sa.case((is_number, sa.cast(text, sa.Numeric())))
+        types: dict[str, Any] = {"number": sa.Numeric(), "text": None, "boolean": sa.Boolean()}
+        value = text if types[form] is None else sa.cast(text, types[form])
+        return sa.case((_is_kind(self.json_value(document, keys), form), value))
 
     def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return sa.func.jsonb_typeof(self.json_value(document, keys)) == sa.literal_column("'null'")
+        kind = sa.func.jsonb_typeof(self.json_value(document, keys))
+        return kind.is_not_distinct_from(sa.literal_column("'null'"))
 
     def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
         return self.json_value(document, keys).is_not(None)
@@ -143,10 +165,20 @@ class PostgresqlHooks(SqlHooks):
     def json_compare(
         self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
     ) -> Any:
-        """Compare as JSONB, where kinds differ by themselves."""
+        """Equality knows kinds; the order of JSONB goes across them, which a condition on the kind prevents."""
         value = self.json_value(document, keys)
-        other = bound(sa.JSON())
-        return value.operate(operate, sa.cast(other, _JSONB))
+        condition = value.operate(operate, sa.cast(bound(JsonText()), _JSONB))
+        return condition if operate is operators.eq else sa.and_(_is_kind(value, kind), condition)
+
+    def json_pair(self, left: Any, right: Any, operate: Any, ordered: bool) -> Any:
+        condition = left.operate(operate, right)
+        if not ordered:
+            return condition
+        kinds = sa.func.jsonb_typeof(left), sa.func.jsonb_typeof(right)
+        return sa.and_(kinds[0] == kinds[1], kinds[0].in_([_text(name) for name in _ORDERED.values()]), condition)
+
+    def json_member(self, document: Any, keys: tuple[str, ...], bound: Callable[[Any], Any]) -> Any:
+        return self.json_value(document, keys) == sa.any_(bound(postgresql.ARRAY(_JSONB)))
 
     def json_equal(self, document: Any, other: Any) -> Any:
         return document == sa.cast(other, _JSONB)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,67 +9,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
 
-from dorm.dialects.sql.base import SqlHooks, names_of, path_text
-from dorm.exceptions import DataError, NotSupportedError
+from dorm.dialects.sql.base import names_of
+from dorm.dialects.sql.sqlite_documents import SqliteDocuments
+from dorm.dialects.sql.sqlite_lists import JsonList
+from dorm.exceptions import NotSupportedError
 
 _INTEGER = sa.Integer()
 _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S", "year": "%Y"}
 
 
-class JsonList(sa.types.TypeDecorator[str]):
-    """Binds a list as one JSON text, each item as its own type stores it."""
-
-    impl = sa.Text
-    cache_ok = False
-
-    def __init__(self, item: Any, encode: Callable[[Any], Any] | None = None) -> None:
-        super().__init__()
-        self.item = item
-        self.encode = encode
-
-    def bind_processor(self, dialect: Any) -> Any:
-        convert = self.encode or self.item.dialect_impl(dialect).bind_processor(dialect)
-        if convert is None:
-            return _as_json
-        return lambda values: _as_json([convert(value) for value in values])
-
-
-def _as_json(values: list[Any]) -> str:
-    try:
-        text = json.dumps(values, allow_nan=False)
-    except ValueError:
-        return _numbers(values)
-    if "\\u0000" in text and any("\0" in value for value in values if isinstance(value, str)):
-        # SQLite's JSON ends a text at its first NUL, so the list would match other rows
-        raise DataError("SQLite cannot compare with a list of texts that contain NUL; compare with one at a time.")
-    return text
-
-
-def _hexadecimal(value: Any) -> str | None:
-    return None if value is None else bytes(value).hex().upper()
-
-
-def _numbers(values: list[float]) -> str:
-    """A JSON array; infinity as a number too large for a double, which SQLite reads as infinity."""
-    parts = []
-    for value in values:
-        if math.isnan(value):
-            continue
-        parts.append(("1e999" if value > 0 else "-1e999") if math.isinf(value) else json.dumps(value))
-    return f"[{', '.join(parts)}]"
-
-
-class JsonScalar(sa.types.TypeDecorator[Any]):
-    """Binds a Python value as the text of a JSON value."""
-
-    impl = sa.Text
-    cache_ok = True
-
-    def bind_processor(self, dialect: Any) -> Any:
-        return lambda value: json.dumps(value, separators=(",", ":"))
-
-
-class SqliteHooks(SqlHooks):
+class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
 
     def text_function(self, name: str, arguments: list[Any]) -> Any:
@@ -175,57 +122,6 @@ class SqliteHooks(SqlHooks):
         values = listed.table_valued("value", name=None)
         return left.in_(sa.select(values.c.value).correlate(None))
 
-    def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return document.op("->", return_type=document.type)(sa.literal(path_text(keys), sa.Text()))
-
-    def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
-        """A value inside a document as text, or as a number when it is one."""
-        path = sa.literal(path_text(keys), sa.Text())
-        text = sa.func.json_extract(document, path, type_=sa.Text())
-        if form == "text":
-            return sa.cast(text, sa.Text())
-        is_number = sa.func.json_type(document, path).in_([sa.literal_column("'integer'"), sa.literal_column("'real'")])
-        return sa.case((is_number, sa.type_coerce(text, sa.Float())))
-
-    def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return self._type(document, keys) == sa.literal_column("'null'")
-
-    def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
-        return self._type(document, keys).is_not(None)
-
-    @staticmethod
-    def _type(document: Any, keys: tuple[str, ...]) -> Any:
-        return sa.func.json_type(document, sa.literal(path_text(keys), sa.Text()))
-
-    def json_compare(
-        self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
-    ) -> Any:
-        """Compare only values of the same kind."""
-        found = self._type(document, keys)
-        if kind == "boolean":
-            other = sa.case((bound(sa.Boolean()), sa.literal_column("'true'")), else_=sa.literal_column("'false'"))
-            return found.operate(operate, other)
-        if kind == "number":
-            # two-valued, so that a negation keeps values of other kinds
-            number = sa.func.json_extract(document, sa.literal(path_text(keys), sa.Text()), type_=sa.Float())
-            kinds: list[Any] = [sa.literal_column("'integer'"), sa.literal_column("'real'")]
-            return sa.and_(found.in_(kinds), number.operate(operate, bound(None)))
-        if kind == "text":
-            value = sa.func.json_extract(document, sa.literal(path_text(keys), sa.Text()), type_=sa.Text())
-            return sa.and_(found == sa.literal_column("'text'"), value.operate(operate, bound(sa.Text())))
-        value = sa.func.dorm_json(sa.func.json_extract(document, sa.literal(path_text(keys), sa.Text())))
-        return value.operate(operate, sa.func.dorm_json(bound(JsonScalar())))
-
-    def json_equal(self, document: Any, other: Any) -> Any:
-        return sa.func.dorm_json(document) == sa.func.dorm_json(other)
-
-    def json_has_key(self, document: Any, key: Any) -> Any:
-        """A row of json_each() with the key."""
-        keys = sa.func.json_each(document).table_valued("key", name=None)
-        return sa.exists(
-            sa.select(sa.literal_column("1")).select_from(keys).where(keys.c.key == key).correlate_except(keys)
-        )
-
     def insert(self, table: Any) -> Any:
         return sqlite.insert(table)
 
@@ -240,6 +136,10 @@ class SqliteHooks(SqlHooks):
         if format is not None and format.lower() != "text":
             raise NotSupportedError(f"SQLite's plan is text; the format {format!r} does not exist there.")
         return f"EXPLAIN QUERY PLAN {sql}"
+
+
+def _hexadecimal(value: Any) -> str | None:
+    return None if value is None else bytes(value).hex().upper()
 
 
 def _kind(field: Any) -> str:
