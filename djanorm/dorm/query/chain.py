@@ -92,7 +92,7 @@ class Chaining(QueryRoot[M, R]):
         state = state.with_step(FilterStep(predicate)).evolve(sticky=True)
         if owner is not None:
             state = state.evolve(
-                steps=(*state.steps, AnnotateStep(owner, reference)),
+                steps=(*state.steps, AnnotateStep(owner, reference, last=True)),
                 annotations={**state.annotations, owner: reference},
             )
         return self._with(state)

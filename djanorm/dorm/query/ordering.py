@@ -86,27 +86,31 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
     if terms is None:
         grouped = state.group is not None and state.group != "pk"
         terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
+    if not terms and state.partition is not None:
+        # rows that are numbered must come in some order, and be the same ones each time
+        return (resolve_term(Names(state), "pk"),)
     return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
 
 
-def order_elements(select: Any) -> tuple[list[Any], list[Any]]:
-    """The elements of ORDER BY, and the columns to be selected only because DISTINCT wants them."""
+def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
+    """The terms of ORDER BY with their elements, and the columns to be selected only to order by them."""
     scope = select.scope
-    elements: list[Any] = []
+    elements: list[tuple[OrderBy, Any]] = []
     hidden: list[Any] = []
+    selected_only = select.state.distinct is True or select.state.partition is not None
     for term in select.ordering_terms:
         expression = term.expression
         if isinstance(expression, RandomOrder):
-            elements.append(scope.hooks.random())
+            elements.append((term, scope.hooks.random()))
             continue
         label = scope.labels.get(expression.name) if isinstance(expression, AnnotationRef) else None
         if label is not None:
-            elements.append(term.directed(label))
+            elements.append((term, label))
             continue
         with scope.reusing(None):
             element = expression.build(scope).sql
-        if select.state.distinct is True and not any(element is column for column in select.columns):
+        if selected_only and not any(element is column for column in select.columns):
             element = element.label(f"o{len(hidden)}")
             hidden.append(element)
-        elements.append(term.directed(element))
+        elements.append((term, element))
     return elements, hidden

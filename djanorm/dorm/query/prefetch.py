@@ -13,6 +13,7 @@ from typing import Any
 from dorm.db import bridge
 from dorm.exceptions import FieldDoesNotExist
 from dorm.query import pipeline
+from dorm.query.names import Names
 from dorm.utils.suggest import hint
 
 OWNER = "_prefetch_owner"
@@ -185,17 +186,13 @@ class _Step:
             queryset = queryset.using(self.alias)
         return queryset
 
-    def _matching(self, queryset: Any, lookup: str, keys: list[Any], partition: str) -> list[Any]:
+    def _matching(self, queryset: Any, lookup: str, keys: list[Any]) -> list[Any]:
         """The rows of ``queryset`` whose ``lookup`` is one of ``keys``; a slice counts per key."""
         state = queryset.state
         if not state.is_sliced:
             return queryset.filter(**{f"{lookup}__in": keys})._fetch_all()
-        whole = queryset._with(state.evolve(low=0, high=None, empty=False))
-        rows: list[Any] = []
-        for key in keys:
-            part = whole.filter(**{lookup: key})
-            rows += part._with(part.state.evolve(low=state.low, high=state.high))._fetch_all()
-        return rows
+        found = _unsliced(queryset).filter(**{f"{lookup}__in": keys})
+        return _sliced_again(found, state, Names(found.state).reference(lookup))._fetch_all()
 
     # -- one row ---------------------------------------------------------------------------------------------------
 
@@ -210,7 +207,7 @@ class _Step:
         keys = _once_hashable(getattr(row, field.attname) for row in waiting)
         found = {}
         if keys:
-            for related in self._matching(self._base(), target.name, keys, target.attname):
+            for related in self._matching(self._base(), target.name, keys):
                 found[getattr(related, target.attname)] = related
         back = field.remote_field.accessor_name() if field.one_to_one else None
         for row in waiting:
@@ -232,7 +229,7 @@ class _Step:
         if not waiting:
             return self._already(accessor, single)
         keys = _once_hashable(getattr(row, source) for row in waiting)
-        found = self._matching(self._base(), field.name, keys, field.attname) if keys else []
+        found = self._matching(self._base(), field.name, keys) if keys else []
         by_key: dict[Any, list[Any]] = defaultdict(list)
         for related in found:
             by_key[getattr(related, field.attname)].append(related)
@@ -263,28 +260,21 @@ class _Step:
         """The related objects per key, in one query over junction and target; each row is one object (LD-13)."""
         by_key: dict[Any, list[Any]] = defaultdict(list)
         known: dict[Any, Any] = {}
-        for queryset in self._linked_querysets(keys):
-            alias = queryset._read_alias()
-            found, pairs = pipeline.fetch_linked(queryset.state, alias, OWNER)
-            for related in found:
-                del related.__dict__[OWNER]
-                known.setdefault(related.pk, related)
-            queryset._finish(found, queryset.state, alias)
-            for key, related in pairs:
-                by_key[key].append(related)
-        return by_key, list(known.values())
-
-    def _linked_querysets(self, keys: list[Any]) -> list[Any]:
-        """One queryset for all keys, or one per key where each has its own slice."""
         if not keys:
-            return []
+            return by_key, []
         base, junction = self._base(), self.item.junction
-        state = base.state
-        if not state.is_sliced:
-            return [base._linked_to(junction, keys, OWNER)]
-        whole = base._with(state.evolve(low=0, high=None, empty=False))
-        parts = [whole._linked_to(junction, [key], OWNER) for key in keys]
-        return [part._with(part.state.evolve(low=state.low, high=state.high)) for part in parts]
+        queryset = _unsliced(base)._linked_to(junction, keys, OWNER)
+        if base.state.is_sliced:
+            queryset = _sliced_again(queryset, base.state, Names(queryset.state).reference(OWNER))
+        alias = queryset._read_alias()
+        found, pairs = pipeline.fetch_linked(queryset.state, alias, OWNER)
+        for related in found:
+            del related.__dict__[OWNER]
+            known.setdefault(related.pk, related)
+        queryset._finish(found, queryset.state, alias)
+        for key, related in pairs:
+            by_key[key].append(related)
+        return by_key, list(known.values())
 
     # -- where results go ------------------------------------------------------------------------------------------
 
@@ -309,6 +299,16 @@ class _Step:
         if prefetched is None:
             prefetched = data["_prefetched"] = {}
         prefetched[accessor] = related
+
+
+def _unsliced(queryset: Any) -> Any:
+    state = queryset.state
+    return queryset._with(state.evolve(low=0, high=None)) if state.is_sliced else queryset
+
+
+def _sliced_again(queryset: Any, sliced: Any, partition: Any) -> Any:
+    """``queryset`` with the slice of ``sliced``, taken for each value of ``partition``."""
+    return queryset._with(queryset.state.evolve(low=sliced.low, high=sliced.high, partition=partition))
 
 
 def _once(rows: list[Any]) -> list[Any]:
