@@ -73,7 +73,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """The related rows: the prefetched list when there is one, else a query (REL-30)."""
         rows = self._prefetched_rows()
         if rows is not None:
-            return self._side.plain._preloaded(self.model, rows, self.get_queryset)
+            return self._side.plain._preloaded(self.model, rows, self)
         return super().all()
 
     def count(self) -> int:
@@ -88,7 +88,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
 
     def _prefetched_rows(self) -> list[Any] | None:
         prefetched = self.instance.__dict__.get("_prefetched")
-        if prefetched is None or self._pinned is not None:
+        if prefetched is None or (self._query is not None and self._pinned is not None):
             return None
         return prefetched.get(self._side.accessor)
 

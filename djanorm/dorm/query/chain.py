@@ -94,6 +94,7 @@ class Chaining(QueryRoot[M, R]):
             state = state.evolve(
                 steps=(*state.steps, AnnotateStep(owner, reference, last=True)),
                 annotations={**state.annotations, owner: reference},
+                selected=None if state.selected is None else (*state.selected, owner),
             )
         return self._with(state)
 
