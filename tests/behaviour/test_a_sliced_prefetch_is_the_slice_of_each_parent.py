@@ -152,6 +152,24 @@ async def test_a_slice_counts_each_row_of_a_foreign_key_for_itself(shop, mode):
         assert book.other is None
 
 
+def test_rows_are_numbered_around_the_rows_of_all_parents(shop, queries):
+    chosen = Prefetch("inside", queryset=Item.objects.only("name", "box").order_by("-rank")[1:3])
+    with queries() as log:
+        list(Item.objects.prefetch_related(chosen))
+    listed = (
+        "IN (SELECT anon_3.value FROM json_each(?) AS anon_3)" if shop.vendor == "sqlite" else "= ANY (%s::BIGINT[])"
+    )
+    low, high = ("?", "?") if shop.vendor == "sqlite" else ("%s::BIGINT", "%s::BIGINT")
+    assert " ".join(log.sql[1].replace('"', "").split()) == (
+        "SELECT anon_1.id, anon_1.name, anon_1.box_id FROM ("
+        "SELECT anon_2.id AS id, anon_2.name AS name, anon_2.box_id AS box_id, "
+        "row_number() OVER (PARTITION BY anon_2.box_id ORDER BY anon_2.order 0 DESC) AS row number FROM ("
+        "SELECT bookshop_item.id AS id, bookshop_item.name AS name, bookshop_item.box_id AS box_id, "
+        f"bookshop_item.rank AS order 0 FROM bookshop_item WHERE bookshop_item.box_id {listed}"
+        f") AS anon_2) AS anon_1 WHERE anon_1.row number > {low} AND anon_1.row number <= {high} ORDER BY anon_1.row number"
+    )
+
+
 async def test_an_empty_slice_asks_for_nothing(shop, mode, queries):
     for relation, queryset in (("books", Book.objects.all()), ("cobooks", Book.objects.order_by("pages"))):
         with queries() as log:

@@ -101,7 +101,7 @@ DIFFERENT: dict[str, tuple[Any, str, tuple[Any, ...], str, tuple[Any, ...]]] = {
         f"{N} IN (SELECT anon_1.value FROM json_each(?) AS anon_1)",
         ("[1, 2]",),
         f"{N} = ANY (%s::BIGINT[])",
-        ([1, 2],),
+        ("{1,2}",),
     ),
     "in, text": (
         P.filter(key__in=["a", 'b"']),
@@ -115,7 +115,7 @@ DIFFERENT: dict[str, tuple[Any, str, tuple[Any, ...], str, tuple[Any, ...]]] = {
         f"NOT (({N} IN (SELECT anon_1.value FROM json_each(?) AS anon_1)) AND {N} IS NOT NULL)",
         ("[1]",),
         f"NOT (({N} = ANY (%s::BIGINT[])) AND {N} IS NOT NULL)",
-        ([1],),
+        ("{1}",),
     ),
     "contains": (
         P.filter(key__contains="a%_\\"),
@@ -151,7 +151,7 @@ def test_lists_and_text_are_spelled_per_database(name):
 
 def test_a_long_list_is_one_parameter():
     (_, lite), (_, postgres) = both(P.filter(n__in=range(100_000)))
-    assert (len(lite), len(postgres), len(postgres[0])) == (1, 1, 100_000)
+    assert (len(lite), len(postgres), postgres[0].count(",")) == (1, 1, 99_999)
 
 
 def test_values_never_enter_the_text():

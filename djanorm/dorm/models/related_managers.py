@@ -99,7 +99,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
     @property
     def _owner_key(self) -> Any:
         """What the rows' foreign key, or the junction's, holds for the owner."""
-        return self.instance.__dict__.get(self._side.owner_key)
+        return getattr(self.instance, self._side.owner_key)
 
     @property
     def _hints(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore # ty: ignore

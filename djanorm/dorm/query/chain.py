@@ -304,8 +304,9 @@ class Chaining(QueryRoot[M, R]):
         if lookups == (None,):
             return root._with(state.evolve(prefetch=()))
         named = tuple(getattr(lookup, "lookup_path", lookup) for lookup in lookups)
-        check_lookups(state.opts, named)
-        return root._with(state.evolve(prefetch=(*state.prefetch, *named)))
+        every = (*state.prefetch, *named)
+        check_lookups(state.opts, every)
+        return root._with(state.evolve(prefetch=every))
 
     def only(self, *names: Any) -> Self:
         """Loads these columns and the key; the rest when it is read (LD-14). Earlier ``defer()`` calls still count."""

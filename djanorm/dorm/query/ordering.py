@@ -110,7 +110,7 @@ def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
         with scope.reusing(None):
             element = expression.build(scope).sql
         if selected_only and not any(element is column for column in select.columns):
-            element = element.label(f"o{len(hidden)}")
+            element = element.label(f"o{len(hidden)}" if select.state.partition is None else f"order {len(hidden)}")
             hidden.append(element)
         elements.append((term, element))
     return elements, hidden

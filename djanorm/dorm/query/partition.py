@@ -32,14 +32,15 @@ def sliced(statement: Any, key: Any, order: list[tuple[Any, Any]], shown: int, l
     :param low: how many rows are left out, as a parameter; None for no row.
     :param high: the number of the last row, as a parameter; None for all.
     """
+    # names with spaces, because they stand beside those of columns
     rows = statement.subquery()
     terms = [term.directed(_inside(rows, element)) for term, element in order]
-    number = sa.func.row_number().over(partition_by=_inside(rows, key), order_by=terms).label("number")
-    numbered = sa.select(*list(rows.c)[:shown], number).subquery()
-    taken = sa.select(*list(numbered.c)[:shown]).order_by(numbered.c.number)
+    number = sa.func.row_number().over(partition_by=_inside(rows, key), order_by=terms).label("row number")
+    *columns, number = sa.select(*list(rows.c)[:shown], number).subquery().c
+    taken = sa.select(*columns).order_by(number)
     if low is not None:
-        taken = taken.where(numbered.c.number > low)
-    return taken if high is None else taken.where(numbered.c.number <= high)
+        taken = taken.where(number > low)
+    return taken if high is None else taken.where(number <= high)
 
 
 def _inside(rows: Any, element: Any) -> Any:

@@ -25,7 +25,7 @@ class Prefetch:
     :param lookup: the relation, nested ones joined by ``__``.
     :param queryset: what to fetch: its filters, order, ``select_related``, further prefetches and slices count.
     :param to_attr: store a plain list (or object) under this attribute instead of serving the accessor.
-    :raises ValueError: for a queryset whose rows are no instances.
+    :raises ValueError: for a queryset whose rows are no instances, for a set operation, and for raw SQL.
     """
 
     def __init__(self, lookup: Any, queryset: Any = None, to_attr: str | None = None) -> None:
@@ -33,8 +33,8 @@ class Prefetch:
         self.queryset = queryset
         self.to_attr = to_attr
         if queryset is not None:
-            state = queryset.get_queryset().state
-            if state.row != "instance" or state.combined is not None:
+            state = queryset.get_queryset().state if hasattr(queryset, "get_queryset") else None
+            if state is None or state.row != "instance" or state.combined is not None:
                 raise ValueError("Prefetch querysets cannot use raw(), values(), and values_list().")
 
     def __repr__(self) -> str:
@@ -59,8 +59,8 @@ def relation_of(opts: Any, name: str, lookup: str) -> Any:
         item = next((r for r in opts.related_objects if r.accessor_name() == name), None)
     if item is None:
         item = next((f for f in getattr(opts, "private_fields", ()) if f.name == name), None)
-    if item is None or not (item.is_relation or hasattr(item, "prefetch_rows")):
-        choices = sorted(n for n, i in opts.names.items() if i.is_relation)
+    if item is None or not (_leads_on(item, name) or hasattr(item, "prefetch_rows")):
+        choices = sorted(n for n, i in opts.names.items() if _leads_on(i, n))
         raise FieldDoesNotExist(
             f"Cannot find '{name}' on {opts.object_name} object, '{lookup}' is an invalid parameter to "
             f"prefetch_related(). {hint(name, choices)}"
@@ -68,20 +68,46 @@ def relation_of(opts: Any, name: str, lookup: str) -> Any:
     return item
 
 
+def _leads_on(item: Any, name: str) -> bool:
+    """Whether the name is that of a relation, and not of its column."""
+    return item.is_relation and (name == item.name or name != getattr(item, "attname", None))
+
+
 def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
-    """Refuse unknown names where the chain is built. Steps below a ``to_attr`` are checked when they are reached."""
-    own = {lookup.to_attr for lookup in lookups if isinstance(lookup, Prefetch)}
-    for lookup in lookups:
-        path = lookup.lookup if isinstance(lookup, Prefetch) else lookup
-        if isinstance(lookup, Prefetch) and lookup.to_attr in opts.names and "__" not in path:
-            raise ValueError(f"to_attr={lookup.to_attr} conflicts with a field on the {opts.object_name} model.")
-        here = opts
+    """Refuse where the chain is built what cannot be prefetched.
+
+    :param lookups: all of the query: one may go on below the ``to_attr`` of another one before it.
+    :raises FieldDoesNotExist: for a name that is no relation.
+    :raises ValueError: for a ``to_attr`` that would hide a field, and for a queryset of another model.
+    """
+    named: dict[str, Any] = {}
+    for lookup in _as_objects(lookups):
+        path = lookup.lookup
+        before, _, _ = path.rpartition("__")
+        owner, here, walked = opts, opts, ""
         for name in path.split("__"):
-            if here is opts and name in own:
-                break
-            here = _target(relation_of(here, name, path))
+            walked = f"{walked}__{name}" if walked else name
+            owner, here = here, named[walked] if walked in named else _target(relation_of(here, name, path))
             if here is None:
                 break
+        if lookup.to_attr is not None:
+            _check_attribute(owner, lookup.to_attr)
+            named[f"{before}__{lookup.to_attr}" if before else lookup.to_attr] = here
+        if lookup.queryset is not None and here is not None:
+            _check_model(path, here, lookup.queryset.get_queryset().state.opts)
+
+
+def _check_attribute(opts: Any, name: str) -> None:
+    if name in opts.names:
+        raise ValueError(f"to_attr={name} conflicts with a field on the {opts.object_name} model.")
+
+
+def _check_model(path: str, target: Any, given: Any) -> None:
+    if given.concrete_model is not target.concrete_model:
+        raise ValueError(
+            f"'{path}' leads to {target.object_name}, and the queryset of its Prefetch to {given.object_name}: give it a "
+            f"queryset of {target.object_name}."
+        )
 
 
 def _target(item: Any) -> Any:
@@ -109,45 +135,40 @@ async def aprefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> 
 
 def prefetch_instances(rows: list[Any], lookups: tuple[Any, ...], alias: str | None) -> None:
     """Run the prefetches of one level and of the levels below."""
-    tree: dict[tuple[str, str | None], list[Any]] = {}
+    steps: dict[tuple[str, str | None], list[Any]] = {}
     chosen: dict[tuple[str, str | None], Any] = {}
-    attributes = {lookup.to_attr: lookup for lookup in lookups if isinstance(lookup, Prefetch) and lookup.to_attr}
-    for lookup in lookups:
-        path = lookup.lookup if isinstance(lookup, Prefetch) else lookup
-        name, _, rest = path.partition("__")
-        ends_here = not rest
-        to_attr = lookup.to_attr if isinstance(lookup, Prefetch) and ends_here else None
-        queryset = lookup.queryset if isinstance(lookup, Prefetch) and ends_here else None
-        if not ends_here and name in attributes:
+    every = _as_objects(lookups)
+    attributes = {lookup.to_attr: lookup for lookup in every if lookup.to_attr and "__" not in lookup.lookup}
+    for lookup in every:
+        name, _, rest = lookup.lookup.partition("__")
+        if rest:
             # "printed__pages" goes on below Prefetch("book_set", to_attr="printed")
-            before = attributes[name]
-            key = (before.lookup, before.to_attr)
-        else:
-            key = (name, to_attr)
-        if queryset is not None:
-            if key in tree and chosen.get(key) is not queryset:
+            before = attributes.get(name)
+            key = (name, None) if before is None else (before.lookup, before.to_attr)
+            steps.setdefault(key, []).append(Prefetch(rest, lookup.queryset, lookup.to_attr))
+            continue
+        key = (name, lookup.to_attr)
+        if lookup.queryset is not None:
+            if key in steps and chosen.get(key) is not lookup.queryset:
                 raise ValueError(
-                    f"'{path}' lookup was already seen with a different queryset. You may need to adjust the ordering "
+                    f"'{name}' lookup was already seen with a different queryset. You may need to adjust the ordering "
                     "of your lookups."
                 )
-            chosen[key] = queryset
-        below = tree.setdefault(key, [])
-        if rest:
-            below.append(_shortened(lookup, rest))
-    for (name, to_attr), below in tree.items():
-        if "__" in name:
-            continue
-        _prefetch_one(rows, name, to_attr, chosen.get((name, to_attr)), tuple(below), alias)
+            chosen[key] = lookup.queryset
+        steps.setdefault(key, [])
+    for key, below in steps.items():
+        _prefetch_one(rows, *key, chosen.get(key), tuple(below), alias)
 
 
-def _shortened(lookup: Any, rest: str) -> Any:
-    return Prefetch(rest, lookup.queryset, lookup.to_attr) if isinstance(lookup, Prefetch) else rest
+def _as_objects(lookups: Iterable[Any]) -> list[Prefetch]:
+    return [lookup if isinstance(lookup, Prefetch) else Prefetch(lookup) for lookup in lookups]
 
 
 def _prefetch_one(
     rows: list[Any], name: str, to_attr: str | None, queryset: Any, below: tuple[Any, ...], alias: str | None
 ) -> None:
-    for model in dict.fromkeys(map(type, rows)):
+    models: Iterable[Any] = dict.fromkeys(map(type, rows))
+    for model in models:
         group = [row for row in rows if type(row) is model]
         item = relation_of(model._meta, name, name)
         if hasattr(item, "prefetch_rows"):
@@ -203,11 +224,6 @@ class _Step:
         target = self.item.hops()[-1].target
         queryset = self.queryset if self.queryset is not None else target.model._default_manager.all()
         queryset = queryset.get_queryset()
-        opts = queryset.state.opts
-        if opts.concrete_model is not target.concrete_model:
-            raise ValueError(
-                f"'{self.item.name}' leads to {target.object_name}, and the queryset of its Prefetch to {opts.object_name}."
-            )
         if queryset.state.using is None and self.alias is not None:
             queryset = queryset.using(self.alias)
         return queryset
