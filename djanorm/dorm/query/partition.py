@@ -36,11 +36,11 @@ def sliced(statement: Any, key: Any, order: list[tuple[Any, Any]], shown: int, l
     rows = statement.subquery()
     terms = [term.directed(_inside(rows, element)) for term, element in order]
     number = sa.func.row_number().over(partition_by=_inside(rows, key), order_by=terms).label("row number")
-    *columns, number = sa.select(*list(rows.c)[:shown], number).subquery().c
-    taken = sa.select(*columns).order_by(number)
+    *columns, place = sa.select(*list(rows.c)[:shown], number).subquery().c
+    taken = sa.select(*columns).order_by(place)
     if low is not None:
-        taken = taken.where(number > low)
-    return taken if high is None else taken.where(number <= high)
+        taken = taken.where(place > low)
+    return taken if high is None else taken.where(place <= high)
 
 
 def _inside(rows: Any, element: Any) -> Any:
