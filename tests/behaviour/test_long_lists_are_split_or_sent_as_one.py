@@ -39,5 +39,8 @@ async def test_long_lists_are_split_or_sent_as_one(many, mode):
     assert len(await mode.call(owners, "in_bulk", many)) == COUNT
     found = await mode.fetch(owners.prefetch_related("things"))
     assert sum(len(owner.things.all()) for owner in found) == 3
+    sliced = dorm.Prefetch("things", queryset=Thing.objects.order_by("-pk")[:1])
+    found = await mode.fetch(owners.prefetch_related(sliced))
+    assert sum(len(owner.things.all()) for owner in found) == 3
     assert await mode.call(owners.filter(pk__in=many), "update", code=dorm.F("code") + COUNT) == COUNT
     assert (await mode.call(owners.filter(pk__in=many), "delete"))[0] == COUNT + 3

@@ -171,9 +171,6 @@ async def test_prefetching_costs_one_statement_per_relation(shop, mode, queries)
         assert log.count == statements, line
 
 
-@pytest.mark.xfail(
-    reason="a sliced Prefetch takes one statement per parent; a window function would take one", strict=False
-)
 async def test_a_sliced_prefetch_takes_its_rows_per_parent_in_one_statement(shop, mode, queries):
     longest = Prefetch("books", queryset=Book.objects.order_by("-pages")[:1], to_attr="longest")
     second = Prefetch("books", queryset=Book.objects.order_by("-pages")[1:3], to_attr="others")

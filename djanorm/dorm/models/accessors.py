@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from dorm.expressions.paths import RelationRef
@@ -20,6 +22,8 @@ class _ManyDescriptor:
     refuses_assignment = True
 
     accessor: str
+    # the related model's default manager, found anew each time: that model may be defined again
+    _manager_behind: Callable[[Any], Any]
 
     def __init__(self) -> None:
         self._default: Any = None
@@ -30,10 +34,12 @@ class _ManyDescriptor:
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
             return self._on_class()
-        model = self._model()
-        default = model._meta.default_manager
+        try:
+            default = self._manager_behind(self)
+        except AttributeError:
+            default = self._model()._meta.default_manager  # raises what is wrong: the model does not exist yet
         if default is not self._default:
-            self._prepare(model, default)
+            self._prepare(default)
         if instance.__dict__.get(self._key) is None and instance.pk is None:
             raise ValueError(
                 f"{type(instance).__name__!r} instance needs to have a primary key value before .{self.accessor} can be "
@@ -45,12 +51,12 @@ class _ManyDescriptor:
         parts["instance"] = instance
         return manager
 
-    def _prepare(self, model: Any, default: Any) -> None:
+    def _prepare(self, default: Any) -> None:
         """Make what all managers of this relation share; again when the related model was defined again."""
         side = self._side(default)
         bases = (side.kind,) if issubclass(side.kind, side.plain) else (side.kind, side.plain)
         self._class = type(side.kind.__name__, bases, {"__module__": side.kind.__module__, "_side": side})
-        self._parts = {**default.__dict__, "model": model}
+        self._parts = {**default.__dict__, "model": self._model()}
         self._key = side.owner_key
         self._default = default
 
@@ -70,6 +76,8 @@ class _ManyDescriptor:
 
 class ReverseForeignKey(_ManyDescriptor):
     """``author.book_set``: makes a `ReverseManager` (REL-30)."""
+
+    _manager_behind = attrgetter("relation.related_model._meta.default_manager")
 
     def __init__(self, relation: Any) -> None:
         super().__init__()
@@ -91,6 +99,8 @@ class ReverseForeignKey(_ManyDescriptor):
 class ManyToManyForward(_ManyDescriptor):
     """``article.tags``, on the model that declares the field (REL-40)."""
 
+    _manager_behind = attrgetter("field.remote_field.model._meta.default_manager")
+
     def __init__(self, field: Any) -> None:
         super().__init__()
         self.field = field
@@ -109,6 +119,8 @@ class ManyToManyForward(_ManyDescriptor):
 
 class ManyToManyReverse(_ManyDescriptor):
     """``tag.articles``, on the model that the field refers to."""
+
+    _manager_behind = attrgetter("relation.related_model._meta.default_manager")
 
     def __init__(self, relation: Any) -> None:
         super().__init__()

@@ -73,7 +73,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """The related rows: the prefetched list when there is one, else a query (REL-30)."""
         rows = self._prefetched_rows()
         if rows is not None:
-            return self._side.plain._preloaded(self.model, rows, self.get_queryset)
+            return self._side.plain._preloaded(self.model, rows, self)
         return super().all()
 
     def count(self) -> int:
@@ -88,7 +88,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
 
     def _prefetched_rows(self) -> list[Any] | None:
         prefetched = self.instance.__dict__.get("_prefetched")
-        if prefetched is None or self._pinned is not None:
+        if prefetched is None or (self._query is not None and self._pinned is not None):
             return None
         return prefetched.get(self._side.accessor)
 
@@ -99,7 +99,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
     @property
     def _owner_key(self) -> Any:
         """What the rows' foreign key, or the junction's, holds for the owner."""
-        return self.instance.__dict__.get(self._side.owner_key)
+        return getattr(self.instance, self._side.owner_key)
 
     @property
     def _hints(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore # ty: ignore

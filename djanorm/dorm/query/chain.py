@@ -93,8 +93,9 @@ class Chaining(QueryRoot[M, R]):
         state = state.with_step(FilterStep(predicate)).evolve(sticky=True)
         if owner is not None:
             state = state.evolve(
-                steps=(*state.steps, AnnotateStep(owner, reference)),
+                steps=(*state.steps, AnnotateStep(owner, reference, last=True)),
                 annotations={**state.annotations, owner: reference},
+                selected=None if state.selected is None else (*state.selected, owner),
             )
         return self._with(state)
 
@@ -304,8 +305,9 @@ class Chaining(QueryRoot[M, R]):
         if lookups == (None,):
             return root._with(state.evolve(prefetch=()))
         named = tuple(getattr(lookup, "lookup_path", lookup) for lookup in lookups)
-        check_lookups(state.opts, named)
-        return root._with(state.evolve(prefetch=(*state.prefetch, *named)))
+        every = (*state.prefetch, *named)
+        check_lookups(state.opts, every)
+        return root._with(state.evolve(prefetch=every))
 
     def only(self, *names: Any) -> Self:
         """Loads these columns and the key; the rest when it is read (LD-14). Earlier ``defer()`` calls still count."""

@@ -12,7 +12,7 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,7 +20,20 @@ from dorm.meta.registry import registry
 from dorm.query.layout import Block, Layout, Output
 
 Hydrate = Callable[[list[Any]], list[Any]]
+OwnedHydrate = Callable[[list[Any], Any], list[Any]]
 PIECE = 1000
+
+
+class Owned(NamedTuple):
+    """How the instances that a prefetch loads tell whose they are.
+
+    :ivar key: the attribute, or annotation, that holds the owner's key.
+    :ivar back: the attribute that gets the owner. None for linked rows: one may come for several owners, is one instance
+        all the same, and does not keep the key.
+    """
+
+    key: str
+    back: str | None = None
 
 
 class Source:
@@ -28,6 +41,7 @@ class Source:
 
     def __init__(self, dialect: Any) -> None:
         self.dialect = dialect
+        self.arguments: tuple[str, ...] = ("rows",)
         self.names: dict[str, Any] = {}
         self.lines: list[str] = []
         self.converts = False
@@ -72,10 +86,10 @@ class Source:
             text = f"{self.keep(custom, 'from_db_value')}({text}, None, None)"
         return text
 
-    def function(self) -> Callable[[list[Any]], list[Any]]:
-        """The compiled function ``hydrate(rows)``."""
-        arguments = ", ".join(f"{name}={name}" for name in self.names)
-        text = f"def hydrate(rows, {arguments}):\n" + "\n".join("    " + line for line in self.lines)
+    def function(self) -> Any:
+        """The compiled function ``hydrate(rows)``, or ``hydrate(rows, owners)``."""
+        arguments = ", ".join([*self.arguments, *(f"{name}={name}" for name in self.names)])
+        text = f"def hydrate({arguments}):\n" + "\n".join("    " + line for line in self.lines)
         space = dict(self.names)
         exec(compile(text, "<hydrate>", "exec"), space)  # noqa: S102  (text from validated names and column numbers only)
         return space["hydrate"]
@@ -94,6 +108,14 @@ def make_hydrator(layout: Layout, dialect: Any, alias: str) -> Hydrate:
     if layout.row == "instance":
         return _instances(layout, dialect, alias)
     return _values(layout, dialect)
+
+
+def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, owned: Owned) -> OwnedHydrate:
+    """A function of the driver's rows and the owners, which hands each instance to its owner as it makes it.
+
+    ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that function.
+    """
+    return _instances(layout, dialect, alias, owned)
 
 
 @cache
@@ -138,29 +160,76 @@ def _values(layout: Layout, dialect: Any) -> Hydrate:
     return source.function()
 
 
-def _instances(layout: Layout, dialect: Any, alias: str) -> Hydrate:
+def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = None) -> Any:
     model = layout.opts.model
-    if _overrides_from_db(model):
-        return _through_from_db(layout, dialect, alias)
+    plain = not _overrides_from_db(model)
     source = Source(dialect)
     total = len(layout.outputs) + sum(len(b.fields) for b in layout.blocks) + len(layout.annotations) + layout.hidden
+    start = total - len(layout.annotations) - layout.hidden
+    annotations = [(o, source.column(start + n, o.field, o.type)) for n, o in enumerate(layout.annotations)]
     source.lines += ["out = []", "add = out.append"]
     pieces = source.keep(_pieces, "pieces")
-    source.lines += [f"for {_targets(total)} in rows if len(rows) <= {PIECE} else {pieces}(rows):"]
+    loop = f"for {_targets(total)} in rows if len(rows) <= {PIECE} else {pieces}(rows):"
     after: list[str] = []
+    if owned is None:
+        source.lines.append(loop)
+    elif owned.back is None:
+        source.lines += ["known = {}", "seen = known.get", loop]
+        annotations = _linked(source, layout, owned, annotations, start)
+        after += ["    known[key] = o", "    take(o)"]
+    else:
+        source.lines.append(loop)
+        after.append("    take(o)")
     for number in reversed(range(len(layout.blocks))):
         _block(source, layout, number, alias, after)
-    _object(source, "o", layout.opts, [(o, n) for n, o in enumerate(layout.outputs)], alias, "    ")
-    start = total - len(layout.annotations) - layout.hidden
-    for number, output in enumerate(layout.annotations):
-        _store(source, "o", output.name, source.column(start + number, output.field, output.type), "    ")
+    columns = [(output, number) for number, output in enumerate(layout.outputs)]
+    if plain:
+        _object(source, "o", layout.opts, columns, alias, "    ")
+    else:
+        _from_db(source, model, columns, alias)
+    for output, value in annotations:
+        _store(source, "o", output.name, value, "    ", plain)
     for number, block in enumerate(layout.blocks):
         if block.parent is None:
-            _store(source, "o", block.attribute, f"r{number}", "    ")
-    source.lines.append(f"    o.__class__ = {source.keep(model, 'Model')}")
-    source.lines += after
-    source.lines += ["    add(o)", "return out"]
+            _store(source, "o", block.attribute, f"r{number}", "    ", plain)
+    if owned is not None and owned.back is not None:
+        source.lines.append(f"    owner, take = owners[o.{owned.key}]")
+        if all(block.parent is not None or block.attribute != owned.back for block in layout.blocks):
+            _store(source, "o", owned.back, "owner", "    ", plain)
+    if plain:
+        source.lines.append(f"    o.__class__ = {source.keep(model, 'Model')}")
+    source.lines += [*after, "    add(o)", "return out"]
+    if owned is not None:
+        source.arguments = ("rows", "owners")
     return source.function()
+
+
+def _linked(source: Source, layout: Layout, owned: Owned, annotations: list[Any], start: int) -> list[Any]:
+    """The first lines of a loop over linked rows: an instance that was made before goes to one more owner.
+
+    :returns: the annotations that the instances keep.
+    """
+    key = next(n for n, output in enumerate(layout.outputs) if output.field.primary_key)
+    kept = [(output, value) for output, value in annotations if output.name != owned.key]
+    owner = next(value for output, value in annotations if output.name == owned.key)
+    # the key tells rows apart, unless they carry values of their own, which may be unhashable
+    values = [f"repr(c{start + n})" for n, (output, _) in enumerate(annotations) if output.name != owned.key]
+    source.lines += [
+        f"    key = ({', '.join([f'c{key}', *values])})",
+        f"    take = owners[{owner}]",
+        "    o = seen(key)",
+        "    if o is not None:",
+        "        take(o)",
+        "        continue",
+    ]
+    return kept
+
+
+def _from_db(source: Source, model: Any, columns: list[tuple[Output, int]], alias: str) -> None:
+    """The instance as the model's own ``from_db()`` makes it."""
+    names = source.keep([output.name for output, _ in columns], "names")
+    parts = [source.column(position, output.field, output.type) for output, position in columns]
+    source.lines.append(f"    o = {source.keep(model.from_db, 'from_db')}({alias!r}, {names}, [{', '.join(parts)}])")
 
 
 def _block(source: Source, layout: Layout, number: int, alias: str, after: list[str]) -> None:
@@ -187,8 +256,9 @@ def _object(source: Source, name: str, opts: Any, columns: list[tuple[Output, in
         source.lines.append(f"{indent}{name}._state = {state}(adding=False, db={alias!r})")
 
 
-def _store(source: Source, owner: str, attribute: str, value: str, indent: str) -> None:
-    if attribute.isidentifier() and not keyword.iskeyword(attribute):
+def _store(source: Source, owner: str, attribute: str, value: str, indent: str, plain: bool = True) -> None:
+    """An assignment; ``plain`` where the owner's class has no ``__setattr__`` of its own yet."""
+    if plain and attribute.isidentifier() and not keyword.iskeyword(attribute):
         source.lines.append(f"{indent}{owner}.{attribute} = {value}")
     else:
         source.lines.append(f"{indent}{owner}.__dict__[{attribute!r}] = {value}")
@@ -207,25 +277,3 @@ def twin_of(opts: Any) -> type:
 
 def _overrides_from_db(model: Any) -> bool:
     return model.from_db.__func__ is not registry.model_base.from_db.__func__
-
-
-def _through_from_db(layout: Layout, dialect: Any, alias: str) -> Hydrate:
-    source = Source(dialect)
-    names = [output.name for output in layout.outputs]
-    parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
-    total = len(layout.outputs) + sum(len(b.fields) for b in layout.blocks) + len(layout.annotations) + layout.hidden
-    make = source.keep(layout.opts.model.from_db, "from_db")
-    source.lines += ["out = []", f"for {_targets(total)} in rows:"]
-    after: list[str] = []
-    for number in reversed(range(len(layout.blocks))):
-        _block(source, layout, number, alias, after)
-    source.lines.append(f"    o = {make}({alias!r}, {source.keep(names, 'names')}, [{', '.join(parts)}])")
-    start = total - len(layout.annotations) - layout.hidden
-    for number, output in enumerate(layout.annotations):
-        value = source.column(start + number, output.field, output.type)
-        source.lines.append(f"    o.__dict__[{output.name!r}] = {value}")
-    for number, block in enumerate(layout.blocks):
-        if block.parent is None:
-            source.lines.append(f"    o.__dict__[{block.attribute!r}] = r{number}")
-    source.lines += [*after, "    out.append(o)", "return out"]
-    return source.function()

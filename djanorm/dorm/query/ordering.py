@@ -88,34 +88,52 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
     if terms is None:
         grouped = state.group is not None and state.group != "pk"
         terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
+    if not terms and state.partition is not None:
+        # rows that are numbered must come in some order, and be the same ones each time
+        return (resolve_term(Names(state), "pk"),)
     return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
 
 
-def order_elements(select: Any) -> tuple[list[Any], list[Any]]:
-    """The elements of ORDER BY, and the columns to be selected only to sort by them.
+def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
+    """The terms of ORDER BY with their elements, and the columns to be selected only to sort by them.
 
-    DISTINCT wants what sorts the rows among the columns. So do groups: a parameter in ORDER BY is another one than the
-    same value in GROUP BY, so that the database sees two expressions unless both refer to a column of the result.
+    DISTINCT wants what sorts the rows among the columns, and so does a query around this one. So do groups: a parameter in
+    ORDER BY is another one than the same value in GROUP BY, so that the database sees two expressions unless both refer to a
+    column of the result.
     """
     scope = select.scope
-    elements: list[Any] = []
+    elements: list[tuple[OrderBy, Any]] = []
     hidden: list[Any] = []
+    prefix = "o" if select.state.partition is None else "order "
     for term in select.ordering_terms:
         expression = term.expression
         if isinstance(expression, RandomOrder):
-            elements.append(scope.hooks.random())
+            elements.append((term, scope.hooks.random()))
             continue
         label = select.label_of(expression)
-        if label is not None:
-            keys = scope.hooks.sort_keys(label.element, isinstance(label.type, JSONType))
-            elements.extend(term.directed(label if key is label.element else key) for key in keys)
-            continue
-        with scope.reusing(None):
-            element = expression.build(scope).sql
+        if label is None:
+            with scope.reusing(None):
+                element = expression.build(scope).sql
+        else:
+            element = label.element
         for key in scope.hooks.sort_keys(element, isinstance(element.type, JSONType)):
-            computed = select.groups_values and not isinstance(key, sa.Column) and not term.contains_aggregate
-            if computed or (select.state.distinct is True and not any(key is column for column in select.columns)):
-                key = key.label(f"o{len(hidden)}")
+            if label is not None and key is element:
+                key = label
+            elif _is_hidden(select, term, key, label is not None):
+                key = key.label(f"{prefix}{len(hidden)}")
                 hidden.append(key)
-            elements.append(term.directed(key))
+            elements.append((term, key))
     return elements, hidden
+
+
+def _is_hidden(select: Any, term: OrderBy, key: Any, labelled: bool) -> bool:
+    """Whether ``key`` has to become a column for the rows to be sorted by it."""
+    state = select.state
+    if state.partition is None:
+        if labelled:
+            return False
+        if select.groups_values and not isinstance(key, sa.Column) and not term.contains_aggregate:
+            return True
+        if state.distinct is not True:
+            return False
+    return not any(key is column for column in select.columns)

@@ -14,8 +14,7 @@ from dorm.db.execution import Statement
 from dorm.db.sessions import session as session_of
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import TransactionManagementError
-from dorm.query.hydrate import make_hydrator
-from dorm.query.layout import Layout
+from dorm.query.hydrate import Owned, make_owned_hydrator
 from dorm.query.plan import EMPTY, Plan, plan_for
 from dorm.query.state import QueryState
 
@@ -41,29 +40,24 @@ def fetch(state: QueryState, alias: str, use: str = "rows") -> list[Any]:
     return plan.hydrate(session.fetch(statement, values if bind is None else bind(values)))
 
 
-def fetch_linked(state: QueryState, alias: str, name: str) -> tuple[list[Any], list[Any]]:
-    """The rows of a query in which the annotation ``name`` tells which owner each row belongs to.
+def fetch_owned(state: QueryState, alias: str, owned: Owned, owners: Any) -> list[Any]:
+    """The rows of ``state`` as instances, each handed to its owner.
 
-    :returns: each instance once, and ``(owner, instance)`` pairs in the order of the rows.
+    :param owners: what takes the instances, by the owner's key; see :func:`make_owned_hydrator`.
+    :returns: the instances, linked ones once.
     """
+    if state.empty:
+        return []
     session = session_of(alias)
     plan, values = plan_for(state, alias, "rows", session)
-    layout = plan.layout
-    if plan.statement is None or layout is None:
-        return [], []
-    rows = session.fetch(plan.statement, _params(plan, values))
-    key = next(n for n, output in enumerate(layout.outputs) if output.field.primary_key)
-    place, owner = next((n, output) for n, output in enumerate(layout.annotations) if output.name == name)
-    at = len(layout.outputs) + sum(len(block.fields) for block in layout.blocks) + place
-    # the key tells rows apart, unless they carry values of their own
-    alone = len(layout.annotations) == 1
-    keys = [row[key] if alone else (*row[:at], *row[at + 1 :]) for row in rows]
-    different = dict(zip(keys, rows, strict=True))
-    instances = plan.hydrate(list(different.values()))
-    by_key = dict(zip(different, instances, strict=True))
-    convert = make_hydrator(Layout("flat", layout.opts, (owner,)), session.dialect, alias)
-    owners = convert([(row[at],) for row in rows])
-    return instances, [(o, by_key[k]) for o, k in zip(owners, keys, strict=True)]
+    if plan.statement is None or plan.layout is None:
+        return []
+    if state.lock is not None:
+        _check_lock(session)
+    hydrate = plan.owned.get(owned)
+    if hydrate is None:
+        hydrate = plan.owned[owned] = make_owned_hydrator(plan.layout, session.dialect, alias, owned)
+    return hydrate(session.fetch(plan.statement, _params(plan, values)), owners)
 
 
 def stream(state: QueryState, alias: str, chunk_size: int) -> Generator[list[Any], None, None]:

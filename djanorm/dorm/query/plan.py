@@ -49,15 +49,17 @@ class Plan:
     :ivar statement: what the session executes; None when no row can match.
     :ivar bind: from the values of a state to the parameters of the statement; None when they are the same.
     :ivar hydrate: from the driver's rows to the rows of the queryset.
+    :ivar owned: the same for the rows of a prefetch, made when they are first asked for.
     """
 
-    __slots__ = ("bind", "hydrate", "layout", "statement", "used")
+    __slots__ = ("bind", "hydrate", "layout", "owned", "statement", "used")
 
     def __init__(self, statement: Statement | None, bind: Binder | None, hydrate: Any, layout: Layout | None) -> None:
         self.statement = statement
         self.bind = bind
         self.hydrate = hydrate
         self.layout = layout
+        self.owned: dict[Any, Any] = {}
         self.used = False
 
 

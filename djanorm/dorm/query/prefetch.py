@@ -6,13 +6,14 @@ Results go where the accessors look first: a forward or reverse one-to-one objec
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from dorm.db import bridge
 from dorm.exceptions import FieldDoesNotExist
 from dorm.query import pipeline
+from dorm.query.hydrate import Owned
+from dorm.query.names import Names
 from dorm.utils.suggest import hint
 
 OWNER = "_prefetch_owner"
@@ -24,7 +25,7 @@ class Prefetch:
     :param lookup: the relation, nested ones joined by ``__``.
     :param queryset: what to fetch: its filters, order, ``select_related``, further prefetches and slices count.
     :param to_attr: store a plain list (or object) under this attribute instead of serving the accessor.
-    :raises ValueError: for a queryset whose rows are no instances.
+    :raises ValueError: for a queryset whose rows are no instances, for a set operation, and for raw SQL.
     """
 
     def __init__(self, lookup: Any, queryset: Any = None, to_attr: str | None = None) -> None:
@@ -32,8 +33,8 @@ class Prefetch:
         self.queryset = queryset
         self.to_attr = to_attr
         if queryset is not None:
-            state = queryset.get_queryset().state
-            if state.row != "instance" or state.combined is not None:
+            state = queryset.get_queryset().state if hasattr(queryset, "get_queryset") else None
+            if state is None or state.row != "instance" or state.combined is not None:
                 raise ValueError("Prefetch querysets cannot use raw(), values(), and values_list().")
 
     def __repr__(self) -> str:
@@ -58,8 +59,8 @@ def relation_of(opts: Any, name: str, lookup: str) -> Any:
         item = next((r for r in opts.related_objects if r.accessor_name() == name), None)
     if item is None:
         item = next((f for f in getattr(opts, "private_fields", ()) if f.name == name), None)
-    if item is None or not (item.is_relation or hasattr(item, "prefetch_rows")):
-        choices = sorted(n for n, i in opts.names.items() if i.is_relation)
+    if item is None or not (_leads_on(item, name) or hasattr(item, "prefetch_rows")):
+        choices = sorted(n for n, i in opts.names.items() if _leads_on(i, n))
         raise FieldDoesNotExist(
             f"Cannot find '{name}' on {opts.object_name} object, '{lookup}' is an invalid parameter to "
             f"prefetch_related(). {hint(name, choices)}"
@@ -67,20 +68,46 @@ def relation_of(opts: Any, name: str, lookup: str) -> Any:
     return item
 
 
+def _leads_on(item: Any, name: str) -> bool:
+    """Whether the name is that of a relation, and not of its column."""
+    return item.is_relation and (name == item.name or name != getattr(item, "attname", None))
+
+
 def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
-    """Refuse unknown names where the chain is built. Steps below a ``to_attr`` are checked when they are reached."""
-    own = {lookup.to_attr for lookup in lookups if isinstance(lookup, Prefetch)}
-    for lookup in lookups:
-        path = lookup.lookup if isinstance(lookup, Prefetch) else lookup
-        if isinstance(lookup, Prefetch) and lookup.to_attr in opts.names and "__" not in path:
-            raise ValueError(f"to_attr={lookup.to_attr} conflicts with a field on the {opts.object_name} model.")
-        here = opts
+    """Refuse where the chain is built what cannot be prefetched.
+
+    :param lookups: all of the query: one may go on below the ``to_attr`` of another one before it.
+    :raises FieldDoesNotExist: for a name that is no relation.
+    :raises ValueError: for a ``to_attr`` that would hide a field, and for a queryset of another model.
+    """
+    named: dict[str, Any] = {}
+    for lookup in _as_objects(lookups):
+        path = lookup.lookup
+        before, _, _ = path.rpartition("__")
+        owner, here, walked = opts, opts, ""
         for name in path.split("__"):
-            if here is opts and name in own:
-                break
-            here = _target(relation_of(here, name, path))
+            walked = f"{walked}__{name}" if walked else name
+            owner, here = here, named[walked] if walked in named else _target(relation_of(here, name, path))
             if here is None:
                 break
+        if lookup.to_attr is not None:
+            _check_attribute(owner, lookup.to_attr)
+            named[f"{before}__{lookup.to_attr}" if before else lookup.to_attr] = here
+        if lookup.queryset is not None and here is not None:
+            _check_model(path, here, lookup.queryset.get_queryset().state.opts)
+
+
+def _check_attribute(opts: Any, name: str) -> None:
+    if name in opts.names:
+        raise ValueError(f"to_attr={name} conflicts with a field on the {opts.object_name} model.")
+
+
+def _check_model(path: str, target: Any, given: Any) -> None:
+    if given.concrete_model is not target.concrete_model:
+        raise ValueError(
+            f"'{path}' leads to {target.object_name}, and the queryset of its Prefetch to {given.object_name}: give it a "
+            f"queryset of {target.object_name}."
+        )
 
 
 def _target(item: Any) -> Any:
@@ -108,59 +135,67 @@ async def aprefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> 
 
 def prefetch_instances(rows: list[Any], lookups: tuple[Any, ...], alias: str | None) -> None:
     """Run the prefetches of one level and of the levels below."""
-    tree: dict[tuple[str, str | None], list[Any]] = {}
+    steps: dict[tuple[str, str | None], list[Any]] = {}
     chosen: dict[tuple[str, str | None], Any] = {}
-    attributes = {lookup.to_attr: lookup for lookup in lookups if isinstance(lookup, Prefetch) and lookup.to_attr}
-    for lookup in lookups:
-        path = lookup.lookup if isinstance(lookup, Prefetch) else lookup
-        name, _, rest = path.partition("__")
-        ends_here = not rest
-        to_attr = lookup.to_attr if isinstance(lookup, Prefetch) and ends_here else None
-        queryset = lookup.queryset if isinstance(lookup, Prefetch) and ends_here else None
-        if not ends_here and name in attributes:
+    every = _as_objects(lookups)
+    attributes = {lookup.to_attr: lookup for lookup in every if lookup.to_attr and "__" not in lookup.lookup}
+    for lookup in every:
+        name, _, rest = lookup.lookup.partition("__")
+        if rest:
             # "printed__pages" goes on below Prefetch("book_set", to_attr="printed")
-            before = attributes[name]
-            key = (before.lookup, before.to_attr)
-        else:
-            key = (name, to_attr)
-        if queryset is not None:
-            if key in tree and chosen.get(key) is not queryset:
+            before = attributes.get(name)
+            key = (name, None) if before is None else (before.lookup, before.to_attr)
+            steps.setdefault(key, []).append(Prefetch(rest, lookup.queryset, lookup.to_attr))
+            continue
+        key = (name, lookup.to_attr)
+        if lookup.queryset is not None:
+            if key in steps and chosen.get(key) is not lookup.queryset:
                 raise ValueError(
-                    f"'{path}' lookup was already seen with a different queryset. You may need to adjust the ordering "
+                    f"'{name}' lookup was already seen with a different queryset. You may need to adjust the ordering "
                     "of your lookups."
                 )
-            chosen[key] = queryset
-        below = tree.setdefault(key, [])
-        if rest:
-            below.append(_shortened(lookup, rest))
-    for (name, to_attr), below in tree.items():
-        if "__" in name:
-            continue
-        _prefetch_one(rows, name, to_attr, chosen.get((name, to_attr)), tuple(below), alias)
+            chosen[key] = lookup.queryset
+        steps.setdefault(key, [])
+    for key, below in steps.items():
+        _prefetch_one(rows, *key, chosen.get(key), tuple(below), alias)
 
 
-def _shortened(lookup: Any, rest: str) -> Any:
-    return Prefetch(rest, lookup.queryset, lookup.to_attr) if isinstance(lookup, Prefetch) else rest
+def _as_objects(lookups: Iterable[Any]) -> list[Prefetch]:
+    return [lookup if isinstance(lookup, Prefetch) else Prefetch(lookup) for lookup in lookups]
 
 
 def _prefetch_one(
     rows: list[Any], name: str, to_attr: str | None, queryset: Any, below: tuple[Any, ...], alias: str | None
 ) -> None:
-    groups: dict[Any, list[Any]] = defaultdict(list)
-    for row in rows:
-        groups[row._meta].append(row)
-    for opts, group in groups.items():
-        item = relation_of(opts, name, name)
+    models: Iterable[Any] = dict.fromkeys(map(type, rows))
+    for model in models:
+        group = [row for row in rows if type(row) is model]
+        item = relation_of(model._meta, name, name)
         if hasattr(item, "prefetch_rows"):
             found = item.prefetch_rows(group, queryset, alias, to_attr)
         else:
             found = _Step(item, group, to_attr, queryset, alias).run()
         if below and found:
-            prefetch_instances(found, below, alias)
+            prefetch_instances(found, below, found[0]._state.db)
+
+
+class _Owners(dict[Any, Any]):
+    """What takes the rows of each parent, by key. Rows of nobody, which the database finds equal and Python does not, are lost."""
+
+    def __init__(self, takers: Any, stranger: Any) -> None:
+        super().__init__(takers)
+        self.stranger = stranger
+
+    def __missing__(self, key: Any) -> Any:
+        return self.stranger
 
 
 class _Step:
-    """One relation of instances of one model."""
+    """One relation of instances of one model.
+
+    :ivar place: the name under which the accessor, or ``to_attr``, finds the result.
+    :ivar single: whether that is one object, or None.
+    """
 
     def __init__(self, item: Any, rows: list[Any], to_attr: str | None, queryset: Any, alias: str | None) -> None:
         self.item = item
@@ -168,153 +203,151 @@ class _Step:
         self.to_attr = to_attr
         self.queryset = queryset
         self.alias = alias
-        self.hops = item.hops()
-        self.forward = bool(getattr(item, "concrete", False))
+        self.forward = getattr(item, "field", None) is None
+        self.single = not (item.many_to_many or item.one_to_many)
+        self.place: str = to_attr or (item.name if self.forward else item.accessor_name())
 
     def run(self) -> list[Any]:
-        """Fetch and stitch; the related instances, each once."""
+        """Fetch what is not there yet, and stitch; the related instances of all rows, each once."""
+        waiting = self._waiting()
+        found = self._fetch(waiting) if waiting else []
+        if len(waiting) == len(self.rows):
+            return found
+        return _once([*found, *(related for row in self.rows for related in self._stored(row))])
+
+    def _fetch(self, rows: list[Any]) -> list[Any]:
         if self.item.many_to_many:
-            return self._many_to_many()
-        return self._forward() if self.forward else self._reverse()
+            return self._many_to_many(rows)
+        return self._forward(rows) if self.forward else self._reverse(rows)
 
     def _base(self) -> Any:
-        target = self.hops[-1].target
+        target = self.item.hops()[-1].target
         queryset = self.queryset if self.queryset is not None else target.model._default_manager.all()
         queryset = queryset.get_queryset()
         if queryset.state.using is None and self.alias is not None:
             queryset = queryset.using(self.alias)
         return queryset
 
-    def _matching(self, queryset: Any, lookup: str, keys: list[Any], partition: str) -> list[Any]:
-        """The rows of ``queryset`` whose ``lookup`` is one of ``keys``; a slice counts per key."""
+    def _matching(self, field: Any, keys: list[Any]) -> Any:
+        """The rows whose ``field`` is one of ``keys``, with that field loaded: they are put together by it."""
+        base = self._base()
+        queryset = _unsliced(base).filter(**{f"{field.name}__in": keys})
         state = queryset.state
-        if not state.is_sliced:
-            return queryset.filter(**{f"{lookup}__in": keys})._fetch_all()
-        whole = queryset._with(state.evolve(low=0, high=None, empty=False))
-        rows: list[Any] = []
-        for key in keys:
-            part = whole.filter(**{lookup: key})
-            rows += part._with(part.state.evolve(low=state.low, high=state.high))._fetch_all()
-        return rows
+        if state.only or state.defer:
+            only = state.only and state.only | {field.name}
+            queryset = queryset._with(state.evolve(only=only, defer=state.defer - {field.name, field.attname}))
+        return _sliced_as(base, queryset, field.name)
 
     # -- one row ---------------------------------------------------------------------------------------------------
 
-    def _forward(self) -> list[Any]:
+    def _forward(self, rows: list[Any]) -> list[Any]:
         field = self.item
-        name = self.to_attr or field.name
-        waiting = [row for row in self.rows if name not in row.__dict__ or self.queryset is not None]
-        done = [row.__dict__[name] for row in self.rows if row.__dict__.get(name) is not None] if not waiting else []
-        if not waiting:
-            return _once(done)
         target = field.target_field
-        keys = _once_hashable(getattr(row, field.attname) for row in waiting)
-        found = {}
-        if keys:
-            for related in self._matching(self._base(), target.name, keys, target.attname):
-                found[getattr(related, target.attname)] = related
-        back = field.remote_field.accessor_name() if field.one_to_one else None
-        for row in waiting:
-            related = found.get(getattr(row, field.attname))
-            row.__dict__[name] = related
-            if related is not None and back is not None and self.to_attr is None:
-                related.__dict__[back] = row
+        keys = [getattr(row, field.attname) for row in rows]
+        different = _different(keys)
+        related = self._matching(target, different)._fetch_all() if different else []
+        found = {getattr(one, target.attname): one for one in related}
+        back = field.remote_field.accessor_name() if field.one_to_one and self.to_attr is None else None
+        for row, key in zip(rows, keys, strict=True):
+            one = row.__dict__[self.place] = found.get(key)
+            if back is not None and one is not None:
+                one.__dict__[back] = row
         return list(found.values())
 
     # -- several rows ----------------------------------------------------------------------------------------------
 
-    def _reverse(self) -> list[Any]:
-        relation = self.item
-        field = relation.field
-        accessor = relation.accessor_name()
-        single = relation.one_to_one
-        waiting = [row for row in self.rows if not self._is_there(row, accessor, single)]
-        source = field.target_field.attname
-        if not waiting:
-            return self._already(accessor, single)
-        keys = _once_hashable(getattr(row, source) for row in waiting)
-        found = self._matching(self._base(), field.name, keys, field.attname) if keys else []
-        by_key: dict[Any, list[Any]] = defaultdict(list)
-        for related in found:
-            by_key[getattr(related, field.attname)].append(related)
-        for row in waiting:
-            mine = by_key.get(getattr(row, source), [])
-            for related in mine:
-                related.__dict__.setdefault(field.name, row)
-            if single:
-                row.__dict__[self.to_attr or accessor] = mine[0] if mine else None
-            else:
-                self._store(row, accessor, list(mine))
+    def _reverse(self, rows: list[Any]) -> list[Any]:
+        field = self.item.field
+        keys = [getattr(row, field.target_field.attname) for row in rows]
+        lists: dict[Any, list[Any]] = {key: [] for key in _different(keys)}
+        found: list[Any] = []
+        if lists:
+            owners = {key: (row, lists[key].append) for row, key in zip(rows, keys, strict=True) if key is not None}
+            queryset = self._matching(field, list(lists))
+            found = _fetch_owned(queryset, Owned(field.attname, field.name), _Owners(owners, (None, _ignore)))
+        self._store(rows, keys, lists)
         return found
 
-    def _many_to_many(self) -> list[Any]:
+    def _many_to_many(self, rows: list[Any]) -> list[Any]:
+        """One query over junction and target; each row is one object (LD-13)."""
         junction = self.item.junction
-        accessor = self.item.name if getattr(self.item, "field", None) is None else self.item.accessor_name()
-        waiting = [row for row in self.rows if not self._is_there(row, accessor, False)]
-        if not waiting:
-            return self._already(accessor, False)
-        source = junction.source
-        keys = _once_hashable(getattr(row, source.target_field.attname) for row in waiting)
-        by_key, found = self._linked(keys)
-        for row in waiting:
-            self._store(row, accessor, by_key.get(getattr(row, source.target_field.attname), []))
+        source = junction.source.target_field.attname
+        keys = [getattr(row, source) for row in rows]
+        lists: dict[Any, list[Any]] = {key: [] for key in _different(keys)}
+        found: list[Any] = []
+        if lists:
+            owners = {key: mine.append for key, mine in lists.items()}
+            base = self._base()
+            queryset = _sliced_as(base, _unsliced(base)._linked_to(junction, list(lists), OWNER), OWNER)
+            found = _fetch_owned(queryset, Owned(OWNER), _Owners(owners, _ignore))
+        self._store(rows, keys, lists)
         return found
-
-    def _linked(self, keys: list[Any]) -> tuple[dict[Any, list[Any]], list[Any]]:
-        """The related objects per key, in one query over junction and target; each row is one object (LD-13)."""
-        by_key: dict[Any, list[Any]] = defaultdict(list)
-        known: dict[Any, Any] = {}
-        for queryset in self._linked_querysets(keys):
-            alias = queryset._read_alias()
-            found, pairs = pipeline.fetch_linked(queryset.state, alias, OWNER)
-            for related in found:
-                del related.__dict__[OWNER]
-                known.setdefault(related.pk, related)
-            queryset._finish(found, queryset.state, alias)
-            for key, related in pairs:
-                by_key[key].append(related)
-        return by_key, list(known.values())
-
-    def _linked_querysets(self, keys: list[Any]) -> list[Any]:
-        """One queryset for all keys, or one per key where each has its own slice."""
-        if not keys:
-            return []
-        base, junction = self._base(), self.item.junction
-        state = base.state
-        if not state.is_sliced:
-            return [base._linked_to(junction, keys, OWNER)]
-        whole = base._with(state.evolve(low=0, high=None, empty=False))
-        parts = [whole._linked_to(junction, [key], OWNER) for key in keys]
-        return [part._with(part.state.evolve(low=state.low, high=state.high)) for part in parts]
 
     # -- where results go ------------------------------------------------------------------------------------------
 
-    def _is_there(self, row: Any, accessor: str, single: bool) -> bool:
+    def _waiting(self) -> list[Any]:
+        """The rows that have no result yet; what was asked for in its own way is asked for again."""
+        place = self.place
         if self.queryset is not None or self.to_attr is not None:
-            return False
-        if single:
-            return accessor in row.__dict__
-        return accessor in row.__dict__.get("_prefetched", ())
+            return self.rows
+        if self.single:
+            return [row for row in self.rows if place not in row.__dict__]
+        return [row for row in self.rows if place not in row.__dict__.get("_prefetched", ())]
 
-    def _already(self, accessor: str, single: bool) -> list[Any]:
-        if single:
-            return _once([row.__dict__[accessor] for row in self.rows if row.__dict__[accessor] is not None])
-        return _once([related for row in self.rows for related in row.__dict__["_prefetched"][accessor]])
-
-    def _store(self, row: Any, accessor: str, related: list[Any]) -> None:
+    def _stored(self, row: Any) -> list[Any]:
         data = row.__dict__
-        if self.to_attr is not None:
-            data[self.to_attr] = related
-            return
-        prefetched = data.get("_prefetched")
-        if prefetched is None:
-            prefetched = data["_prefetched"] = {}
-        prefetched[accessor] = related
+        if self.single:
+            one = data[self.place]
+            return [] if one is None else [one]
+        return data["_prefetched"][self.place]
+
+    def _store(self, rows: list[Any], keys: list[Any], lists: dict[Any, list[Any]]) -> None:
+        place, to_attr, single = self.place, self.to_attr, self.single
+        # several instances of one row have lists of their own
+        shared = len(lists) < len(rows)
+        for row, key in zip(rows, keys, strict=True):
+            mine = list(lists.get(key, ())) if shared else lists[key]
+            data = row.__dict__
+            if single:
+                data[place] = mine[0] if mine else None
+            elif to_attr is not None:
+                data[place] = mine
+            elif "_prefetched" in data:
+                data["_prefetched"][place] = mine
+            else:
+                data["_prefetched"] = {place: mine}
+
+
+def _fetch_owned(queryset: Any, owned: Owned, owners: Any) -> list[Any]:
+    """The instances of ``queryset``, with all that belongs to them, each handed to its owner."""
+    alias = queryset._read_alias()
+    found = pipeline.fetch_owned(queryset.state, alias, owned, owners)
+    if found:
+        queryset._finish(found, queryset.state, alias)
+    return found
+
+
+def _unsliced(queryset: Any) -> Any:
+    state = queryset.state
+    return queryset._with(state.evolve(low=0, high=None)) if state.is_sliced else queryset
+
+
+def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
+    """``queryset`` with the slice of ``sliced``, if it has one, taken for each value of ``name``."""
+    if not sliced.state.is_sliced:
+        return queryset
+    state = queryset.state
+    low, high = sliced.state.low, sliced.state.high
+    return queryset._with(state.evolve(low=low, high=high, partition=Names(state).reference(name)))
+
+
+def _ignore(row: Any) -> None:
+    pass
 
 
 def _once(rows: list[Any]) -> list[Any]:
-    seen: set[int] = set()
-    return [row for row in rows if not (id(row) in seen or seen.add(id(row)))]  # type: ignore[func-returns-value] # ty: ignore[redundant-condition]
+    return list({id(row): row for row in rows}.values())
 
 
-def _once_hashable(values: Iterable[Any]) -> list[Any]:
-    return [value for value in dict.fromkeys(values) if value is not None]
+def _different(keys: Iterable[Any]) -> list[Any]:
+    return [key for key in dict.fromkeys(keys) if key is not None]

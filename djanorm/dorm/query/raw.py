@@ -66,9 +66,8 @@ class RawQuerySet(Generic[M]):
         if lookups == (None,):
             chosen: tuple[Any, ...] = ()
         else:
-            named = tuple(getattr(lookup, "lookup_path", lookup) for lookup in lookups)
-            check_lookups(self.model._meta, named)
-            chosen = (*self._prefetch, *named)
+            chosen = (*self._prefetch, *(getattr(lookup, "lookup_path", lookup) for lookup in lookups))
+            check_lookups(self.model._meta, chosen)
         return RawQuerySet(self.model, self.sql, self.params, self._using, self.translations, chosen)
 
     def _run(self) -> tuple[tuple[str, ...], list[Any], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, overload
 
 from typing_extensions import TypeVar
@@ -32,7 +32,7 @@ class QueryRoot(Generic[M, R]):
     model: type[M]
     name: str | None = None
     _query: QueryState | None = None
-    _factory: Callable[[], Any] | None = None
+    _origin: Any = None
     _result_cache: list[Any] | None = None
     _is_manager: bool = False
     _hints: dict[str, Any] | None = None
@@ -59,9 +59,9 @@ class QueryRoot(Generic[M, R]):
         """The description of the query."""
         query = self._query
         if query is None:
-            factory = self._factory
-            if factory is not None:
-                query = factory().state
+            origin = self._origin
+            if origin is not None:
+                query = origin.get_queryset().state
             else:
                 opts = self.model._meta  # type: ignore[attr-defined] # ty: ignore[missing-attribute]
                 cache = opts.query_cache
@@ -92,14 +92,16 @@ class QueryRoot(Generic[M, R]):
         data["_query"] = state
         data.pop("_result_cache", None)
         data.pop("_is_manager", None)
-        data.pop("_factory", None)
+        data.pop("_origin", None)
         return made
 
     @classmethod
-    def _preloaded(cls, model: Any, rows: list[Any], factory: Callable[[], Any]) -> Self:
-        """A queryset whose rows are known already; ``factory()`` gives the queryset that chaining starts from."""
+    def _preloaded(cls, model: Any, rows: list[Any], origin: Any) -> Self:
+        """A queryset whose rows are known already; chaining starts from the queryset of the manager ``origin``."""
         made = object.__new__(cls)
-        made.__dict__.update(model=model, _result_cache=rows, _factory=factory)
+        made.model = model
+        made._result_cache = rows
+        made._origin = origin
         return made
 
     def _with_owner(self, field: Any, instance: Any) -> Self:
@@ -179,9 +181,13 @@ class QueryRoot(Generic[M, R]):
             prefetch_instances(rows, state.prefetch, alias)
 
     def __iter__(self) -> Iterator[R]:
-        return iter(self._fetch_all())
+        rows = self._result_cache
+        return iter(self._fetch_all() if rows is None else rows)
 
     def __len__(self) -> int:
+        rows = self._result_cache
+        if rows is not None:
+            return len(rows)
         if self._is_manager:
             # list(manager) asks for a length on the way; it must not cost a query of its own
             raise TypeError(

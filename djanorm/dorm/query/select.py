@@ -10,7 +10,7 @@ from dorm.expressions.base import Unshapable
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import Slot
 from dorm.lookups.documents import KeyTransform
-from dorm.query import isolation, related_columns
+from dorm.query import isolation, partition, related_columns
 from dorm.query.clauses import Clauses
 from dorm.query.layout import Layout, Output
 from dorm.query.ordering import effective_order, order_elements
@@ -60,7 +60,7 @@ class Select:
             elif isinstance(step, AnnotateStep) and (
                 step.name in referred or (annotations and self._is_selected(step.name))
             ):
-                with self.scope.reusing(None):
+                with self.scope.reusing(self._shared if step.last else None):
                     self._built[step.name] = step.expression.build(self.scope)
 
     def _is_selected(self, name: str) -> bool:
@@ -158,12 +158,15 @@ class Select:
         """The SQLAlchemy statement."""
         state = self.state
         self.ordered = ordered
+        shown = len(self.columns)
         order, hidden = order_elements(self) if ordered else ([], [])
-        visible = len(self.columns)
         if hidden:
             self.columns.extend(hidden)
-            if self.layout is not None:
+            if self.layout is not None and state.partition is None:
                 self.layout = self.layout._replace(hidden=len(hidden))
+        key = partition.key_of(self)
+        if key is not None and not any(key is column for column in self.columns):
+            self.columns.append(key)
         group = self._group_by(hidden) if self.groups else []
         select = sa.select(*self.columns).select_from(self.scope.joins.from_clause())
         if self.where:
@@ -175,17 +178,20 @@ class Select:
         if state.distinct is True:
             select = select.distinct()
         elif state.distinct:
-            select = self._distinct_on(select, state.distinct)
-        if order:
-            select = select.order_by(*order)
-        if limited:
+            select = self._distinct_on(select, state.distinct, key)
+        if order and (key is None or isinstance(state.distinct, tuple)):
+            first = [] if key is None else [key]
+            select = select.order_by(*first, *[term.directed(element) for term, element in order])
+        if limited and key is None:
             select = self._limited(select)
         if state.lock is not None and self.use == "rows":
             select = self._locked(select)
+        if key is not None:
+            return self._limited_per_key(select, key, order, shown)
         if self.scope.parent is not None:
             select = self.scope.correlated(select)
         if hidden and self.use in ("scalar", "members"):
-            return sa.select(*list(select.subquery().c)[:visible])
+            return sa.select(*list(select.subquery().c)[:shown])
         return select
 
     def _limited(self, select: Any) -> Any:
@@ -198,7 +204,13 @@ class Select:
             select = select.offset(compilation.bind(_source(low), sa.BigInteger()))
         return select
 
-    def _distinct_on(self, select: Any, terms: tuple[Any, ...]) -> Any:
+    def _limited_per_key(self, select: Any, key: Any, order: list[Any], shown: int) -> Any:
+        state, bind = self.state, self.scope.compilation.bind
+        low = bind(_source(state.low), sa.BigInteger()) if state.low else None
+        high = None if state.high is None else bind(_source(state.high), sa.BigInteger())
+        return partition.sliced(select, key, order, shown, low, high)
+
+    def _distinct_on(self, select: Any, terms: tuple[Any, ...], key: Any) -> Any:
         if not self.scope.features.distinct_on:
             raise NotImplementedError(
                 f"DISTINCT ON fields is not possible on {self.scope.features.vendor}; use distinct() without fields."
@@ -209,7 +221,8 @@ class Select:
                 term.build(self.scope).sql if label is None else self._place(label)
                 for term, label in zip(terms, labels, strict=True)
             ]
-            return self.scope.hooks.distinct_on(select, columns)
+            first = [] if key is None else [key]
+            return self.scope.hooks.distinct_on(select, first + columns)
 
     def _locked(self, select: Any) -> Any:
         assert self.state.lock is not None
@@ -296,7 +309,7 @@ class Select:
         columns = []
         selected = [] if self.state.row == "instance" else [e.identity for _, e in self.state.select or ()]
         for term in self.ordering_terms if self.ordered else ():
-            expression = getattr(term, "expression", term)
+            expression = term.expression
             if term.contains_aggregate or expression.identity in selected:
                 continue
             for node in [expression] if self.groups_values else term.flatten():

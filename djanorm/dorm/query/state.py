@@ -36,19 +36,23 @@ class FilterStep:
 
 
 class AnnotateStep:
-    """One annotation, in its place among the filters: joins made before it are shared with it, as in Django."""
+    """One annotation, in its place among the filters: joins made before it are shared with it, as in Django.
 
-    __slots__ = ("expression", "name")
+    :ivar last: whether it reads the related row of the filter right before it, and no other's.
+    """
 
-    def __init__(self, name: str, expression: Expression) -> None:
+    __slots__ = ("expression", "last", "name")
+
+    def __init__(self, name: str, expression: Expression, last: bool = False) -> None:
         self.name = name
         self.expression = expression
+        self.last = last
 
     def shape(self, values: list[Any]) -> Hashable:
-        return ("annotate", self.name, self.expression.shape(values))
+        return ("annotate", self.name, self.expression.shape(values), self.last)
 
     def slotted(self, slots: Any) -> AnnotateStep:
-        return AnnotateStep(self.name, self.expression.slotted(slots))
+        return AnnotateStep(self.name, self.expression.slotted(slots), self.last)
 
 
 class Slots:
@@ -74,6 +78,7 @@ class QueryState:
     :ivar selected: names of the annotations that rows carry; None means all.
     :ivar order: None for ``Meta.ordering``, else resolved terms.
     :ivar low, high: the slice.
+    :ivar partition: what the slice is taken anew for each value of (a sliced ``Prefetch``); None: of all rows at once.
     :ivar row: ``"instance"``, ``"dict"``, ``"tuple"``, ``"flat"`` or ``"named"``.
     :ivar select: ``(name, expression)`` of each selected value, for rows that are no instances; None means all fields.
     :ivar group: None, ``"pk"``, or the names that ``values()`` had selected when the first aggregate came.
@@ -92,6 +97,7 @@ class QueryState:
     distinct: bool | tuple[Any, ...] = False
     low: int = 0
     high: int | None = None
+    partition: Expression | None = None
     row: str = "instance"
     select: tuple[tuple[str, Expression], ...] | None = None
     select_related: tuple[str, ...] | bool = ()
@@ -203,6 +209,10 @@ def _shape_high(high: int | None, values: list[Any]) -> Hashable:
     return True
 
 
+def _shape_partition(partition: Any, values: list[Any]) -> Hashable:
+    return None if partition is None else partition.shape(values)
+
+
 def _shape_combined(combined: Any, values: list[Any]) -> Hashable:
     if combined is None:
         return None
@@ -240,6 +250,7 @@ _SHAPED: dict[str, Any] = {
     "distinct": _shape_distinct,
     "low": _shape_low,
     "high": _shape_high,
+    "partition": _shape_partition,
     "row": None,
     "select": _shape_select,
     "select_related": None,

@@ -1,0 +1,49 @@
+"""A slice of the rows of each parent, in one statement: what a sliced ``Prefetch`` asks for (LD-08; Django 5.2).
+
+The rows of all parents are numbered within each parent, in the queryset's order, and those whose numbers are in the slice
+are taken. The numbering stands in a query around the rows, so that DISTINCT and GROUP BY have done their work before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.expressions.references import AnnotationRef
+
+
+def key_of(select: Any) -> Any:
+    """The column that tells whose row it is; None when the slice is of all rows at once."""
+    expression = select.state.partition
+    if isinstance(expression, AnnotationRef):
+        return select.scope.labels[expression.name]
+    if expression is None:
+        return None
+    with select.scope.reusing(None):
+        return expression.build(select.scope).sql
+
+
+def sliced(statement: Any, key: Any, order: list[tuple[Any, Any]], shown: int, low: Any, high: Any) -> Any:
+    """A SELECT of those rows of ``statement`` whose numbers among the rows of their key are in the slice.
+
+    :param order: the terms that order the rows, each with its element, which ``statement`` selects.
+    :param shown: the number of columns, from the left, that the result has.
+    :param low: how many rows are left out, as a parameter; None for no row.
+    :param high: the number of the last row, as a parameter; None for all.
+    """
+    # names with spaces, because they stand beside those of columns
+    rows = statement.subquery()
+    terms = [term.directed(_inside(rows, element)) for term, element in order]
+    number = sa.func.row_number().over(partition_by=_inside(rows, key), order_by=terms).label("row number")
+    *columns, place = sa.select(*list(rows.c)[:shown], number).subquery().c
+    taken = sa.select(*columns).order_by(place)
+    if low is not None:
+        taken = taken.where(place > low)
+    return taken if high is None else taken.where(place <= high)
+
+
+def _inside(rows: Any, element: Any) -> Any:
+    """``element`` as a column of the subquery that selects it; what it does not select stands for itself."""
+    column = rows.corresponding_column(element)
+    return element if column is None else column
