@@ -75,12 +75,12 @@ class Aggregate(Func):
     def default_alias(self) -> str:
         """The name of a positional aggregate: ``<field>__<function>``.
 
-        :raises TypeError: for an expression that has no single name.
+        :raises AttributeError: for an expression that has no single name.
         """
         first = self.source_expressions[0]
         if len(self.source_expressions) == 1 and isinstance(first, F):
             return f"{first.name}__{(self.name or type(self).__name__).lower()}"
-        raise TypeError("Complex expressions require an alias")
+        raise AttributeError(f"{self!r} has no default name.")
 
     def resolve(self, names: Any) -> Expression:
         made: Any = super().resolve(names)
@@ -99,14 +99,19 @@ class Aggregate(Func):
     def build_here(self, scope: Any) -> Built:
         """The aggregate over the rows of ``scope`` itself."""
         with scope.lenient():
-            arguments = [argument.build(scope) for argument in self.source_expressions]
+            arguments = self.built_arguments(scope)
             field = self.field_of(scope, arguments)
             element = self.element(scope, arguments)
             if self.filter is not None:
                 element = element.filter(scope.truth(self.filter))
             element = self.finished(scope, element, arguments)
             if self.default is not None:
-                fallback = scope.typed(self.default, self.default.build(scope), field)
+                default = self.default.build(scope)
+                fallback = scope.typed(self.default, default, field)
+                if scope.is_decimal(field) and not scope.is_bare_value(self.default):
+                    # a computed default has digits of its own
+                    field = scope.field_named("DecimalField")
+                    fallback = default.sql if scope.is_decimal(default.field) else sa.cast(default.sql, sa.Numeric())
                 element = sa.func.coalesce(element, fallback)
             if field is not None:
                 element = sa.type_coerce(element, field.sql_type())
@@ -132,8 +137,10 @@ class Count(Aggregate, Computed[int]):
 
     def __init__(self, expression: Any = "*", *, distinct: bool = False, filter: Any = None, **options: Any) -> None:
         if isinstance(expression, str) and expression == "*":
-            if filter is not None and distinct:
-                raise ValueError("Star cannot be used with filter. Please specify a field")
+            if filter is not None:
+                raise ValueError(
+                    "Star cannot be used with filter. Please specify a field, such as Count('pk', filter=…)."
+                )
             expression = Star()
         super().__init__(expression, distinct=distinct, filter=filter, **options)
 

@@ -131,6 +131,12 @@ class ResultTypes:
             return built.sql
         return self.hooks.as_text(built.sql, key_of(built.field))
 
+    def text_forms(self, built: Built) -> list[Any]:
+        """The texts in which a fragment of the value may be looked for."""
+        if built.text is not None or isinstance(key_of(built.field), _TEXTS):
+            return [self.as_text(built)]
+        return self.hooks.text_forms(built.sql, key_of(built.field))
+
     def as_integer(self, built: Built) -> Any:
         """The element as a 4-byte integer, which functions of text want."""
         return sa.cast(built.sql, sa.Integer())
@@ -153,12 +159,21 @@ class ResultTypes:
             raise FieldError(f"Expression contains mixed types: {names}. You must set output_field: {expression!r}.")
         return first
 
-    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any) -> Any:
-        """The field of ``left operator right``."""
+    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any, checked: bool = True) -> Any:
+        """The field of ``left operator right``.
+
+        :param checked: whether floats and decimals must not meet (Django 5.2).
+        :raises FieldError: when the types do not go together.
+        """
         a, b = key_of(left), key_of(right)
         if a is None or b is None:
             return left or right
         if is_number(a) and is_number(b):
+            if checked and {_approximate(a), _approximate(b)} == {True, False}:
+                raise FieldError(
+                    f"Cannot infer type of {operator!r} expression involving these types: {type(a).__name__}, "
+                    f"{type(b).__name__}. You must set output_field: {expression!r}."
+                )
             if isinstance(a, fields.FloatField) or isinstance(b, fields.FloatField):
                 return field_named("FloatField")
             if isinstance(a, fields.DecimalField) or isinstance(b, fields.DecimalField):
@@ -225,6 +240,11 @@ class ResultTypes:
         if not isinstance(base, fields.DateTimeField) or not self.use_tz:
             return None
         return str(tzinfo) if tzinfo is not None else str(settings.TIME_ZONE)
+
+
+def _approximate(field: Any) -> bool | None:
+    """True of floats, False of decimals; None of integers, which go with both."""
+    return True if isinstance(field, fields.FloatField) else False if isinstance(field, fields.DecimalField) else None
 
 
 def _widest(known: list[Any], bases: list[Any]) -> Any:

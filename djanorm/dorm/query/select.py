@@ -39,6 +39,8 @@ class Select:
         self.ordered = False
         self.ordering_terms: tuple[Any, ...] = effective_order(self.state)
         self._built: dict[str, Any] = {}
+        # computed columns of values(), by name
+        self._computed: dict[str, Any] = {}
         self._shared: set[Any] = set()
         self._having_columns: list[Any] = []
         self.scope.isolated = isolation.find_isolated(self.scope)
@@ -123,6 +125,8 @@ class Select:
                     built = expression.build(self.scope)
                 reference = None
             outputs.append(self._add(name, built, label=f"c{len(outputs)}", reference=reference))
+            if isinstance(self.columns[-1], sa.Label):
+                self._computed[name] = self.columns[-1]
         return tuple(outputs)
 
     def _add(self, name: str, built: Any, label: str, reference: str | None = None) -> Output:
@@ -182,7 +186,12 @@ class Select:
                 f"DISTINCT ON fields is not possible on {self.scope.features.vendor}; use distinct() without fields."
             )
         with self.scope.reusing(None):
-            return self.scope.hooks.distinct_on(select, [term.build(self.scope).sql for term in terms])
+            return self.scope.hooks.distinct_on(select, [self._distinct_term(term) for term in terms])
+
+    def _distinct_term(self, term: Any) -> Any:
+        """A term of DISTINCT ON, which must be what ORDER BY names: the result where an annotation is one."""
+        label = self.scope.labels.get(term.name) if isinstance(term, AnnotationRef) else None
+        return term.build(self.scope).sql if label is None else _by_label(label, self.scope)
 
     def _locked(self, select: Any) -> Any:
         assert self.state.lock is not None
@@ -244,6 +253,9 @@ class Select:
         if name in scope.state.annotations:
             label = scope.labels.get(name)
             return _by_label(label, scope) if label is not None else scope.annotation(name).sql
+        if name in self._computed:
+            # written once more, its parameters would make it another expression to PostgreSQL
+            return _by_label(self._computed[name], scope)
         selected = dict(self.state.select or ()).get(name)
         expression = scope.names.reference(name) if selected is None else selected
         with scope.reusing(None):

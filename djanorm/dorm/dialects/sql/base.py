@@ -51,6 +51,10 @@ class SqlHooks:
         """``element`` cast to text."""
         return sa.cast(element, sa.Text())
 
+    def text_forms(self, element: Any, field: Any) -> list[Any]:
+        """The texts in which a fragment of a value may be looked for."""
+        return [self.as_text(element, field)]
+
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         return getattr(sa.func, name)(*arguments)
 

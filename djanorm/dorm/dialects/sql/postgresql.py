@@ -38,6 +38,11 @@ def _quoted(value: str) -> str:
 class PostgresqlHooks(SqlHooks):
     """PostgreSQL 13 and later."""
 
+    def as_text(self, element: Any, field: Any) -> Any:
+        # the text of an address of the network ends with its mask
+        address = isinstance(getattr(element, "type", None), postgresql.INET) or "IPAddress" in type(field).__name__
+        return sa.func.host(element) if address else super().as_text(element, field)
+
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         """A function of text by its name here."""
         if name == "trim":

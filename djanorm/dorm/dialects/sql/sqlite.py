@@ -74,6 +74,15 @@ class JsonScalar(sa.types.TypeDecorator[Any]):
 class SqliteHooks(SqlHooks):
     """SQLite 3.35 and later."""
 
+    def text_forms(self, element: Any, field: Any) -> list[Any]:
+        text = self.as_text(element, field)
+        if type(field).__name__ != "UUIDField":
+            return [text]
+        # UUIDs are text here, and their fragments may be written without hyphens
+        hyphen: Any = sa.literal_column("'-'")
+        nothing: Any = sa.literal_column("''")
+        return [text, sa.func.replace(text, hyphen, nothing)]
+
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         """A function of text by its name here."""
         if name in ("upper", "lower"):
