@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 __all__ = [
     "Signal",
@@ -72,6 +72,9 @@ class Signal:
     suppressed (SIG-13). ``on_change`` is called without arguments whenever the receivers change.
     """
 
+    #: Whether receivers with ``**kwargs`` get the signal itself among them, and not only those with an argument for it.
+    tells_anyone: ClassVar[bool] = False
+
     def __init__(self, raise_exceptions: bool = False, *, on_change: Callable[[], None] | None = None) -> None:
         self.raise_exceptions = raise_exceptions
         self.on_change = on_change
@@ -98,7 +101,9 @@ class Signal:
         if not callable(receiver):
             raise TypeError(f"a signal receiver must be callable, not {type(receiver).__name__}")
         key = (_identity(receiver) if dispatch_uid is None else dispatch_uid, _sender_key(sender))
-        connection = _Connection(key, self._reference(receiver, weak), sender, _names_signal(receiver))
+        connection = _Connection(
+            key, self._reference(receiver, weak), sender, _names_signal(receiver, self.tells_anyone)
+        )
         with self._lock:
             kept = tuple(connection if known.key == key else known for known in self._alive())
             self._connections = kept if connection in kept else (*kept, connection)
@@ -264,6 +269,8 @@ def _label(sender: Any) -> str | None:
 class ModelSignal(Signal):
     """A signal whose senders are models."""
 
+    tells_anyone = True
+
     def connect(
         self,
         receiver: Any = None,
@@ -276,12 +283,16 @@ class ModelSignal(Signal):
         return super().connect(receiver, sender, weak, dispatch_uid)
 
 
-def _names_signal(receiver: Any) -> bool:
-    """Whether the receiver has an argument ``signal``, which only those get that ask for it (SIG-11)."""
+def _names_signal(receiver: Any, or_anything: bool) -> bool:
+    """Whether the receiver has an argument ``signal``, which only those get that ask for it (SIG-11).
+
+    :param or_anything: whether ``**kwargs`` asks for it too.
+    """
     try:
-        return "signal" in inspect.signature(receiver).parameters
+        parameters = inspect.signature(receiver).parameters.values()
     except (TypeError, ValueError):
         return False  # builtins without a signature
+    return any(p.name == "signal" or (or_anything and p.kind is p.VAR_KEYWORD) for p in parameters)
 
 
 def _is_coroutine_function(receiver: Any) -> bool:

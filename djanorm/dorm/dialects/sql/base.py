@@ -42,6 +42,11 @@ def names_of(left: Any, right: Any) -> tuple[str, str]:
     return type(left.field).__name__, type(right.field).__name__
 
 
+def is_kind(field: Any, name: str) -> bool:
+    """Whether a field is of the named class, or of one made from it."""
+    return any(cls.__name__ == name for cls in type(field).__mro__)
+
+
 class SqlHooks:
     """What is spelled differently, one method each."""
 

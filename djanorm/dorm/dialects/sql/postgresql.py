@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from dorm.dialects.sql.base import SqlHooks, names_of
+from dorm.dialects.sql.base import SqlHooks, is_kind, names_of
 from dorm.exceptions import NotSupportedError
 
 _PARTS = {
@@ -40,8 +40,9 @@ class PostgresqlHooks(SqlHooks):
 
     def as_text(self, element: Any, field: Any) -> Any:
         # the text of an address of the network ends with its mask
-        address = isinstance(getattr(element, "type", None), postgresql.INET) or "IPAddress" in type(field).__name__
-        return sa.func.host(element) if address else super().as_text(element, field)
+        if is_kind(field, "GenericIPAddressField"):
+            return sa.func.host(element)
+        return super().as_text(element, field)
 
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         """A function of text by its name here."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
 
-from dorm.dialects.sql.base import SqlHooks, names_of, path_text
+from dorm.dialects.sql.base import SqlHooks, is_kind, names_of, path_text
 from dorm.exceptions import DataError, NotSupportedError
 
 _INTEGER = sa.Integer()
@@ -76,7 +76,7 @@ class SqliteHooks(SqlHooks):
 
     def text_forms(self, element: Any, field: Any) -> list[Any]:
         text = self.as_text(element, field)
-        if type(field).__name__ != "UUIDField":
+        if not is_kind(field, "UUIDField"):
             return [text]
         # UUIDs are text here, and their fragments may be written without hyphens
         hyphen: Any = sa.literal_column("'-'")
