@@ -17,8 +17,12 @@ ODD = [":name", "a::b", ":1", "\\:x", "100%", "50%%", "why?", "%s", "it''s :now"
 class Counted(dorm.Model):
     name = dorm.CharField(max_length=20)
     amount = dorm.IntegerField()
+    mark = dorm.CharField(max_length=20, db_default=RawSQL("'a:b 5%'", ()))
 
     class Meta:
+        indexes = [
+            dorm.Index(fields=["name"], name="counted_odd", condition=Q(name__gt=RawSQL("':a%%' || %s", ("?:b",))))
+        ]
         constraints = [
             CheckConstraint(condition=Q(name__lt=RawSQL("'z:z'", ())), name="counted_before_zz"),
             CheckConstraint(condition=RawSQL("amount < %s", (500,), output_field=BooleanField()), name="counted_few"),
@@ -69,7 +73,10 @@ async def test_functions_written_by_a_template(shop, mode):
 
 @pytest.mark.models([Counted])
 async def test_constraints_of_raw_sql_are_checked_with_their_parameters(database, mode):
-    await mode.call(Counted(name="a", amount=499), "full_clean")
+    few = Counted(name="a", amount=499)
+    await mode.call(few, "full_clean")
+    await mode.call(few, "save")
+    assert (await mode.call(Counted.objects, "get")).mark == "a:b 5%"
     for wrong in (Counted(name="a", amount=500), Counted(name="zzz", amount=1)):
         with pytest.raises(dorm.ValidationError, match="violated"):
             await mode.call(wrong, "full_clean")
