@@ -6,8 +6,9 @@ import pickle
 
 import pytest
 
-from dorm import exceptions
+from dorm import IntegerField, exceptions
 from dorm.exceptions import DuplicateError, ObjectDoesNotExist, ProtectedError, ValidationError
+from dorm.validators import MaxValueValidator
 
 
 def test_every_listed_name_is_an_exception() -> None:
@@ -83,3 +84,54 @@ def test_database_errors_carry_what_the_database_said() -> None:
     error = exceptions.UniqueViolation("x", sqlstate="23505", constraint="c", table="t", columns=["a", "b"])
     again = pickle.loads(pickle.dumps(error))
     assert (again.sqlstate, again.constraint, again.table, again.columns) == ("23505", "c", "t", ("a", "b"))
+
+
+def test_params_fill_in_the_message_wherever_it_is_shown() -> None:
+    error = ValidationError("%(value)s is no %(what)s", code="kind", params={"value": 3, "what": "text"})
+    assert (error.message, error.code, error.params) == (
+        "%(value)s is no %(what)s",
+        "kind",
+        {"value": 3, "what": "text"},
+    )
+    assert error.messages == ["3 is no text"]
+    assert str(error) == "3 is no text"
+    assert error.message_dict == {"__all__": ["3 is no text"]}
+    assert ValidationError({"a": error}).message_dict == {"a": ["3 is no text"]}
+    assert ValidationError(error).params == error.params
+    assert pickle.loads(pickle.dumps(error)).messages == ["3 is no text"]
+    assert ValidationError("100% sure").messages == ["100% sure"]
+
+
+def test_single_errors_keep_their_codes() -> None:
+    one, two = ValidationError("1", code="a"), ValidationError("2", code="b")
+    several = ValidationError([one, "3", two])
+    assert [(e.message, e.code) for e in several.error_list] == [("1", "a"), ("3", None), ("2", "b")]
+    assert list(several) == ["1", "3", "2"]
+    assert not hasattr(several, "error_dict")
+    keyed = ValidationError({"x": several, "__all__": two})
+    assert {name: [e.code for e in errors] for name, errors in keyed.error_dict.items()} == {
+        "x": ["a", None, "b"],
+        "__all__": ["b"],
+    }
+    assert dict(keyed) == {"x": ["1", "3", "2"], "__all__": ["2"]}
+    assert [e.code for e in keyed.error_list] == ["a", None, "b", "b"]
+    assert one.error_list == [one]
+    found: dict[str, list[ValidationError]] = {}
+    assert one.update_error_dict(found) is found
+    keyed.update_error_dict(found)
+    assert {name: [e.code for e in errors] for name, errors in found.items()} == {
+        "__all__": ["a", "b"],
+        "x": ["a", None, "b"],
+    }
+
+
+def test_errors_of_fields_say_what_they_are_about() -> None:
+    with pytest.raises(ValidationError) as caught:
+        IntegerField(error_messages={"invalid": "%(value)s?"}).clean("50%s")
+    assert (caught.value.code, caught.value.params) == ("invalid", {"value": "50%s"})
+    assert caught.value.message == caught.value.message % caught.value.params == "50%s?"
+    with pytest.raises(ValidationError) as caught:
+        MaxValueValidator(7)(8)
+    assert caught.value.params is not None
+    assert (caught.value.params["limit_value"], caught.value.params["value"]) == (7, 8)
+    assert caught.value.messages == ["Ensure this value is less than or equal to 7."]

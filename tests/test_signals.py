@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dorm.db import bridge
-from dorm.signals import Signal
+from dorm.signals import ModelSignal, Signal
 
 
 def test_results_come_in_the_order_of_connection() -> None:
@@ -179,3 +179,82 @@ def test_changes_are_announced() -> None:
     ours.disconnect(receiver)
     ours.disconnect(receiver)
     assert changes == [True, False]
+
+
+def test_receivers_are_listed_in_order() -> None:
+    signal = Signal()
+
+    def one(**_kwargs: Any) -> None: ...
+
+    def two(**_kwargs: Any) -> None: ...
+
+    signal.connect(one)
+    signal.connect(two, sender=int)
+    assert signal.receivers == [(one, None), (two, int)]
+    signal.disconnect(one)
+    assert len(signal.receivers) == 1
+    del two
+    assert signal.receivers == []
+
+
+def test_a_receiver_that_names_the_signal_gets_it() -> None:
+    signal = Signal(raise_exceptions=True)
+    heard: list[Any] = []
+
+    @signal.connect
+    def by_name(signal: Signal, sender: Any, **kwargs: Any) -> None:
+        heard.append((signal, sender, kwargs))
+
+    @signal.connect
+    def without(sender: Any, **kwargs: Any) -> None:
+        heard.append((sender, kwargs))
+
+    signal.send(int, a=1)
+    assert heard == [(signal, int, {"a": 1}), (int, {"a": 1})]
+
+
+async def test_robust_sending_gives_errors_as_results(caplog: pytest.LogCaptureFixture) -> None:
+    signal = Signal(raise_exceptions=True)
+    problem = ValueError("no")
+
+    @signal.connect
+    def failing(**_kwargs: Any) -> None:
+        raise problem
+
+    @signal.connect
+    def fine(**_kwargs: Any) -> int:
+        return 1
+
+    assert signal.send_robust(None) == [(failing, problem), (fine, 1)]
+    assert await signal.asend_robust(None) == [(failing, problem), (fine, 1)]
+    assert len([record for record in caplog.records if record.exc_info]) == 2
+    with pytest.raises(ValueError, match="no"):
+        signal.send(None)
+    with pytest.raises(ValueError, match="no"):
+        await signal.asend(None)
+
+
+def test_models_are_senders_by_name_too() -> None:
+    class Meta:
+        label = "app.Thing"
+
+    class Thing:
+        _meta = Meta
+
+    class Other:
+        pass
+
+    signal = ModelSignal()
+    heard: list[Any] = []
+
+    @signal.connect_for("app.Thing")
+    def listen(sender: Any, **_kwargs: Any) -> None:
+        heard.append(sender)
+
+    signal.send(Thing)
+    signal.send(Other)
+    assert heard == [Thing]
+    assert signal.disconnect(listen, sender=Other) is False
+    assert signal.disconnect(listen, sender=Thing) is True
+    with pytest.raises(ValueError, match=r"app\.Model"):
+        signal.connect(listen, sender="Thing")

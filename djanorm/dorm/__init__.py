@@ -167,6 +167,7 @@ from dorm.meta.schema import acreate_tables, adrop_tables, create_tables, drop_t
 from dorm.models import BaseManager, Manager, ManyRelatedManager, Model, RelatedManager, aload, load, run
 from dorm.query import (
     CombinedQuerySet,
+    EmptyQuerySet,
     Prefetch,
     QuerySet,
     RawQuerySet,
@@ -233,6 +234,7 @@ __all__ = [
     "DuplicateError",
     "DurationField",
     "EmailField",
+    "EmptyQuerySet",
     "EnumField",
     "ExclusionConstraint",
     "ExclusionViolation",

@@ -11,6 +11,7 @@ from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression, as_operand, require_condition
 from dorm.expressions.paths import Computed
 from dorm.expressions.references import AnnotationRef, F
+from dorm.fields.json import JSONField
 from dorm.functions.base import Func
 
 
@@ -49,6 +50,8 @@ class Aggregate(Func):
     name: ClassVar[str | None] = None
     # more rows of the same value change the result
     counts_rows: ClassVar[bool] = True
+    # the values are added or compared, which documents cannot be
+    computes: ClassVar[bool] = False
     arity: ClassVar[int | None] = 1
 
     def __init__(
@@ -75,12 +78,12 @@ class Aggregate(Func):
     def default_alias(self) -> str:
         """The name of a positional aggregate: ``<field>__<function>``.
 
-        :raises TypeError: for an expression that has no single name.
+        :raises AttributeError: for an expression that has no single name.
         """
         first = self.source_expressions[0]
         if len(self.source_expressions) == 1 and isinstance(first, F):
             return f"{first.name}__{(self.name or type(self).__name__).lower()}"
-        raise TypeError("Complex expressions require an alias")
+        raise AttributeError(f"{self!r} has no default name.")
 
     def resolve(self, names: Any) -> Expression:
         made: Any = super().resolve(names)
@@ -90,6 +93,11 @@ class Aggregate(Func):
                 if node.contains_aggregate and not again and (isinstance(node, Aggregate | AnnotationRef)):
                     what = node.name if isinstance(node, AnnotationRef) else repr(node)
                     raise FieldError(f"Cannot compute {self!r}: '{what}' is an aggregate")
+        if self.computes and isinstance(made.source_expressions[0].result_field(), JSONField):
+            raise FieldError(
+                f"Cannot compute {self!r}: JSON values have no common type. Say which one is meant, such as "
+                f"{type(self).__name__}(Cast({self.source_expressions[0]!r}, IntegerField()))."
+            )
         return made
 
     def build(self, scope: Any) -> Built:
@@ -99,14 +107,19 @@ class Aggregate(Func):
     def build_here(self, scope: Any) -> Built:
         """The aggregate over the rows of ``scope`` itself."""
         with scope.lenient():
-            arguments = [argument.build(scope) for argument in self.source_expressions]
+            arguments = self.built_arguments(scope)
             field = self.field_of(scope, arguments)
             element = self.element(scope, arguments)
             if self.filter is not None:
                 element = element.filter(scope.truth(self.filter))
             element = self.finished(scope, element, arguments)
             if self.default is not None:
-                fallback = scope.typed(self.default, self.default.build(scope), field)
+                default = self.default.build(scope)
+                fallback = scope.typed(self.default, default, field)
+                if scope.is_decimal(field) and not scope.is_bare_value(self.default):
+                    # a computed default has digits of its own
+                    field = scope.field_named("DecimalField")
+                    fallback = default.sql if scope.is_decimal(default.field) else sa.cast(default.sql, sa.Numeric())
                 element = sa.func.coalesce(element, fallback)
             if field is not None:
                 element = sa.type_coerce(element, field.sql_type())
@@ -132,8 +145,10 @@ class Count(Aggregate, Computed[int]):
 
     def __init__(self, expression: Any = "*", *, distinct: bool = False, filter: Any = None, **options: Any) -> None:
         if isinstance(expression, str) and expression == "*":
-            if filter is not None and distinct:
-                raise ValueError("Star cannot be used with filter. Please specify a field")
+            if filter is not None:
+                raise ValueError(
+                    "Star cannot be used with filter. Please specify a field, such as Count('pk', filter=…)."
+                )
             expression = Star()
         super().__init__(expression, distinct=distinct, filter=filter, **options)
 
@@ -143,6 +158,7 @@ class Sum(Aggregate):
 
     function = "sum"
     name = "sum"
+    computes = True
 
     def field_of(self, scope: Any, arguments: list[Built]) -> Any:
         field = super().field_of(scope, arguments)
@@ -154,6 +170,7 @@ class Avg(Aggregate):
 
     function = "avg"
     name = "avg"
+    computes = True
 
     def field_of(self, scope: Any, arguments: list[Built]) -> Any:
         return self.output_field or scope.average_field(arguments[0].field)
@@ -171,6 +188,7 @@ class Max(Aggregate):
 
     function = "max"
     name = "max"
+    computes = True
     counts_rows = False
 
 
@@ -179,11 +197,13 @@ class Min(Aggregate):
 
     function = "min"
     name = "min"
+    computes = True
     counts_rows = False
 
 
 class _Spread(Aggregate):
     allow_distinct = False
+    computes = True
     statistic: ClassVar[str]
 
     def __init__(self, expression: Any, sample: bool = False, **options: Any) -> None:

@@ -6,7 +6,7 @@ derives from :class:`DatabaseError`. Driver errors are translated in ``dorm.db.e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -92,27 +92,73 @@ class MigrationError(Exception):
     """A migration cannot be loaded, planned or applied (EXC-12)."""
 
 
+class FinishedText(str):
+    """A message whose values are filled in: ``message % params``, the way to fill in Django's, leaves it as it is."""
+
+    __slots__ = ()
+
+    def __mod__(self, _params: Any) -> str:
+        return self
+
+
 class ValidationError(Exception):
     """A value, or an instance, is not valid (EXC-02, VLD-01).
 
     ``message`` is one text, or a mapping from field name (or ``"__all__"``) to a text or to several texts; lists,
-    and other validation errors, are accepted in place of a text. ``code`` is a short machine-readable word.
+    and other validation errors, are accepted in place of a text. ``code`` is a short machine-readable word; ``params``
+    fill in the ``%(name)s`` of the message wherever it is shown.
     """
 
-    def __init__(self, message: Any, code: str | None = None) -> None:
+    def __init__(self, message: Any, code: str | None = None, params: Mapping[str, Any] | None = None) -> None:
         super().__init__(message, code)
+        self._given = message
         if isinstance(message, ValidationError):
-            code = code or message.code
+            code, params = code or message.code, params or message.params
             message = message.message
         self.message: str | dict[str, Any] = _tidy(message)
         self.code: str | None = code
+        self.params: Mapping[str, Any] | None = params
+
+    @property
+    def error_dict(self) -> dict[str, list[ValidationError]]:
+        """The single errors, with their codes and params, by field.
+
+        :raises AttributeError: for an error that is not about fields.
+        """
+        given = self._given
+        if isinstance(given, ValidationError):
+            return given.error_dict
+        if not isinstance(given, Mapping):
+            raise AttributeError("this ValidationError is not about fields; see error_list.")
+        return {str(name): _single_errors(value) for name, value in given.items()}
+
+    @property
+    def error_list(self) -> list[ValidationError]:
+        """The single errors, with their codes and params: this one, or those it was made of."""
+        given = self._given
+        if isinstance(given, (ValidationError, list, tuple)):
+            return _single_errors(given)
+        if isinstance(given, Mapping):
+            return [error for errors in self.error_dict.values() for error in errors]
+        return [self]
+
+    def update_error_dict(self, error_dict: dict[str, list[ValidationError]]) -> dict[str, list[ValidationError]]:
+        """Adds the single errors to ``error_dict`` by field, those of a plain error under ``"__all__"``; returns it."""
+        found = self.error_dict if isinstance(self.message, dict) else {NON_FIELD: self.error_list}
+        for name, errors in found.items():
+            error_dict.setdefault(name, []).extend(errors)
+        return error_dict
+
+    def __iter__(self) -> Iterator[Any]:
+        """Pairs of field and texts; the texts alone for an error that is not about fields."""
+        return iter(self.message_dict.items() if isinstance(self.message, dict) else self.messages)
 
     @property
     def message_dict(self) -> dict[str, list[str]]:
         """The texts by field; those of a plain error stand under ``"__all__"``."""
         if isinstance(self.message, dict):
             return {name: _texts(value) for name, value in self.message.items()}
-        return {NON_FIELD: _texts(self.message)}
+        return {NON_FIELD: _texts(self)}
 
     @property
     def messages(self) -> list[str]:
@@ -122,7 +168,7 @@ class ValidationError(Exception):
     def __str__(self) -> str:
         if isinstance(self.message, dict):
             return "; ".join(f"{name}: {' '.join(_texts(value))}" for name, value in self.message.items())
-        return " ".join(_texts(self.message))
+        return " ".join(_texts(self))
 
     def __repr__(self) -> str:
         code = "" if self.code is None else f", code={self.code!r}"
@@ -160,10 +206,22 @@ def _tidy_entry(value: Any) -> Any:
 
 def _texts(value: Any) -> list[str]:
     if isinstance(value, ValidationError):
-        return value.messages
+        if isinstance(value.message, dict):
+            return value.messages
+        texts = _texts(value.message)
+        return [text % value.params for text in texts] if value.params else texts
     if isinstance(value, (list, tuple)):
         return [text for item in value for text in _texts(item)]
-    return [str(value)]
+    return [value if isinstance(value, str) else str(value)]
+
+
+def _single_errors(value: Any) -> list[ValidationError]:
+    """The errors of one text each that ``value`` is made of."""
+    if isinstance(value, ValidationError):
+        return value.error_list
+    if isinstance(value, (list, tuple)):
+        return [error for item in value for error in _single_errors(item)]
+    return [ValidationError(value)]
 
 
 class DatabaseError(Exception):

@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 __all__ = [
     "Signal",
@@ -56,12 +56,13 @@ def set_awaiter(awaiter: Any) -> None:
 class _Connection:
     """One receiver, with the sender it listens to."""
 
-    __slots__ = ("key", "reference", "sender")
+    __slots__ = ("key", "names_signal", "reference", "sender")
 
-    def __init__(self, key: Hashable, reference: Callable[[], Any], sender: Any) -> None:
+    def __init__(self, key: Hashable, reference: Callable[[], Any], sender: Any, names_signal: bool) -> None:
         self.key = key
         self.reference = reference
         self.sender = sender
+        self.names_signal = names_signal
 
 
 class Signal:
@@ -70,6 +71,9 @@ class Signal:
     ``raise_exceptions=True`` lets a receiver's error reach the sender; otherwise it is logged on ``dorm.signals`` and
     suppressed (SIG-13). ``on_change`` is called without arguments whenever the receivers change.
     """
+
+    #: Whether receivers with ``**kwargs`` get the signal itself among them, and not only those with an argument for it.
+    tells_anyone: ClassVar[bool] = False
 
     def __init__(self, raise_exceptions: bool = False, *, on_change: Callable[[], None] | None = None) -> None:
         self.raise_exceptions = raise_exceptions
@@ -86,9 +90,9 @@ class Signal:
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> Any:
-        """Registers ``receiver(sender, **kwargs)`` and returns it; without a receiver, returns a decorator (SIG-02).
+        """Registers ``receiver(sender, **kwargs)`` and returns it; a receiver with an argument ``signal`` gets this signal; without a receiver, returns a decorator (SIG-02).
 
-        ``sender`` restricts it to events of that very object. ``weak`` holds the receiver weakly. ``dispatch_uid``
+        ``sender`` restricts it to events of that very object; models can be named too, as ``"app.Model"``. ``weak`` holds the receiver weakly. ``dispatch_uid``
         identifies it instead of its identity; connecting the same one again replaces it. A receiver that is not
         callable raises ``TypeError``.
         """
@@ -97,7 +101,9 @@ class Signal:
         if not callable(receiver):
             raise TypeError(f"a signal receiver must be callable, not {type(receiver).__name__}")
         key = (_identity(receiver) if dispatch_uid is None else dispatch_uid, _sender_key(sender))
-        connection = _Connection(key, self._reference(receiver, weak), sender)
+        connection = _Connection(
+            key, self._reference(receiver, weak), sender, _names_signal(receiver, self.tells_anyone)
+        )
         with self._lock:
             kept = tuple(connection if known.key == key else known for known in self._alive())
             self._connections = kept if connection in kept else (*kept, connection)
@@ -110,9 +116,10 @@ class Signal:
 
     def disconnect(self, receiver: Any = None, sender: Any = None, dispatch_uid: Hashable | None = None) -> bool:
         """Removes a receiver; whether there was one (SIG-04). Arguments as for :meth:`connect`."""
-        key = (_identity(receiver) if dispatch_uid is None else dispatch_uid, _sender_key(sender))
+        who = _identity(receiver) if dispatch_uid is None else dispatch_uid
+        keys = {(who, _sender_key(sender)), (who, _label(sender) or _sender_key(sender))}
         with self._lock:
-            kept = tuple(connection for connection in self._connections if connection.key != key)
+            kept = tuple(connection for connection in self._connections if connection.key not in keys)
             found = len(kept) != len(self._connections)
             self._connections = kept
         if found:
@@ -121,12 +128,18 @@ class Signal:
 
     def has_listeners(self, sender: Any = None) -> bool:
         """Whether anybody would hear an event of ``sender``."""
-        return bool(self._connections) and bool(self._receivers(sender))
+        return bool(self._connections) and bool(self._calls(sender, {}))
 
     @property
     def connected(self) -> bool:
         """Whether there is any receiver at all."""
         return bool(self._connections)
+
+    @property
+    def receivers(self) -> list[tuple[Any, Any]]:
+        """Pairs of a receiver and the sender it listens to (None: any), in the order they were connected."""
+        pairs = [(connection.reference(), connection.sender) for connection in self._connections]
+        return [(receiver, sender) for receiver, sender in pairs if receiver is not None]
 
     # ---------------------------------------------------------------------------------------------------- sending
 
@@ -136,10 +149,15 @@ class Signal:
         Coroutine receivers are awaited when the caller runs inside an async verb; elsewhere they are skipped with one
         warning on ``dorm.signals``.
         """
-        if not self._connections:
-            return []
+        return self._sent(sender, kwargs, False) if self._connections else []
+
+    def send_robust(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+        """Like :meth:`send`; a receiver that fails is logged and gives its exception as its result (Django 5.2)."""
+        return self._sent(sender, kwargs, True)
+
+    def _sent(self, sender: Any, kwargs: dict[str, Any], robust: bool) -> list[tuple[Any, Any]]:
         results: list[tuple[Any, Any]] = []
-        for receiver in self._receivers(sender):
+        for receiver, told in self._calls(sender, kwargs):
             if _is_coroutine_function(receiver):
                 if not _awaiter.ready():
                     self._skip(receiver)
@@ -148,40 +166,52 @@ class Signal:
             else:
                 call = receiver
             try:
-                result = call(sender=sender, **kwargs)
-            except Exception:
-                if self.raise_exceptions:
+                result = call(sender=sender, **told)
+            except Exception as error:
+                if self.raise_exceptions and not robust:
                     raise
                 logger.exception("receiver %s of a signal failed", _name(receiver))
+                if robust:
+                    results.append((receiver, error))
             else:
                 results.append((receiver, result))
         return results
 
     async def asend(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
         """Like :meth:`send`, awaiting coroutine receivers one after the other (SIG-05)."""
+        return await self._asent(sender, kwargs, False) if self._connections else []
+
+    async def asend_robust(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+        """Like :meth:`send_robust`, awaiting coroutine receivers one after the other."""
+        return await self._asent(sender, kwargs, True)
+
+    async def _asent(self, sender: Any, kwargs: dict[str, Any], robust: bool) -> list[tuple[Any, Any]]:
         results: list[tuple[Any, Any]] = []
-        for receiver in self._receivers(sender) if self._connections else ():
+        for receiver, told in self._calls(sender, kwargs):
             try:
-                result = receiver(sender=sender, **kwargs)
+                result = receiver(sender=sender, **told)
                 if inspect.isawaitable(result):
                     result = await result
-            except Exception:
-                if self.raise_exceptions:
+            except Exception as error:
+                if self.raise_exceptions and not robust:
                     raise
                 logger.exception("receiver %s of a signal failed", _name(receiver))
+                if robust:
+                    results.append((receiver, error))
             else:
                 results.append((receiver, result))
         return results
 
     # --------------------------------------------------------------------------------------------------- internals
 
-    def _receivers(self, sender: Any) -> list[Any]:
+    def _calls(self, sender: Any, kwargs: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
+        """The receivers for ``sender``, each with the arguments it gets."""
         found = []
         for connection in self._connections:
             if connection.sender is None or connection.sender is sender or _same_text(connection.sender, sender):
                 receiver = connection.reference()
                 if receiver is not None:
-                    found.append(receiver)
+                    found.append((receiver, {**kwargs, "signal": self} if connection.names_signal else kwargs))
         return found
 
     def _alive(self) -> tuple[_Connection, ...]:
@@ -225,8 +255,44 @@ def _sender_key(sender: Any) -> Hashable:
 
 
 def _same_text(wanted: Any, sender: Any) -> bool:
-    """Query signals have text senders; equal texts are the same vendor."""
-    return isinstance(wanted, str) and wanted == sender
+    """Query signals have text senders: vendors. A model may be named before it exists: ``"app.Model"``."""
+    if not isinstance(wanted, str):
+        return False
+    return wanted in (sender, _label(sender))
+
+
+def _label(sender: Any) -> str | None:
+    """``"app.Model"`` of a model; None of everything else."""
+    return getattr(getattr(sender, "_meta", None), "label", None)
+
+
+class ModelSignal(Signal):
+    """A signal whose senders are models."""
+
+    tells_anyone = True
+
+    def connect(
+        self,
+        receiver: Any = None,
+        sender: Any = None,
+        weak: bool = True,
+        dispatch_uid: Hashable | None = None,
+    ) -> Any:
+        if isinstance(sender, str) and sender.count(".") < 1:
+            raise ValueError(f"{sender!r} is no sender: give a model, or its name in the form 'app.Model'.")
+        return super().connect(receiver, sender, weak, dispatch_uid)
+
+
+def _names_signal(receiver: Any, or_anything: bool) -> bool:
+    """Whether the receiver has an argument ``signal``, which only those get that ask for it (SIG-11).
+
+    :param or_anything: whether ``**kwargs`` asks for it too.
+    """
+    try:
+        parameters = inspect.signature(receiver).parameters.values()
+    except (TypeError, ValueError):
+        return False  # builtins without a signature
+    return any(p.name == "signal" or (or_anything and p.kind is p.VAR_KEYWORD) for p in parameters)
 
 
 def _is_coroutine_function(receiver: Any) -> bool:
@@ -242,13 +308,13 @@ def _name(receiver: Any) -> str:
     return f"{module}.{getattr(receiver, '__qualname__', type(receiver).__qualname__)}"
 
 
-pre_init = Signal()
-post_init = Signal()
-pre_save = Signal()
-post_save = Signal()
-pre_delete = Signal()
-post_delete = Signal()
-m2m_changed = Signal()
-class_prepared = Signal()
+pre_init = ModelSignal()
+post_init = ModelSignal()
+pre_save = ModelSignal()
+post_save = ModelSignal()
+pre_delete = ModelSignal()
+post_delete = ModelSignal()
+m2m_changed = ModelSignal()
+class_prepared = ModelSignal()
 pre_query = Signal()
 post_query = Signal()

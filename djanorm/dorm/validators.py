@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from dorm.exceptions import ValidationError
+from dorm.exceptions import FinishedText, ValidationError
 
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
 
@@ -35,20 +35,21 @@ class Validator:
     def fail(self, value: Any, **more: Any) -> ValidationError:
         """The error for ``value``; ``{limit}`` and the like in the message are filled in. The caller raises it."""
         text = str(self.message)
+        params = {
+            "value": value,
+            "show_value": more.get("measured", value),
+            "limit_value": more.get("limit"),
+            **more,
+        }
         if "%(" in text:
-            text %= {
-                "value": value,
-                "show_value": more.get("measured", value),
-                "limit_value": more.get("limit"),
-                **more,
-            }
+            text %= params
         elif "{" in text:
             try:
                 text = text.format(value=value, limit_value=more.get("limit"), **more)
             except (KeyError, IndexError, ValueError):
                 # a message of the user's own may hold braces that are no placeholders
                 text = str(self.message)
-        return ValidationError(text, code=self.code)
+        return ValidationError(FinishedText(text), code=self.code, params=params)
 
     def _configuration(self) -> tuple[Any, ...]:
         values = [getattr(self, name) for name in self.arguments]

@@ -59,11 +59,12 @@ async def test_latest_and_earliest_name_their_own_order(shop, mode):
         await mode.call(Author.objects.filter(age=1), "latest", "joined")
 
 
-async def test_ordering_by_a_relation_uses_its_key(shop, mode, queries):
-    """QS-06: the key column, without a join and without the other model's Meta.ordering."""
+async def test_ordering_by_a_relation_follows_the_other_model(shop, mode, queries):
+    """Django's rule: the other model's Meta.ordering, else its key, which costs no join."""
+    boxed = Item.objects.filter(box__isnull=False).values_list("name", flat=True)
+    assert await mode.fetch(boxed.order_by("-box", "name")) == ["b", "c", "f", "d"]
     with queries() as log:
-        boxed = Item.objects.filter(box__isnull=False).order_by("-box", "name").values_list("name", flat=True)
-        assert await mode.fetch(boxed) == ["f", "d", "b", "c"]
-        await mode.fetch(Item.objects.order_by("box_id"))
-        await mode.fetch(Item.objects.order_by("box__pk"))
+        assert await mode.fetch(boxed.order_by("-box_id", "name")) == ["f", "d", "b", "c"]
+        await mode.fetch(boxed.order_by("box__pk"))
+        await mode.fetch(Author.objects.order_by("country"))
     assert log.containing(" JOIN ") == []

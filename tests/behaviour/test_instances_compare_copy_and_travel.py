@@ -91,6 +91,24 @@ async def test_a_queryset_that_was_read_travels_with_its_rows(shop, mode, querie
     assert log.count == 0
 
 
+async def test_a_queryset_of_a_manager_travels_as_a_queryset(shop, mode):
+    again = travelled(Author.objects.filter(Q(Exists(Book.objects.filter(author=OuterRef("pk")))), age__gt=40))
+    assert sorted(author.name for author in await mode.fetch(again)) == ["Eve", "Çelik"]
+    assert len(again) == 2
+    assert len(travelled(travelled(Author.objects.prefetch_related("books")).order_by("pk")[:3])) == 3
+    manager = travelled(Author.objects)
+    assert manager == Author.objects
+    assert await mode.call(manager, "count") == 8
+
+
+def test_an_instance_of_a_model_made_at_run_time_travels():
+    named = "MadeAtRunTime"
+    proxy = type(named, (Author,), {"__module__": Author.__module__, "Meta": type("Meta", (), {"proxy": True})})
+    again = travelled(proxy(pk=7))
+    assert again == Author(pk=7)
+    assert type(again) is proxy
+
+
 async def test_named_rows_travel(shop, mode):
     named = Author.objects.order_by("pk").values_list("pk", "name", named=True)
     rows = await mode.fetch(named)

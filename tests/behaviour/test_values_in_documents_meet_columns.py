@@ -123,3 +123,33 @@ async def test_constraints_look_into_documents(database, mode):
     for bad in ({"a": 1}, {"a": "2"}, {"k": 7}, {"k": "x"}, {"k": [1]}, {"r": 1.5}, {"q\"'": {"bad": True}}):
         with pytest.raises(dorm.IntegrityError):
             await mode.call(Checked.objects, "create", data=bad)
+
+
+async def test_a_cast_reads_what_the_document_holds(sheets, mode):
+    """Not its JSON: text without quotes, and NULL for a JSON null."""
+    await mode.call(
+        S, "create", name="cast", data={"n": 7, "digits": "12", "yes": True, "no": False, "text": "a b", "null": None}
+    )
+    row = S.filter(name="cast")
+    casts: dict[str, tuple[str, Any, Any]] = {
+        "a": ("data__n", dorm.IntegerField(), 7),
+        "b": ("data__digits", dorm.IntegerField(), 12),
+        "c": ("data__yes", dorm.BooleanField(), True),
+        "d": ("data__no", dorm.BooleanField(), False),
+        "e": ("data__text", dorm.TextField(), "a b"),
+        "f": ("data__null", dorm.IntegerField(), None),
+        "g": ("data__missing", dorm.TextField(), None),
+    }
+    for path, field, expected in casts.values():
+        found = await mode.fetch(row.annotate(x=dorm.Cast(path, field)).values_list("x", flat=True))
+        assert (found, type(found[0])) == ([expected], type(expected)), path
+    assert await mode.call(
+        S.filter(name="cast"), "aggregate", m=dorm.Max(dorm.Cast("data__n", dorm.IntegerField()))
+    ) == {"m": 7}
+
+
+@pytest.mark.parametrize("aggregate", [dorm.Sum, dorm.Avg, dorm.Max, dorm.Min, dorm.StdDev, dorm.Variance])
+def test_values_of_documents_are_not_computed_with_unless_they_are_cast(sheets, aggregate):
+    for path in ("data", "data__n"):
+        with pytest.raises(dorm.FieldError, match=rf"JSON values have no common type.*{aggregate.__name__}\(Cast\("):
+            S.aggregate(x=aggregate(path))

@@ -121,3 +121,20 @@ async def test_an_async_receiver_is_awaited_by_async_verbs(database, mode):
     finally:
         signals.post_save.disconnect(receiver, sender=Box)
     assert ["heard"] == seen
+
+
+async def test_a_model_named_as_sender_is_the_model(database, mode):
+    found = []
+
+    def listen(signal, sender, instance, **_kwargs):
+        found.append((signal, sender, instance.name))
+
+    signals.post_save.connect(listen, sender=Box._meta.label)
+    try:
+        await mode.call(Box(name="a"), "save")
+        await mode.call(Toy(name="b"), "save")
+    finally:
+        assert signals.post_save.disconnect(listen, sender=Box) is True
+    assert found == [(signals.post_save, Box, "a")]
+    with pytest.raises(ValueError, match="no sender"):
+        signals.post_save.connect(listen, sender="Box")

@@ -95,3 +95,19 @@ async def test_deferred_columns_are_not_checked(database, mode, queries):
     with queries() as log:
         place.clean_fields()
     assert 0 == log.count
+
+
+async def test_each_problem_keeps_its_code(database, mode):
+    await mode.call(Place.objects, "create", name="taken", code="x", row=1, seat=1, floor=1)
+    error = await problems(mode, Place(name="b", code="x", row=1, seat=1, floor=2))
+    assert {name: [single.code for single in singles] for name, singles in error.error_dict.items()} == {
+        "name": ["min_length"],
+        "code": ["unique"],
+        "__all__": ["unique_together"],
+    }
+    assert error.error_dict["name"][0].params["limit_value"] == 2
+    error = await problems(mode, Place(name="bad", floor=5))
+    assert [single.code for single in error.error_dict["__all__"]] == ["bad"]
+    with pytest.raises(dorm.ValidationError) as caught:
+        Place(row="five")
+    assert [single.code for single in caught.value.error_dict["row"]] == ["invalid"]

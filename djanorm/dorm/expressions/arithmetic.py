@@ -27,8 +27,18 @@ class Combined(Expression):
         self._refresh_flags()
 
     def build(self, scope: Any) -> Built:
-        left, right = self._operands(scope)
-        field = self.output_field or scope.arithmetic_field(self.operator, left.field, right.field, self)
+        return self._built(scope, self.output_field is None)
+
+    def build_unchecked(self, scope: Any) -> Built:
+        return self._built(scope, False)
+
+    def _built(self, scope: Any, checked: bool) -> Built:
+        left, right = self._operands(scope, checked)
+        field = self.output_field
+        if field is None:
+            # a bare Python number goes with any other
+            checked = checked and not (scope.is_bare_value(self.left) or scope.is_bare_value(self.right))
+            field = scope.arithmetic_field(self.operator, left.field, right.field, self, checked)
         special = scope.hooks.arithmetic(self.operator, left, right, field)
         if special is not None:
             return Built(special, field)
@@ -37,10 +47,10 @@ class Combined(Expression):
         )
         return Built(element, field)
 
-    def _operands(self, scope: Any) -> tuple[Built, Built]:
+    def _operands(self, scope: Any, checked: bool) -> tuple[Built, Built]:
         # a bare value takes the type of what it stands beside, so that the database sees one type
-        left = self.left.build(scope)
-        right = self.right.build(scope)
+        left = self.left.build(scope) if checked else self.left.build_unchecked(scope)
+        right = self.right.build(scope) if checked else self.right.build_unchecked(scope)
         if scope.is_bare_value(self.right) and left.field is not None:
             right = scope.bound_beside(self.right, left.field)
         elif scope.is_bare_value(self.left) and right.field is not None:
@@ -75,7 +85,7 @@ class ExpressionWrapper(Expression):
         return self.expression.strict
 
     def build(self, scope: Any) -> Built:
-        inner = self.expression.build(scope)
+        inner = self.expression.build_unchecked(scope)
         return Built(sa.type_coerce(inner.sql, self.output_field.sql_type()), self.output_field)
 
 

@@ -175,6 +175,10 @@ class Expression:
         """The SQLAlchemy element for this expression, and the field of its results."""
         raise NotImplementedError(f"{type(self).__name__} cannot be compiled.")
 
+    def build_unchecked(self, scope: Any) -> Built:
+        """Like :meth:`build`, inside an expression that states its type: operands of different types may meet here."""
+        return self.build(scope)
+
     def result_field(self) -> Any:
         """The field of the results as far as it can be told without a query, else None. Used to convert what the
         expression is compared with.

@@ -165,7 +165,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "to_python" in cls.__dict__ and "exact_types" not in cls.__dict__:
+        if ("to_python" in cls.__dict__ or "get_prep_value" in cls.__dict__) and "exact_types" not in cls.__dict__:
             # a conversion of the user's own must see every value
             cls.exact_types = ()
 

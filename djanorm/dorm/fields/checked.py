@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
 
-from dorm.exceptions import ValidationError
-from dorm.fields.choices import flat_choices
+from dorm.exceptions import FinishedText, ValidationError
+from dorm.fields.choices import BLANK_CHOICE, flat_choices, with_blank
 
 
 class Checked:
@@ -46,11 +46,14 @@ class Checked:
                     break
         if text is None:
             return code
+        if "%(" in text:
+            return text % values
         return text.format(**values) if "{" in text else text
 
     def refuse(self, value: Any, code: str = "invalid", **values: Any) -> ValidationError:
         """The error for a value that does not fit; the caller raises it."""
-        return ValidationError(self.error_message(code, value=value, **values), code=code)
+        values = {"value": value, **values}
+        return ValidationError(FinishedText(self.error_message(code, **values)), code=code, params=values)
 
     @property
     def validators(self) -> list[Callable[[Any], Any]]:
@@ -64,6 +67,25 @@ class Checked:
     def flatchoices(self) -> list[tuple[Any, Any]]:
         """Pairs of value and label, groups dissolved."""
         return flat_choices(self.choices)
+
+    def get_choices(
+        self,
+        include_blank: bool = True,
+        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE,
+        limit_choices_to: Any = None,
+        ordering: Sequence[str] = (),
+    ) -> list[tuple[Any, Any]]:
+        """Pairs of value and label to choose from: ``choices``, or the rows that a relation may refer to (Django 5.2).
+
+        :param include_blank: begin with ``blank_choice``, unless the choices hold an empty value of their own.
+        :param limit_choices_to: a ``Q`` or lookups instead of the relation's own.
+        :param ordering: terms instead of the related model's ``Meta.ordering``.
+        """
+        found = self._rows_to_choose(limit_choices_to, ordering) if self.choices is None else self.choices
+        return with_blank(found, blank_choice) if include_blank else list(found)
+
+    def _rows_to_choose(self, limit_choices_to: Any, ordering: Sequence[str]) -> list[tuple[Any, Any]]:
+        raise TypeError(f"{self!r} has neither choices nor a relation to choose from.")
 
     def validate(self, value: Any, instance: Any = None) -> None:
         """Choices, null and blank (FLD-01, FLD-02, FLD-10, FLD-13).
@@ -94,7 +116,9 @@ class Checked:
                 validator(value)
             except ValidationError as problem:
                 own = self._error_messages.get(problem.code or "")
-                problems.append(ValidationError(own, code=problem.code) if own is not None else problem)
+                if own is not None:
+                    problem = ValidationError(own, code=problem.code, params=problem.params)
+                problems.append(problem)
         if problems:
             raise problems[0] if len(problems) == 1 else ValidationError(problems)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, EnumMeta
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +97,44 @@ def enum_of(choices: Any) -> type[Enum] | None:
     return choices if isinstance(choices, type) and issubclass(choices, Enum) else None
 
 
-def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | Callable[[], Any] | None:
-    """Choices as a list of pairs (a group is a pair of its name and a list); a callable stays for later."""
+#: What stands for "nothing chosen" in a list of choices.
+BLANK_CHOICE = (("", "---------"),)
+
+
+class LateChoices(Sequence[tuple[Any, Any]]):
+    """The choices that a function gives, asked each time they are read.
+
+    :ivar func: the function.
+    """
+
+    __slots__ = ("func",)
+
+    def __init__(self, func: Callable[[], Any]) -> None:
+        self.func = func
+
+    def _pairs(self) -> list[tuple[Any, Any]]:
+        return list(normalize_choices(self.func()) or ())
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return iter(self._pairs())
+
+    def __len__(self) -> int:
+        return len(self._pairs())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._pairs()[index]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, LateChoices):
+            return self.func == other.func
+        return self._pairs() == other
+
+    def __hash__(self) -> int:
+        return hash(self.func)
+
+
+def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | LateChoices | None:
+    """Choices as a list of pairs (a group is a pair of its name and a list); those of a callable are asked when read."""
     if choices is None:
         return None
     enumeration = enum_of(choices)
@@ -107,8 +143,7 @@ def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | Callable[[], Any]
             return list(ChoicesMeta.choices.__get__(enumeration))
         return [(member.value, member.name.replace("_", " ").title()) for member in enumeration]
     if callable(choices):
-        later: Callable[[], Any] = choices
-        return later
+        return LateChoices(choices)
     pairs = choices.items() if isinstance(choices, Mapping) else choices
     return [_pair(pair, choices) for pair in pairs]
 
@@ -124,8 +159,13 @@ def _pair(pair: Any, choices: Any) -> tuple[Any, Any]:
 
 def flat_choices(choices: Any) -> list[tuple[Any, Any]]:
     """Pairs of value and label with groups dissolved; a callable is asked now."""
-    given: Any = normalize_choices(choices()) if callable(choices) else choices
     flat: list[tuple[Any, Any]] = []
-    for value, label in given or ():
+    for value, label in choices or ():
         flat.extend(label if isinstance(label, list) else [(value, label)])
     return flat
+
+
+def with_blank(choices: Iterable[tuple[Any, Any]], blank: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """The choices, after ``blank`` unless an empty value is among them."""
+    pairs = list(choices)
+    return pairs if any(value in ("", None) for value, _ in flat_choices(pairs)) else [*blank, *pairs]

@@ -18,7 +18,7 @@ from dorm.expressions.paths import FieldRef, follow
 from dorm.fields.base import Field
 from dorm.fields.deletion_rules import CASCADE, SET_DEFAULT, SET_NULL, DeletionRule
 from dorm.fields.options import FieldOptions
-from dorm.fields.relations import Hop, Junction, Relation
+from dorm.fields.relations import Hop, Junction, Relation, rows_to_choose
 
 N = TypeVar("N", default=Any)
 T = TypeVar("T")
@@ -100,6 +100,15 @@ class RelatedField(Field[N], Generic[N]):
         if meta is not None:
             return str(meta.label)
         return str(self.model._meta.label) if self.model is not None and target == "self" else repr(target)
+
+    def get_limit_choices_to(self) -> Any:
+        """The condition on the rows to choose from: a ``Q`` or a dict; a callable is asked now."""
+        limit = self.remote_field.limit_choices_to
+        return limit() if callable(limit) else limit
+
+    def _rows_to_choose(self, limit_choices_to: Any, ordering: Sequence[str]) -> list[tuple[Any, Any]]:
+        limit = self.get_limit_choices_to() if limit_choices_to is None else limit_choices_to
+        return rows_to_choose(self.related_model, limit, ordering, self.hops()[-1].target_field.attname)
 
     def _to_option(self) -> Any:
         """The target for ``deconstruct()``: a label, or ``"self"``-like text as it was written."""
@@ -449,7 +458,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
                 db_constraint=db_constraint,
                 many=True,
                 through=through,
-                through_fields=tuple(through_fields) if through_fields else None,
+                through_fields=through_fields or None,
                 symmetrical=to == "self" and (related_name is None if symmetrical is None else symmetrical),
             )
             super().__init__(to, relation, verbose_name, **options)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import ImproperlyConfigured
+from dorm.fields.choices import BLANK_CHOICE, with_blank
 from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ class Relation:
         one: bool = False,
         many: bool = False,
         through: Any = None,
-        through_fields: tuple[str, ...] | None = None,
+        through_fields: Sequence[str] | None = None,
         symmetrical: bool = False,
         parent_link: bool = False,
     ) -> None:
@@ -125,6 +127,18 @@ class Relation:
 
     def __repr__(self) -> str:
         return f"<Relation {self.accessor_name() or '+'} of {self.field!r}>"
+
+    def get_choices(
+        self,
+        include_blank: bool = True,
+        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE,
+        limit_choices_to: Any = None,
+        ordering: Sequence[str] = (),
+    ) -> list[tuple[Any, Any]]:
+        """Keys and labels of the rows that may refer to the target, as `Field.get_choices` gives those of the field."""
+        limit = self.limit_choices_to if limit_choices_to is None else limit_choices_to
+        found = rows_to_choose(self.related_model, limit() if callable(limit) else limit, ordering, "pk")
+        return with_blank(found, blank_choice) if include_blank else found
 
     def __copy__(self) -> Relation:
         made = object.__new__(type(self))
@@ -289,3 +303,9 @@ def _filled(text: str | None, parts: dict[str, str], field: Any) -> str | None:
         raise ImproperlyConfigured(
             f"{field.label}: related_name {text!r} may use %(class)s, %(model_name)s and %(app_label)s only."
         ) from problem
+
+
+def rows_to_choose(model: Any, limit: Any, ordering: Sequence[str], key: str) -> list[tuple[Any, Any]]:
+    """Key and text of the rows of ``model`` for which ``limit`` holds, in ``ordering`` or else as the model says."""
+    rows = model._default_manager.complex_filter(limit)
+    return [(getattr(row, key), str(row)) for row in (rows.order_by(*ordering) if ordering else rows)]

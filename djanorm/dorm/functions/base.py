@@ -15,18 +15,30 @@ class Func(Expression):
 
     :cvar function: the name of the function; only letters, digits, dots and underscores.
     :cvar arity: how many arguments it takes; None for any number.
+    :cvar template: how the call is written where ``function(arguments)`` does not do, as ``"%(function)s(%(expressions)s)"``
+        with ``%%`` for a percent sign; verbatim SQL, never made from user input.
+    :cvar arg_joiner: what stands between the arguments in a template.
     :param arguments: field names as ``str``, expressions, or plain values other than text.
     :param output_field: the field of the results; taken from the first argument when neither this nor ``result`` is set.
     :raises TypeError: for a wrong number of arguments.
     """
 
-    anatomy: ClassVar[tuple[str, ...]] = ("source_expressions", "function")
+    anatomy: ClassVar[tuple[str, ...]] = ("source_expressions", "function", "template", "arg_joiner")
     function: Any = None
+    template: str | None = None
+    arg_joiner: str = ", "
     arity: ClassVar[int | None] = None
     result: ClassVar[str | None] = None  # name of the field class of the results
     strict = False
 
-    def __init__(self, *arguments: Any, output_field: Any = None, function: str | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        output_field: Any = None,
+        function: str | None = None,
+        template: str | None = None,
+        arg_joiner: str | None = None,
+    ) -> None:
         if self.arity is not None and len(arguments) != self.arity:
             raise TypeError(
                 f"'{type(self).__name__}' takes exactly {self.arity} argument{'' if self.arity == 1 else 's'} "
@@ -34,6 +46,10 @@ class Func(Expression):
             )
         if function is not None:
             self.function = function
+        if template is not None:
+            self.template = template
+        if arg_joiner is not None:
+            self.arg_joiner = arg_joiner
         if self.function is not None and not all(c.isalnum() or c in "_." for c in self.function):
             raise ValueError(f"{self.function!r} is not the name of a database function.")
         self.source_expressions = tuple(as_argument(argument) for argument in arguments)
@@ -42,12 +58,18 @@ class Func(Expression):
 
     def build(self, scope: Any) -> Built:
         with scope.lenient():
-            arguments = [argument.build(scope) for argument in self.source_expressions]
+            arguments = self.built_arguments(scope)
             field = self.field_of(scope, arguments)
             element = self.element(scope, arguments)
             if field is not None:
                 element = sa.type_coerce(element, field.sql_type())
         return Built(element, field)
+
+    def built_arguments(self, scope: Any) -> list[Built]:
+        """The arguments; with a stated type for the results, arithmetic in them need not have one."""
+        if self.output_field is None:
+            return [argument.build(scope) for argument in self.source_expressions]
+        return [argument.build_unchecked(scope) for argument in self.source_expressions]
 
     def field_of(self, scope: Any, arguments: list[Built]) -> Any:
         """The field of the results."""
@@ -64,7 +86,20 @@ class Func(Expression):
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         """The SQLAlchemy element of the call."""
+        if self.template is not None:
+            return self._from_template(scope, arguments)
         return getattr(sa.func, self.function or type(self).__name__)(*(a.sql for a in arguments))
+
+    def _from_template(self, scope: Any, arguments: list[Built]) -> Any:
+        assert self.template is not None
+        joined: list[Any] = [arguments[0].sql] if arguments else []
+        for argument in arguments[1:]:
+            joined += [self.arg_joiner, argument.sql]
+        pieces: list[Any] = []
+        for number, part in enumerate(self.template.split("%(expressions)s")):
+            pieces += joined if number else []
+            pieces.append(part % {"function": self.function or ""})
+        return scope.verbatim(pieces, None)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(map(repr, self.source_expressions))})"

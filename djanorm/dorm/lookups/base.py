@@ -67,6 +67,9 @@ class Lookup:
         if is_fraction(field, value):
             return self.read_fraction(value)
         value = self.prepare(field, value)
+        if value is None:
+            # the field's own conversion made it NULL
+            return self.read_none(field)
         if value.__class__ is int and not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
             return self.read_out_of_range(value)
         return Right("value", (value,))

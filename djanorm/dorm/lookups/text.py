@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import sqlalchemy as sa
+
 from dorm.expressions.base import Built
 from dorm.lookups.base import NULL, Lookup, Right
+
+
+def _either(conditions: list[Any]) -> Any:
+    return conditions[0] if len(conditions) == 1 else sa.or_(*conditions)
 
 
 class _Text(Lookup):
@@ -28,7 +34,7 @@ class IExact(_Text):
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         if right.variant == "null":
             return left.sql.is_(None)
-        return scope.hooks.equals_ignoring_case(scope.as_text(left), right.text())
+        return _either([scope.hooks.equals_ignoring_case(text, right.text()) for text in scope.text_forms(left)])
 
 
 class _Pattern(_Text):
@@ -36,7 +42,8 @@ class _Pattern(_Text):
     ignore_case: ClassVar[bool] = False
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
-        return scope.hooks.matches(scope.as_text(left), right, self.position, self.ignore_case)
+        texts = scope.text_forms(left)
+        return _either([scope.hooks.matches(text, right, self.position, self.ignore_case) for text in texts])
 
 
 class Contains(_Pattern):

@@ -40,10 +40,10 @@ class _ManyDescriptor:
             default = self._model()._meta.default_manager  # raises what is wrong: the model does not exist yet
         if default is not self._default:
             self._prepare(default)
-        if instance.__dict__.get(self._key) is None and instance.pk is None:
+        if instance.pk is None:
             raise ValueError(
-                f"{type(instance).__name__!r} instance needs to have a primary key value before .{self.accessor} can be "
-                f"used: save it first."
+                f"{type(instance).__name__!r} instance needs to have a primary key value before this relationship can be "
+                f"used: save it before reading .{self.accessor}."
             )
         manager = object.__new__(self._class)
         parts = manager.__dict__

@@ -20,8 +20,7 @@ Setter = Callable[[Any, Any], None]
 
 def keyed_by(name: str, error: ValidationError) -> ValidationError:
     """The same complaint, filed under the field it is about."""
-    message = error.messages if isinstance(error.message, dict) else error.message
-    return ValidationError({name: message}, code=error.code)
+    return ValidationError({name: error}, code=error.code)
 
 
 def is_expression(value: Any) -> bool:

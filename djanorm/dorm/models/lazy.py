@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextvars import ContextVar
 from typing import Any
 
 from dorm.conf import settings
@@ -17,6 +18,9 @@ from dorm.exceptions import ImproperlyConfigured, LazyLoadError, LazyLoadWarning
 
 POLICIES = ("warn", "raise", "allow")
 
+# True while an instance is described: what it lacks is not loaded for that.
+_describing: ContextVar[bool] = ContextVar("dorm_describing", default=False)
+
 # Attributes that were warned about already, as "app.Model.name".
 _warned: set[str] = set()
 
@@ -24,9 +28,11 @@ _warned: set[str] = set()
 def check_lazy_access(instance: Any, name: str, alias: str) -> None:
     """Say whether ``instance.<name>`` may be loaded by a blocking query now.
 
-    :raises LazyLoadError: inside an open `aatomic` of that alias, and everywhere in async code when ``ASYNC_LAZY`` is
+    :raises LazyLoadError: in a `repr`, inside an open `aatomic` of that alias, and everywhere in async code when ``ASYNC_LAZY`` is
         ``"raise"``.
     """
+    if _describing.get():
+        raise LazyLoadError(f"{instance._meta.label}.{name} is not loaded, and repr() loads nothing.")
     if not bridge.in_running_loop() or bridge.can_wait() or bridge.in_inline():
         return
     label = f"{instance._meta.label}.{name}"
@@ -51,6 +57,17 @@ def check_lazy_access(instance: Any, name: str, alias: str) -> None:
             LazyLoadWarning,
             stacklevel=_depth_of_caller(),
         )
+
+
+def description(instance: Any) -> str | None:
+    """``str(instance)``, or None when that would have to load a relation or a deferred column."""
+    token = _describing.set(True)
+    try:
+        return str(instance)
+    except LazyLoadError:
+        return None
+    finally:
+        _describing.reset(token)
 
 
 def _remedies(name: str) -> str:

@@ -35,6 +35,19 @@ class BaseManager(QuerySet[M, M], Generic[M]):
         made: Any = type(name, (queryset_class, cls), {"__module__": queryset_class.__module__})  # pyright: ignore
         return made
 
+    def __eq__(self, other: object) -> bool:
+        """Managers of the same kind, model, name and database are equal (Django 5.2); querysets are not compared."""
+        if not isinstance(other, BaseManager) or not (self._is_manager and other._is_manager):
+            return self is other
+        return self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity[:3]) if self._is_manager else id(self)
+
+    @property
+    def _identity(self) -> tuple[Any, ...]:
+        return type(self), getattr(self, "model", None), self.name, None if self._query is None else self._query.using
+
     def db_manager(self, using: str | None = None) -> Self:
         """The same manager with its database pinned; routers are not asked (MGR-05)."""
         made = object.__new__(type(self))

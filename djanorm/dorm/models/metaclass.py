@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import copyreg
 import inspect
+import sys
 from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured, MultipleObjectsReturned, ObjectDoesNotExist
@@ -204,8 +205,11 @@ def _restore_exception(model: Any, name: str, args: tuple[Any, ...]) -> Exceptio
 
 
 def _reduce_class(cls: Any) -> Any:
-    """Models made inside functions cannot be imported by name; the registry knows them."""
-    if "<locals>" in cls.__qualname__ and "_meta_options" in cls.__dict__:
+    """Models made inside functions, or by them, cannot be imported by name; the registry knows them."""
+    found: Any = sys.modules.get(cls.__module__)
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if found is not cls and "_meta_options" in cls.__dict__:
         return _model_of, (cls._meta.label,)
     return cls.__qualname__
 

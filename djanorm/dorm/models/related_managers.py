@@ -93,6 +93,10 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return prefetched.get(self._side.accessor)
 
     @property
+    def _identity(self) -> tuple[Any, ...]:
+        return (*super()._identity, self.instance)
+
+    @property
     def _related_model(self) -> Any:
         return self.model
 

@@ -289,7 +289,7 @@ def _check_first(instance: Any, alias: str) -> None:
     except DuplicateError:
         raise
     except ValidationError as problem:
-        raise DuplicateError(problem.message, problem.code or "unique") from problem
+        raise DuplicateError(problem, problem.code or "unique") from problem
 
 
 def _explain(instance: Any, alias: str, problem: UniqueViolation) -> None:
@@ -298,7 +298,7 @@ def _explain(instance: Any, alias: str, problem: UniqueViolation) -> None:
         _validate_on(instance, alias)
     except ValidationError as clash:
         raise DuplicateError(
-            clash.message,
+            clash,
             clash.code or "unique",
             constraint=problem.constraint,
             table=problem.table,

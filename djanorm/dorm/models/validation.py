@@ -11,7 +11,7 @@ from dorm.exceptions import NON_FIELD, ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 
-Problems = dict[str, list[str]]
+Problems = dict[str, list[ValidationError]]
 
 
 class UniqueChecks:
@@ -97,7 +97,7 @@ def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
         try:
             cleaned = field.clean(value, instance)
         except ValidationError as error:
-            problems.setdefault(field.name, []).extend(error.messages)
+            problems.setdefault(field.name, []).extend(error.error_list)
             continue
         if cleaned is not value:
             setattr(instance, name, cleaned)
@@ -134,7 +134,8 @@ def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
     problems: Problems = {}
     for name, fields, condition in wanted:
         if len(wanted) == 1 or others.filter(condition).exists():
-            problems.setdefault(name, []).append(unique_message(type(instance), fields))
+            code = "unique" if name != NON_FIELD else "unique_together"
+            problems.setdefault(name, []).append(ValidationError(unique_message(type(instance), fields), code=code))
     if problems:
         raise ValidationError(_flat(problems), code="unique" if NON_FIELD not in problems else "unique_together")
 
@@ -182,18 +183,19 @@ def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None
         except ValidationError as error:
             fields: tuple[Any, ...] = tuple(getattr(constraint, "fields", ()))
             if error.code == "unique" and len(fields) == 1:
-                error = ValidationError({fields[0]: error.messages})
+                error = ValidationError({fields[0]: error})
             _add(problems, error)
     _complain(problems)
 
 
 def _add(problems: Problems, error: ValidationError) -> None:
-    for name, messages in error.message_dict.items():
-        problems.setdefault(name, []).extend(text for text in messages if text not in problems.get(name, ()))
+    for name, errors in error.update_error_dict({}).items():
+        known = problems.setdefault(name, [])
+        known.extend(new for new in errors if all(new.messages != old.messages for old in known))
 
 
 def _flat(problems: Problems) -> dict[str, Any]:
-    return {name: texts[0] if len(texts) == 1 else texts for name, texts in problems.items()}
+    return {name: errors[0] if len(errors) == 1 else errors for name, errors in problems.items()}
 
 
 def _complain(problems: Problems) -> None:

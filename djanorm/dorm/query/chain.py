@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from dorm.exceptions import FieldDoesNotExist, FieldError
@@ -11,7 +12,7 @@ from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.fields.relations import Hop
 from dorm.query.names import Names
-from dorm.query.ordering import resolve_term
+from dorm.query.ordering import resolve_terms
 from dorm.query.paths import Path, column_path
 from dorm.query.predicates import Junction, Predicate
 from dorm.query.prefetch import check_lookups
@@ -113,7 +114,7 @@ class Chaining(QueryRoot[M, R]):
         state = root.state
         _need_unsliced(state, "order_by")
         names = Names(state)
-        return root._with(state.evolve(order=tuple(resolve_term(names, term) for term in terms), reversed=False))
+        return root._with(state.evolve(order=resolve_terms(names, terms), reversed=False))
 
     def reverse(self) -> Self:
         """The effective order the other way round (QS-07).
@@ -495,24 +496,28 @@ def check_alias(name: str) -> None:
 
     :raises ValueError: naming it.
     """
-    if any(c.isspace() or c in "\"'`;%" for c in name) or "--" in name or "/*" in name or not name:
+    bad = any(c.isspace() or c in "\"'`;%#" or unicodedata.category(c) == "Cc" for c in name)
+    if bad or "--" in name or "/*" in name or not name:
         raise ValueError(
-            "Column aliases cannot contain whitespace characters, quotation marks, semicolons, percent signs or SQL "
-            f"comments: {name!r}."
+            "Column aliases cannot contain whitespace characters, hashes, control characters, quotation marks, "
+            f"semicolons, percent signs, or SQL comments: {name!r}."
         )
 
 
-def named_aggregates(positional: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+def named_aggregates(positional: tuple[Any, ...], named: dict[str, Any], verb: str = "annotate") -> dict[str, Any]:
     """Names for positional aggregates: ``<field>__<function>``.
 
-    :raises TypeError: for expressions that have no default name.
+    :raises TypeError: for what is no expression, and for expressions that have no default name.
     :raises ValueError: when the default name is taken.
     """
     found: dict[str, Any] = {}
     for item in positional:
+        if not is_operand(item) or getattr(item, "lookup_path", "") is None:
+            raise TypeError(f"QuerySet.{verb}() received non-expression(s): {item!r}.")
         alias = getattr(item, "default_alias", None)
         if alias is None:
-            raise TypeError("Complex annotations require an alias: annotate(name=…).")
+            what = "aggregates" if verb == "aggregate" else "annotations"
+            raise TypeError(f"Complex {what} require an alias: {verb}(name=…), not {item!r} alone.")
         if alias in named or alias in found:
             raise ValueError(f"The named annotation '{alias}' conflicts with the default name for another annotation.")
         found[alias] = item

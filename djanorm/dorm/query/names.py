@@ -86,13 +86,11 @@ class Names:
 
         :raises FieldDoesNotExist: naming the bad part and the valid ones.
         """
-        head, *rest = name.split("__")
-        annotation = self._annotations.get(name, self._annotations.get(head))
-        if annotation is not None:
-            rest = [] if name in self._annotations else rest
-            self._check_aggregated(name if not rest else head)
-            reference: Expression = AnnotationRef(name if not rest else head, annotation)
-            return self._transformed(reference, annotation.result_field(), tuple(rest), name)
+        head, rest = self._annotated(name)
+        if head is not None:
+            self._check_aggregated(head)
+            annotation = self._annotations[head]
+            return self._transformed(AnnotationRef(head, annotation), annotation.result_field(), rest, name)
         try:
             path, parts = walk(self.opts, name)
         except FieldDoesNotExist as problem:
@@ -103,6 +101,15 @@ class Names:
         selected = self.state.selected
         if name in self.aggregatable and selected is not None and name not in selected:
             raise FieldError(f"Cannot aggregate over the '{name}' alias. Use annotate() to promote it.")
+
+    def _annotated(self, name: str) -> tuple[str | None, tuple[str, ...]]:
+        """The annotation that ``name`` starts with, the longest one (default names hold ``__``), and the parts after it."""
+        parts = name.split("__") if self._annotations else []
+        for count in range(len(parts), 0, -1):
+            head = "__".join(parts[:count])
+            if head in self._annotations:
+                return head, tuple(parts[count:])
+        return None, ()
 
     def _transformed(self, expression: Expression, field: Any, parts: tuple[str, ...], name: str) -> Expression:
         for part in parts:
@@ -135,12 +142,10 @@ class Names:
         return self._make_template(name)
 
     def _make_template(self, name: str) -> Template:
-        head, *rest = name.split("__")
-        annotation = self._annotations.get(name, self._annotations.get(head))
-        if annotation is not None:
-            rest = [] if name in self._annotations else rest
-            left: Expression = AnnotationRef(name if not rest else head, annotation)
-            return self._finish_template(left, annotation.result_field(), None, tuple(rest), name)
+        head, rest = self._annotated(name)
+        if head is not None:
+            annotation = self._annotations[head]
+            return self._finish_template(AnnotationRef(head, annotation), annotation.result_field(), None, rest, name)
         path, parts = walk(self.opts, name)
         return self._finish_template(ColumnRef(path), path.field, path.relation, parts, name)
 

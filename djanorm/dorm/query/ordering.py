@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
 from dorm.expressions.base import as_operand, is_operand
 from dorm.expressions.ordering import OrderBy
+from dorm.expressions.references import ColumnRef
 from dorm.fields.types import JSONType
 from dorm.functions.numbers import Random
 from dorm.query.names import Names
@@ -19,27 +21,33 @@ class RandomOrder(Random):
     """``order_by("?")``."""
 
 
-def resolve_term(names: Names, term: Any) -> OrderBy:
-    """One argument of ``order_by()``.
+def resolve_terms(names: Names, terms: Iterable[Any]) -> tuple[OrderBy, ...]:
+    """The arguments of ``order_by()``. The name of a relation stands for the ``Meta.ordering`` of the related model.
 
     :raises FieldDoesNotExist: for an unknown name.
-    :raises TypeError: for something that cannot order rows.
+    :raises FieldError: for something that cannot order rows.
     """
+    return tuple(made for term in terms for made in _resolved(names, term))
+
+
+def _resolved(names: Names, term: Any) -> tuple[OrderBy, ...]:
     if isinstance(term, str):
         annotated = names.state.annotations
         cache = names.opts.query_cache
         key = ("order", term)
         if not annotated and key in cache:
             return cache[key]
-        made = _named_term(names, term)
+        made = _named_terms(names, term, ())
         if not annotated:
             cache[key] = made
         return made
-    if isinstance(term, OrderBy):
-        return _checked(term.resolve(names))
-    if not is_operand(term):
+    if not isinstance(term, OrderBy) and not is_operand(term):
         raise FieldError(f"order_by() takes names and expressions, not {term!r}.")
-    return _checked(OrderBy(as_operand(term)).resolve(names))
+    return (_checked(_as_order(term).resolve(names)),)
+
+
+def _as_order(term: Any) -> OrderBy:
+    return term if isinstance(term, OrderBy) else OrderBy(as_operand(term))
 
 
 def _checked(term: Any) -> OrderBy:
@@ -52,14 +60,57 @@ def _checked(term: Any) -> OrderBy:
     return term
 
 
-def _named_term(names: Names, term: str) -> OrderBy:
+def _named_terms(names: Names, term: str, followed: tuple[Any, ...]) -> tuple[OrderBy, ...]:
+    """A name with an optional sign.
+
+    :param followed: the relations whose models' own order led here.
+    """
     if term == "?":
-        return OrderBy(RandomOrder())
+        return (OrderBy(RandomOrder()),)
     descending = term.startswith("-")
     name = term[1:] if descending else term
     if not name:
         raise FieldError(f"order_by() got {term!r}, which names nothing.")
-    return OrderBy(names.reference(name), descending)
+    reference = names.reference(name)
+    relation = _relation_of(reference, name)
+    ordering = relation.hops()[-1].target.ordering if relation is not None else ()
+    if not ordering:
+        return (OrderBy(reference, descending),)
+    if relation in followed:
+        raise FieldError(f"Infinite loop caused by ordering: {name!r} of {names.opts.object_name} orders by itself.")
+    found: list[OrderBy] = []
+    for own in ordering:
+        if isinstance(own, str) and own != "?":
+            sign, own_name = ("-", own[1:]) if own.startswith("-") else ("", own)
+            found += _named_terms(names, f"{sign}{name}__{own_name}", (*followed, relation))
+        elif isinstance(own, str):
+            found.append(OrderBy(RandomOrder()))
+        else:
+            found.append(_checked(_as_order(own).resolve(_NamesUnder(names.state, name))))
+    return tuple(made.reverse_ordering() for made in found) if descending else tuple(found)
+
+
+def _relation_of(reference: Any, name: str) -> Any:
+    """The relation that a term ends on; None for columns, its key's among them."""
+    if not isinstance(reference, ColumnRef) or name.rpartition("__")[2] == "pk":
+        return None
+    return reference.path.relation
+
+
+class _NamesUnder(Names):
+    """The names of a related model, seen from the model whose rows are ordered."""
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, state: Any, prefix: str) -> None:
+        super().__init__(state)
+        self._prefix = prefix
+
+    def reference(self, name: str) -> Any:
+        return super().reference(f"{self._prefix}__{name}")
+
+    def template(self, name: str) -> Any:
+        return super().template(f"{self._prefix}__{name}")
 
 
 def meta_order(opts: Any) -> tuple[OrderBy, ...]:
@@ -68,7 +119,7 @@ def meta_order(opts: Any) -> tuple[OrderBy, ...]:
     found = cache.get("meta_order")
     if found is None:
         names = Names(_Bare(opts))
-        found = cache["meta_order"] = tuple(resolve_term(names, term) for term in opts.ordering)
+        found = cache["meta_order"] = resolve_terms(names, opts.ordering)
     return found
 
 
@@ -90,7 +141,7 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
         terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
     if not terms and state.partition is not None:
         # rows that are numbered must come in some order, and be the same ones each time
-        return (resolve_term(Names(state), "pk"),)
+        return resolve_terms(Names(state), ("pk",))
     return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
 
 

@@ -179,3 +179,15 @@ class QuerySet(Bulk[M, R]):
     def db_manager(self, using: str | None = None) -> Self:
         """The same manager on another database."""
         return self.using(using)
+
+
+class _Emptiness(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, QuerySet) and instance.state.empty
+
+
+class EmptyQuerySet(metaclass=_Emptiness):
+    """``isinstance(queryset, EmptyQuerySet)`` says whether it is :meth:`~QuerySet.none` (Django 5.2)."""
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        raise TypeError("EmptyQuerySet can't be instantiated: use none().")

@@ -9,13 +9,15 @@ from dorm.aggregates import Aggregate
 from dorm.expressions.arithmetic import ExpressionWrapper
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import Q
-from dorm.expressions.references import AnnotationRef
-from dorm.expressions.values import Value
+from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.expressions.values import RawSQL, Value
+from dorm.fields.numbers import BooleanField
 from dorm.functions.comparison import Coalesce
 from dorm.query import pipeline
 from dorm.query.chain import Chaining, check_alias, condition, named_aggregates
 from dorm.query.names import Names
-from dorm.query.ordering import resolve_term
+from dorm.query.ordering import resolve_terms
+from dorm.query.predicates import Term
 from dorm.query.prefetch import prefetch_instances
 from dorm.query.raw import RawQuerySet
 from dorm.query.root import M, R
@@ -61,12 +63,15 @@ class Reading(Chaining[M, R]):
             data = made.__dict__
             data.update(state.__dict__)
             data["steps"] = (*state.steps, step)
-            data["order"] = ()
+            if not isinstance(state.distinct, tuple):
+                data["order"] = ()
             data["high"] = GET_LIMIT
             return self._fetch(made)
         if sliced:
             return self._with(state)[:GET_LIMIT]._fetch_all()
-        return self._fetch(state.evolve(order=(), high=GET_LIMIT))
+        # which of several rows DISTINCT ON takes depends on the order
+        order = state.order if isinstance(state.distinct, tuple) else ()
+        return self._fetch(state.evolve(order=order, high=GET_LIMIT))
 
     def first(self) -> R | None:
         """The first row in the effective order, else by key; None when there is none (QX-04)."""
@@ -95,7 +100,7 @@ class Reading(Chaining[M, R]):
             raise TypeError(
                 "Cannot use first() or last() on an unordered queryset of groups: add order_by() with what it groups by."
             )
-        return self._with(state.evolve(order=(resolve_term(Names(state), "pk"),)))
+        return self._with(state.evolve(order=resolve_terms(Names(state), ("pk",))))
 
     def latest(self, *fields: str) -> R:
         """The row with the largest values of ``fields`` (Django 5.2).
@@ -166,7 +171,7 @@ class Reading(Chaining[M, R]):
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
         root = self._root()
         state: QueryState = root.state
-        every = {**named_aggregates(expressions, named), **named}
+        every = {**named_aggregates(expressions, named, "aggregate"), **named}
         resolved: list[tuple[str, Any]] = []
         for name, value in every.items():
             check_alias(name)
@@ -184,13 +189,16 @@ class Reading(Chaining[M, R]):
         rows = pipeline.fetch(state.evolve(aggregates=tuple(resolved), lock=None), root._read_alias(), "aggregate")
         if rows:
             return rows[0]
-        return {name: _of_nothing(expression) for name, expression in resolved}
+        try:
+            return {name: _of_nothing(expression) for name, expression in resolved}
+        except _AskError:
+            return pipeline.fetch(_over_nothing(state, tuple(resolved)), root._read_alias(), "aggregate")[0]
 
     def in_bulk(self, id_list: Any = None, *, field_name: str = "pk") -> dict[Any, R]:
         """Instances by key (QX-10).
 
         :param id_list: the keys; None means all rows.
-        :param field_name: another unique field to use as the key.
+        :param field_name: another unique field to use as the key, or the one that ``distinct()`` names.
         :raises ValueError: when that field is not unique.
         """
         root = self._root()
@@ -200,7 +208,7 @@ class Reading(Chaining[M, R]):
         if root.state.row != "instance":
             raise TypeError("in_bulk() cannot be used with values() or values_list().")
         field = opts.pk if field_name == "pk" else opts.get_field(field_name)
-        if not (field.unique or field.primary_key or field_name in _single_unique(opts)):
+        if not (field.unique or field_name in _single_unique(opts) or _is_distinct_on(root.state, field)):
             raise ValueError(f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't.")
         if id_list is not None:
             keys = list(id_list)
@@ -275,8 +283,17 @@ def _inlined(expression: Any, siblings: dict[str, Any]) -> Any:
     return expression.rebuilt(lambda child: _inlined(child, siblings)) if expression.anatomy else expression
 
 
+class _AskError(Exception):
+    """Only the database can tell."""
+
+
 def _of_nothing(expression: Any) -> Any:
-    """The result of an aggregate over no row, when the database was not asked."""
+    """The result of an aggregate over no row, when the database was not asked.
+
+    :raises _AskError: for an expression whose result is not known here.
+    """
+    if expression is None:
+        return None
     if isinstance(expression, Value):
         return expression.value
     if isinstance(expression, Coalesce):
@@ -286,7 +303,24 @@ def _of_nothing(expression: Any) -> Any:
         return _of_nothing(expression.expression)
     if isinstance(expression, Aggregate):
         return 0 if expression.name == "count" else _of_nothing(expression.default)
-    return None
+    raise _AskError
+
+
+def _over_nothing(state: QueryState, aggregates: tuple[tuple[str, Any], ...]) -> QueryState:
+    """The aggregates over no row of ``state``, as a query that is sent."""
+    never = FilterStep(Term(RawSQL("1 = 0", output_field=BooleanField())))
+    steps = (*(step for step in state.steps if not isinstance(step, FilterStep)), never)
+    return state.evolve(
+        aggregates=aggregates, steps=steps, lock=None, empty=False, order=(), low=0, high=None, distinct=False
+    )
+
+
+def _is_distinct_on(state: QueryState, field: Any) -> bool:
+    """Whether ``distinct()`` leaves one row for each value of ``field``."""
+    terms = state.distinct
+    if not isinstance(terms, tuple) or len(terms) != 1 or not isinstance(terms[0], ColumnRef):
+        return False
+    return not terms[0].path.hops and terms[0].path.field is field
 
 
 def _single_unique(opts: Any) -> set[str]:

@@ -134,6 +134,12 @@ class ResultTypes:
             return built.sql
         return self.hooks.as_text(built.sql, key_of(built.field))
 
+    def text_forms(self, built: Built) -> list[Any]:
+        """The texts in which a fragment of the value may be looked for."""
+        if built.text is not None or isinstance(key_of(built.field), _TEXTS):
+            return [self.as_text(built)]
+        return self.hooks.text_forms(built.sql, key_of(built.field))
+
     def as_integer(self, built: Built) -> Any:
         """The element as a 4-byte integer, which functions of text want."""
         return sa.cast(built.sql, sa.Integer())
@@ -156,12 +162,21 @@ class ResultTypes:
             raise FieldError(f"Expression contains mixed types: {names}. You must set output_field: {expression!r}.")
         return first
 
-    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any) -> Any:
-        """The field of ``left operator right``."""
+    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any, checked: bool = True) -> Any:
+        """The field of ``left operator right``.
+
+        :param checked: whether floats and decimals must not meet (Django 5.2).
+        :raises FieldError: when the types do not go together.
+        """
         a, b = key_of(left), key_of(right)
         if a is None or b is None:
             return left or right
         if is_number(a) and is_number(b):
+            if checked and {_approximate(a), _approximate(b)} == {True, False}:
+                raise FieldError(
+                    f"Cannot infer type of {operator!r} expression involving these types: {type(a).__name__}, "
+                    f"{type(b).__name__}. You must set output_field: {expression!r}."
+                )
             if isinstance(a, fields.FloatField) or isinstance(b, fields.FloatField):
                 return field_named("FloatField")
             if isinstance(a, fields.DecimalField) or isinstance(b, fields.DecimalField):
@@ -246,8 +261,14 @@ class ResultTypes:
         return Built(sa.type_coerce(element, field.sql_type()), field)
 
     def cast(self, argument: Built, field: Any) -> Any:
-        """``argument`` as the type of ``field``; the day and time of a moment are those of the zone it is read in."""
+        """``argument`` as the type of ``field``; the day and time of a moment are those of the zone it is read in, and a value
+        in a document is what it holds, not its JSON.
+        """
         base = key_of(argument.field)
+        inside = isinstance(base, fields.JSONField) and not isinstance(argument.sql, sa.Column)
+        if inside and not isinstance(field, fields.JSONField):
+            form = "boolean" if isinstance(field, fields.BooleanField) else "any"
+            return self.hooks.cast(self.hooks.json_form(argument.sql, (), form), None, field)
         if (
             self.use_tz
             and isinstance(base, fields.DateTimeField)
@@ -280,6 +301,11 @@ def _check_trunc(unit: str, base: Any, field: Any) -> None:
     if not isinstance(field, type(base)) or of_time != isinstance(base, fields.TimeField):
         target = "DateTimeField" if isinstance(field, type(base)) else type(field).__name__
         raise ValueError(f"Cannot truncate {type(base).__name__} '{base.name}' to {target}.")
+
+
+def _approximate(field: Any) -> bool | None:
+    """True of floats, False of decimals; None of integers, which go with both."""
+    return True if isinstance(field, fields.FloatField) else False if isinstance(field, fields.DecimalField) else None
 
 
 def _widest(known: list[Any], bases: list[Any]) -> Any:

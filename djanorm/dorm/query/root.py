@@ -259,6 +259,11 @@ class QueryRoot(Generic[M, R]):
 
     # -- pickling --------------------------------------------------------------------------------------------------
 
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        # a manager's class makes managers; what travelled says itself whether it was one
+        self.__dict__.clear()
+        self.__dict__.update(values)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self._with(self.state)
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.elements import Null
 
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import FieldError
@@ -21,6 +20,7 @@ from dorm.expressions.values import Slot, Value
 from dorm.query import result_types
 from dorm.query.joins import Join, Joins, fresh_table
 from dorm.query.paths import Path
+from dorm.query.verbatim import Verbatim
 
 
 class Compilation:
@@ -241,18 +241,8 @@ class Scope(result_types.ResultTypes):
         return built.sql
 
     def verbatim(self, pieces: list[Any], field: Any) -> Any:
-        """Text with parameters in between, as one element in parentheses."""
-        text, binds = "", {}
-        for piece in pieces:
-            if isinstance(piece, str):
-                text += piece.replace(":", "\\:")
-            elif isinstance(piece, Null):
-                text += "NULL"
-            else:
-                binds[piece.key] = piece
-                text += f":{piece.key}"
-        clause = sa.text(f"({text})").bindparams(*binds.values()) if binds else sa.text(f"({text})")
-        return sa.type_coerce(clause, field.sql_type() if field is not None else sa.types.NULLTYPE)
+        """Text with elements in between, as one element in parentheses."""
+        return Verbatim(pieces, field.sql_type() if field is not None else sa.types.NULLTYPE)
 
     def truth(self, condition: Expression) -> Any:
         """A boolean expression as a condition."""

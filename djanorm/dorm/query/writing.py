@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from dorm.db import transactions
@@ -181,7 +182,8 @@ def check_settable(state: QueryState, values: dict[str, Any]) -> None:
     """
     opts = state.opts
     for name in values:
-        if name == "pk" or name in opts.names or isinstance(getattr(opts.model, name, None), property):
+        attribute = inspect.getattr_static(opts.model, name, None)
+        if name == "pk" or name in opts.names or (isinstance(attribute, property) and attribute.fset is not None):
             continue
         raise FieldDoesNotExist(
             f"Invalid field name(s) for model {opts.object_name}: '{name}'. {hint(name, sorted(opts.names))}"

@@ -53,6 +53,11 @@ def names_of(left: Any, right: Any) -> tuple[str, str]:
     return type(left.field).__name__, type(right.field).__name__
 
 
+def is_kind(field: Any, name: str) -> bool:
+    """Whether a field is of the named class, or of one made from it."""
+    return any(cls.__name__ == name for cls in type(field).__mro__)
+
+
 class SqlHooks:
     """What is spelled differently, one method each."""
 
@@ -61,6 +66,10 @@ class SqlHooks:
     def as_text(self, element: Any, field: Any) -> Any:
         """``element`` cast to text."""
         return sa.cast(element, sa.Text())
+
+    def text_forms(self, element: Any, field: Any) -> list[Any]:
+        """The texts in which a fragment of a value may be looked for."""
+        return [self.as_text(element, field)]
 
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         return getattr(sa.func, name)(*arguments)

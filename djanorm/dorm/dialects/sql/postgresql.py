@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators
 
-from dorm.dialects.sql.base import JsonText, SqlHooks, names_of
+from dorm.dialects.sql.base import JsonText, SqlHooks, is_kind, names_of
 from dorm.exceptions import NotSupportedError
 
 _PARTS = {
@@ -73,6 +73,12 @@ def _is_kind(value: Any, kind: str) -> Any:
 
 class PostgresqlHooks(SqlHooks):
     """PostgreSQL 13 and later."""
+
+    def as_text(self, element: Any, field: Any) -> Any:
+        # the text of an address of the network ends with its mask
+        if is_kind(field, "GenericIPAddressField"):
+            return sa.func.host(element)
+        return super().as_text(element, field)
 
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         """A function of text by its name here."""

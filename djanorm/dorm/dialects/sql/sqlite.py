@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
 
-from dorm.dialects.sql.base import names_of
+from dorm.dialects.sql.base import is_kind, names_of
 from dorm.dialects.sql.sqlite_documents import SqliteDocuments
 from dorm.dialects.sql.sqlite_lists import JsonList
 from dorm.exceptions import NotSupportedError
@@ -20,6 +20,15 @@ _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": 
 
 class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
+
+    def text_forms(self, element: Any, field: Any) -> list[Any]:
+        text = self.as_text(element, field)
+        if not is_kind(field, "UUIDField"):
+            return [text]
+        # UUIDs are text here, and their fragments may be written without hyphens
+        hyphen: Any = sa.literal_column("'-'")
+        nothing: Any = sa.literal_column("''")
+        return [text, sa.func.replace(text, hyphen, nothing)]
 
     def text_function(self, name: str, arguments: list[Any]) -> Any:
         """A function of text by its name here."""

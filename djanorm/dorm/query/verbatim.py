@@ -1,0 +1,31 @@
+"""``Verbatim``: SQL of the user's own as an element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+
+class Verbatim(sa.ColumnElement[Any]):
+    """Text with elements in between, in parentheses. Nothing in the text is read as a parameter: colons and percent
+    signs mean themselves.
+
+    :param pieces: texts and elements, in order.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, pieces: list[Any], type_: Any) -> None:
+        self.pieces = tuple(pieces)
+        self.type = type_
+
+
+@compiles(Verbatim)
+def _text_of(element: Verbatim, compiler: Any, **options: Any) -> str:
+    parts = [
+        compiler.post_process_text(piece) if isinstance(piece, str) else compiler.process(piece, **options)
+        for piece in element.pieces
+    ]
+    return f"({''.join(parts)})"
