@@ -58,19 +58,19 @@ def test_two_apps_may_have_the_same_pair_of_models():
     """The first app's reverse name is no clash for the second app, whose own class only comes after it is named."""
     pairs = []
     for app in ("first", "second"):
-        book = model("Tome", app, tags=dorm.ManyToManyField("Mark", related_name="tomes"))
-        pairs.append((book, model("Mark", app)))
+        book = model("Tome", app, tags=dorm.ManyToManyField("Earmark", related_name="tomes"))
+        pairs.append((book, model("Earmark", app)))
     for book, tag in pairs:
         assert book._meta.get_field("tags").related_model is tag
 
 
 def test_a_reverse_name_that_is_taken_in_another_app_is_reported_when_the_relation_is_used():
     """No own class came: the bare name means the other app's model, whose reverse name is taken."""
-    model("Tome", "first", tags=dorm.ManyToManyField("Mark", related_name="tomes"))
-    model("Mark", "first")
-    tome = model("Tome", "second", tags=dorm.ManyToManyField("Mark", related_name="tomes"))
+    model("Tome", "first", tags=dorm.ManyToManyField("Earmark", related_name="tomes"))
+    model("Earmark", "first")
+    tome = model("Tome", "second", tags=dorm.ManyToManyField("Earmark", related_name="tomes"))
     for _ in range(2):
         with pytest.raises(dorm.ImproperlyConfigured, match=r"second\.Tome\.tags and first\.Tome\.tags both appear"):
             tome.objects.filter(tags__id=1)
-    own = model("Mark", "second")
+    own = model("Earmark", "second")
     assert tome._meta.get_field("tags").related_model is own
