@@ -90,11 +90,11 @@ class Signal:
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> Any:
-        """Registers ``receiver(sender, **kwargs)`` and returns it; a receiver with an argument ``signal`` gets this signal; without a receiver, returns a decorator (SIG-02).
+        """Registers ``receiver(sender, **kwargs)`` and returns it; without a receiver, returns a decorator (SIG-02).
 
-        ``sender`` restricts it to events of that very object; models can be named too, as ``"app.Model"``. ``weak`` holds the receiver weakly. ``dispatch_uid``
-        identifies it instead of its identity; connecting the same one again replaces it. A receiver that is not
-        callable raises ``TypeError``.
+        ``sender`` restricts it to events of that very object; models can be named too, as ``"app.Model"``. ``weak`` holds
+        the receiver weakly. ``dispatch_uid`` identifies it instead of its identity; connecting the same one again replaces
+        it. A receiver with an argument ``signal`` gets this signal. One that is not callable raises ``TypeError``.
         """
         if receiver is None:
             return lambda function: self.connect(function, sender, weak, dispatch_uid)

@@ -22,8 +22,8 @@ class Now(Func):
 class Extract(Func):
     """One part of a date or time as a number (Django 5.2).
 
-    :param lookup_name: the part: ``year``, ``iso_year``, ``quarter``, ``month``, ``week``, ``week_day``, ``iso_week_day``, ``day``,
-        ``hour``, ``minute`` or ``second``.
+    :param lookup_name: the part: ``year``, ``iso_year``, ``quarter``, ``month``, ``week``, ``week_day``,
+        ``iso_week_day``, ``day``, ``hour``, ``minute`` or ``second``.
     :param tzinfo: the zone to take moments apart in when USE_TZ is on; that of the setting TIME_ZONE when left out.
     :raises ValueError: for another part.
     """

@@ -28,8 +28,8 @@ _warned: set[str] = set()
 def check_lazy_access(instance: Any, name: str, alias: str) -> None:
     """Say whether ``instance.<name>`` may be loaded by a blocking query now.
 
-    :raises LazyLoadError: in a `repr`, inside an open `aatomic` of that alias, and everywhere in async code when ``ASYNC_LAZY`` is
-        ``"raise"``.
+    :raises LazyLoadError: in a `repr`, inside an open `aatomic` of that alias, and everywhere in async code when
+        ``ASYNC_LAZY`` is ``"raise"``.
     """
     if _describing.get():
         raise LazyLoadError(f"{instance._meta.label}.{name} is not loaded, and repr() loads nothing.")

@@ -180,7 +180,7 @@ def _prefetch_one(
 
 
 class _Owners(dict[Any, Any]):
-    """What takes the rows of each parent, by key. Rows of nobody, which the database finds equal and Python does not, are lost."""
+    """What takes the rows of each parent, by key. Rows of nobody, which only the database finds equal, are lost."""
 
     def __init__(self, takers: Any, stranger: Any) -> None:
         super().__init__(takers)
