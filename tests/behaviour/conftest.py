@@ -1,7 +1,8 @@
 """The `shop` fixture: the bookshop of `behaviour.bookshop`, its tables made and filled.
 
-Making sixteen tables takes longer than most tests, so both databases start from a copy that is made once per run: a file
-that is copied on SQLite, a template database on PostgreSQL.
+Making sixteen tables takes longer than most tests, so they are made once per run: a file that is copied for each test on
+SQLite; on PostgreSQL a database whose rows are put back. (A database per test costs a hundred times as much there, because
+making and dropping one waits for a checkpoint of the whole server.)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pytest
 import dorm
 from behaviour import bookshop
 from dorm.db.connection import close_all, close_all_async
-from support.databases import TestDatabase
+from support.databases import TestDatabase, empty
 
 
 def close_everything() -> None:
@@ -43,20 +44,86 @@ def shop_file(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return path
 
 
+class ServedShop:
+    """The shop in a PostgreSQL database of its own, put back to its first state before each test."""
+
+    def __init__(self, home: dict[str, Any]) -> None:
+        self._home = TestDatabase("postgresql", home)
+        self._name = f"bookshop_{uuid.uuid4().hex[:12]}"
+        self._home.run(f'CREATE DATABASE "{self._name}"')
+        self._home.run(f'ALTER DATABASE "{self._name}" SET synchronous_commit = off')
+        self._database = TestDatabase("postgresql", {**home, "NAME": self._name})
+        self._made: Any = None
+        self._restore = ""
+
+    def fresh(self) -> TestDatabase:
+        """The database as it was made."""
+        self._database.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        if self._made is None or self._made != self._structure():
+            self._make()
+        else:
+            self._database.run(self._restore)
+        return self._database
+
+    def drop(self) -> None:
+        self._home.run(f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
+
+    def _make(self) -> None:
+        empty(self._database)
+        fill(dict(self._database.entry))
+        tables = _in_order(self._database)
+        deletes = [f'DELETE FROM "{table}"' for table in reversed(tables)]
+        inserts = [f'INSERT INTO "{table}" OVERRIDING SYSTEM VALUE SELECT * FROM kept."{table}"' for table in tables]
+        # deleted rows are never made room of, so that rows without an order come in that of their making
+        copies = [
+            f'ALTER TABLE "{table}" SET (autovacuum_enabled = false); CREATE TABLE kept."{table}" AS TABLE "{table}"'
+            for table in tables
+        ]
+        counters = "SELECT setval(sequencename::regclass, last_value) FROM kept.counters"
+        self._database.run("; ".join(["CREATE SCHEMA kept", *copies]))
+        self._database.run("CREATE TABLE kept.counters AS SELECT * FROM pg_sequences WHERE schemaname = 'public'")
+        self._restore = "; ".join([*deletes, *inserts, counters])
+        self._made = self._structure()
+
+    def _structure(self) -> Any:
+        """What changes when a test makes, drops or alters a table, an index or a constraint."""
+        return self._database.rows(
+            "SELECT (SELECT array_agg((oid, relnatts) ORDER BY oid)::text FROM pg_class WHERE relnamespace = 'public'::regnamespace),"
+            " (SELECT array_agg(oid ORDER BY oid)::text FROM pg_constraint WHERE connamespace = 'public'::regnamespace)"
+        )
+
+
+def _in_order(database: TestDatabase) -> list[str]:
+    """The tables, those that others refer to first."""
+    waiting = {
+        table: {target for source, target in database.rows(_REFERENCES) if source == table}
+        for table in database.tables()
+    }
+    order: list[str] = []
+    while waiting:
+        ready = sorted(table for table, targets in waiting.items() if not targets & waiting.keys())
+        assert ready, f"tables that refer to each other: {waiting}"
+        order += ready
+        waiting = {table: targets for table, targets in waiting.items() if table not in ready}
+    return order
+
+
+_REFERENCES = (
+    "SELECT a.relname, b.relname FROM pg_constraint c JOIN pg_class a ON a.oid = c.conrelid"
+    " JOIN pg_class b ON b.oid = c.confrelid WHERE c.contype = 'f' AND a.oid <> b.oid"
+)
+
+
 @pytest.fixture(scope="session")
-def shop_template(postgresql_state: Any) -> Iterator[str]:
-    """The name of a PostgreSQL database with the shop; "" when there is no server."""
-    if isinstance(postgresql_state, str):
-        yield ""
-        return
-    name = f"bookshop_{uuid.uuid4().hex[:12]}"
-    home = TestDatabase("postgresql", dict(postgresql_state))
-    home.run(f'CREATE DATABASE "{name}"')
-    try:
-        fill({**postgresql_state, "NAME": name})
-        yield name
-    finally:
-        home.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+def served_shop(postgresql_state: Any, pytestconfig: pytest.Config) -> ServedShop:
+    """The shop on the server of this run."""
+    shop = ServedShop(dict(postgresql_state))
+    # After the last test, as the run's own database: a checkpoint may take longer than a test may.
+    pytestconfig.add_cleanup(shop.drop)
+    return shop
 
 
 @pytest.fixture
@@ -66,17 +133,8 @@ def shop(request: pytest.FixtureRequest, database: TestDatabase, tmp_path: pathl
         path = tmp_path / "bookshop.sqlite3"
         shutil.copy(request.getfixturevalue("shop_file"), path)
         shop = TestDatabase("sqlite", {"ENGINE": "sqlite", "NAME": str(path)})
-        dorm.configure(DATABASES={"default": dict(shop.entry)})
-        yield shop
-        close_everything()
-        return
-    name = f"{request.getfixturevalue('shop_template')}_{uuid.uuid4().hex[:6]}"
-    template = request.getfixturevalue("shop_template")
-    database.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
-    try:
-        shop = TestDatabase("postgresql", {**database.entry, "NAME": name})
-        dorm.configure(DATABASES={"default": dict(shop.entry)})
-        yield shop
-    finally:
-        close_everything()
-        database.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    else:
+        shop = request.getfixturevalue("served_shop").fresh()
+    dorm.configure(DATABASES={"default": dict(shop.entry)})
+    yield shop
+    close_everything()
