@@ -10,6 +10,7 @@ import pytest
 import dorm
 from dorm import Prefetch
 from dorm.db.connection import close_all, close_all_async
+from support.databases import TestDatabase, empty
 
 
 class Author(dorm.Model):
@@ -34,29 +35,34 @@ MODELS = [Author, Book, Tag, Note]
 pytestmark = pytest.mark.models(MODELS)
 
 
-@pytest.fixture
-def two(database, tmp_path):
-    """A second database behind the alias `other`; a few rows there, one author of the same key here."""
+@pytest.fixture(scope="session")
+def second(postgresql_state, pytestconfig):
+    """One more PostgreSQL database, for all tests of this module; each empties it first."""
+    home = TestDatabase("postgresql", dict(postgresql_state))
     name = f"other_{uuid.uuid4().hex[:10]}"
+    home.run(f'CREATE DATABASE "{name}"')
+    pytestconfig.add_cleanup(lambda: home.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    return TestDatabase("postgresql", {**home.entry, "NAME": name})
+
+
+@pytest.fixture
+def two(request, database, tmp_path):
+    """A second database behind the alias `other`; a few rows there, one author of the same key here."""
     if database.vendor == "sqlite":
-        other = {**database.entry, "NAME": str(tmp_path / "other.sqlite3")}
+        other = TestDatabase("sqlite", {**database.entry, "NAME": str(tmp_path / "other.sqlite3")})
     else:
-        database.run(f'CREATE DATABASE "{name}"')
-        other = {**database.entry, "NAME": name}
-    dorm.configure(DATABASES={"default": dict(database.entry), "other": other})
+        other = request.getfixturevalue("second")
+    empty(other)
+    dorm.configure(DATABASES={"default": dict(database.entry), "other": dict(other.entry)})
     dorm.create_tables(*MODELS, using="other")
     Author.objects.create(name="here")
     author = Author.objects.using("other").create(name="there")
     book = Book.objects.using("other").create(title="b", author=author)
     book.tags.add(Tag.objects.using("other").create(name="t"))
     Note.objects.using("other").create(book=book)
-    try:
-        yield database
-    finally:
-        close_all()
-        asyncio.run(close_all_async())
-        if database.vendor == "postgresql":
-            database.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    yield database
+    close_all()
+    asyncio.run(close_all_async())
 
 
 def alias(row):
