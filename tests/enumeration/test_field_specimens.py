@@ -147,6 +147,23 @@ def test_null_is_stored_and_read_back(cls, database):
     assert model.objects.exclude(value=None).count() == 0
 
 
+@pytest.mark.parametrize("cls", [cls for cls in CASES if not SPECIMENS[cls.__name__].key], ids=lambda cls: cls.__name__)
+def test_many_rows_are_changed_to_a_value_and_back_to_null(cls, database):
+    """More rows than one CASE takes, and a batch in which no value says what type the column has (QX-27)."""
+    row = specimen(cls)
+    if database.vendor not in row.only:
+        pytest.skip(f"{cls.__name__} exists on {', '.join(row.only)}")
+    model = holder(cls, row, null=True)
+    dorm.create_tables(model)
+    rows = model.objects.bulk_create([model(value=None) for _ in range(120)])
+    for count in (120, 2):
+        for value in (row.value, None):
+            for one in rows[:count]:
+                one.value = value
+            assert model.objects.bulk_update(rows[:count], ["value"]) == count
+            assert model.objects.values_list("value", flat=True).order_by("pk")[:count][count - 1] == value
+
+
 def holder(cls: type, row: Specimen, **options: Any) -> Any:
     """A model with one field of this class, called ``value``."""
     field = row.make(cls)

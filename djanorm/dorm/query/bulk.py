@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import BindTyping
 
 from dorm.db import transactions
 from dorm.db.sessions import session as session_of
@@ -372,12 +373,14 @@ def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: l
     given = [keys, *zip(*values, strict=True)]
     marks, sent = zip(*(_parameters(f, column, dialect) for f, column in zip(written, given, strict=True)), strict=True)
     line = f"({', '.join(marks)})"
+    first = f"({', '.join(_typed(f, mark, dialect) for f, mark in zip(written, marks, strict=True))})"
+    lines = [first, *[line] * (len(keys) - 1)]
     table = dialect.identifier_preparer.format_table(opts.table)
     target = quote(opts.table.name)
     sql = (
         f"UPDATE {table} SET "
         + ", ".join(f"{quote(field.column)} = new.column{number}" for number, field in enumerate(fields, 2))
-        + f" FROM (VALUES {', '.join([line] * len(keys))}) AS new WHERE {target}.{quote(opts.pk.column)} = new.column1"
+        + f" FROM (VALUES {', '.join(lines)}) AS new WHERE {target}.{quote(opts.pk.column)} = new.column1"
     )
     params = list(itertools.chain.from_iterable(zip(*sent, strict=True)))
     columns = tuple(field.column for field in written) * len(keys)
@@ -403,6 +406,13 @@ def _parameters(field: Any, values: Sequence[Any], dialect: Any) -> tuple[str, l
     mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
     process = type_.dialect_impl(dialect).bind_processor(dialect)
     return mark, list(values) if process is None else [process(value) for value in values]
+
+
+def _typed(field: Any, mark: str, dialect: Any) -> str:
+    """A parameter of the first row: where a list of rows has types, it takes them from there, and NULL or text has none."""
+    if dialect.bind_typing is not BindTyping.RENDER_CASTS or "::" in mark:
+        return mark
+    return f"CAST({mark} AS {dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))})"
 
 
 def _update_by_expressions(
