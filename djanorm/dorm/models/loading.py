@@ -51,7 +51,7 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
         if not columns:
             return
     if from_queryset is None:
-        queryset = type(instance)._base_manager.using(using or instance._state.db or read_alias(instance))
+        queryset = type(instance)._base_manager.using(read_alias(instance, using=using))
     else:
         queryset = from_queryset if using is None else from_queryset.using(using)
     if len(columns) < len(options.concrete_fields):

@@ -142,7 +142,7 @@ def save_instance(
         if not fields:
             return
     state = instance._state
-    alias = using or state.db or routers.db_for_write(model, instance=instance)
+    alias = using or routers.db_for_write(model, instance=instance)
     if plan.relations:
         _settle_relations(instance, plan, fields)
     if fields is None and not force_insert:
