@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -173,11 +174,28 @@ def check_accessor(options: Any, relation: Any) -> None:
                 f"{relation.field.label} and {known.field.label} both appear on {options.label} as "
                 f"{accessor or relation.query_names[0]!r}; give one of them another related_name."
             )
+    if accessor is not None and accessor in reserved_names(options.model):
+        raise ImproperlyConfigured(
+            f"{relation.field.label} would appear on {options.label} as {accessor!r}, which every model has itself; "
+            "give it another related_name."
+        )
+    if accessor is not None and any(manager.name == accessor for manager in options.managers):
+        raise ImproperlyConfigured(
+            f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a manager there; "
+            "give it another related_name."
+        )
     if accessor is not None and accessor in options._by_name:
         raise ImproperlyConfigured(
             f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a field there; "
             "give it another related_name."
         )
+
+
+def reserved_names(model: Any) -> frozenset[str]:
+    """What stands on every model, declared or set by its metaclass; fields and reverse names must not hide it."""
+    metaclass = type(model)
+    root = next(base for base in reversed(model.__mro__) if isinstance(base, metaclass))
+    return frozenset({*vars(root), *inspect.get_annotations(root), *inspect.get_annotations(metaclass), "Meta"})
 
 
 def _given(relation: Any) -> set[str]:
