@@ -187,6 +187,16 @@ async def test_an_explicit_alias_of_save_and_delete_bypasses_routers(copied, mod
     assert [await mode.call(Book.objects.using(one), "count") for one in ("default", "other")] == [1, 0]
 
 
+async def test_a_row_is_written_again_where_it_was_written_before(copied, mode):
+    author = await mode.call(Author.objects.using("other"), "create", name="made")
+    author.name = "made there"
+    await mode.call(author, "save")
+    names = [one.name for one in await mode.fetch(Author.objects.using("other").order_by("pk"))]
+    assert names == ["there", "made there"]
+    await mode.call(author, "delete")
+    assert [await mode.call(Author.objects.using(one), "count") for one in ("default", "other")] == [1, 1]
+
+
 async def test_a_reloaded_row_comes_from_where_rows_are_read(copied, mode):
     author = await mode.call(Author.objects.using("default"), "get")
     await mode.call(author, "refresh_from_db")

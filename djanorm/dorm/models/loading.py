@@ -69,7 +69,8 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
                 values.pop(field.name, None)
     state = instance._state
     state.adding = False
-    state.db = row._state.db
+    if state.db != row._state.db:
+        state.db, state.written = row._state.db, False
     state.stale -= {field.attname for field in columns}
 
 
