@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dorm.conf import discovery
+from dorm.conf.checks import checked
 from dorm.conf.defaults import DEFAULTS
 from dorm.conf.entries import as_entry
 from dorm.conf.environment import KNOBS
@@ -84,6 +85,8 @@ class Settings:
         prepared = dict(values)
         if "DATABASES" in prepared:
             prepared["DATABASES"] = _entries(prepared["DATABASES"])
+        for name, value in prepared.items():
+            prepared[name] = checked(name, value)
         for check in tuple(self._checks):
             check(set(prepared))
         with self._lock:
