@@ -5,6 +5,15 @@ from __future__ import annotations
 import pytest
 
 import dorm
+from dorm import F
+from dorm.meta.registry import registry
+
+
+@pytest.fixture(autouse=True)
+def _no_traces():
+    before = registry.snapshot()
+    yield
+    registry.restore(before)
 
 
 def declared(name="Wrong", meta=None, **attributes):
@@ -41,3 +50,20 @@ def test_to_field_names_a_unique_column_of_the_target(to_field, words):
     with refused(r"Wrong\.target", f"to_field={to_field!r}", words):
         declared(target=dorm.ForeignKey("Target", dorm.CASCADE, to_field=to_field)).target.target_field
     assert declared("Right", target=dorm.ForeignKey("Target", dorm.CASCADE, to_field="code")).target.target_field.unique
+
+
+@pytest.mark.parametrize("term", [5, None, ("number",)])
+def test_what_orders_nothing_is_refused_where_it_stands(term):
+    with refused("Wrong: ordering takes names and expressions", repr(term).strip("()")):
+        declared(meta={"ordering": [term]}, number=dorm.IntegerField())
+
+
+@pytest.mark.parametrize("term", ["target__nope", "number__nope", "--number", "+number", "-", F("nope").desc()])
+def test_an_order_that_leads_nowhere_is_refused_by_the_first_use(database, term):
+    declared("Target")
+    model = declared(
+        meta={"ordering": [term]}, number=dorm.IntegerField(), target=dorm.ForeignKey("Target", dorm.CASCADE)
+    )
+    for _ in range(2):
+        with refused("Wrong: ordering"):
+            list(model.objects.all())

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured
+from dorm.expressions.base import is_operand
+from dorm.expressions.ordering import OrderBy
 from dorm.fields.auto import AutoField
 from dorm.utils.identifiers import LIMIT, check_identifier
 from dorm.utils.suggest import hint
@@ -15,12 +17,15 @@ from dorm.utils.suggest import hint
 def ordering_list(label: str, given: Any) -> list[Any]:
     """``ordering`` as a list.
 
-    :raises ImproperlyConfigured: when it is one text, or no list at all.
+    :raises ImproperlyConfigured: when it is one text, no list at all, or holds what orders nothing.
     """
     if given is None:
         return []
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ImproperlyConfigured(f"{label}: ordering must be a list of names, such as [{given!r}], not {given!r}.")
+    for term in given:
+        if not isinstance(term, (str, OrderBy)) and not is_operand(term):
+            raise ImproperlyConfigured(f"{label}: ordering takes names and expressions, not {term!r}.")
     return list(given)
 
 
@@ -144,14 +149,14 @@ def _require_column(options: Any, name: str, where: str) -> None:
 
 
 def check_ordering(options: Any) -> None:
-    """The first step of every term of ``ordering`` exists (META-21); further steps are checked by queries.
+    """The first step of every name in ``ordering`` exists (META-21); the rest is checked by the first query that needs it.
 
     :raises ImproperlyConfigured: naming the term.
     """
     for term in options.ordering:
         if not isinstance(term, str) or term == "?":
             continue
-        name = term.lstrip("-+").split("__")[0]
+        name = term.removeprefix("-").split("__")[0]
         if name != "pk" and name not in options._names:
             raise ImproperlyConfigured(
                 f"{options.label}: ordering names {name!r}, which is no field. {hint(name, options._names)}"
