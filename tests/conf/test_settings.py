@@ -151,6 +151,12 @@ def test_wrong_urls_are_refused_without_the_password(url: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("junk", [5, None, b"sqlite://", ["sqlite://"]])
+def test_a_url_is_text(junk: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"text, not {type(junk).__name__}"):
+        parse_database_url(junk)
+
+
 def test_other_keys_win_over_the_url() -> None:
     entry = normalise("default", {"URL": "postgresql://ann@db/shop", "NAME": "other", "MAX_POOL_SIZE": 2})
     assert (entry.user, entry.host, entry.name, entry.max_pool_size) == ("ann", "db", "other", 2)

@@ -272,7 +272,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         if found is None:
             names = [field.name for field in meta.concrete_fields]
             raise ImproperlyConfigured(
-                f"{self.label}: to_field={self.to_field!r} is no column of {meta.label}. {hint(str(self.to_field), names)}"
+                f"{self.label}: to_field={self.to_field!r} is no column of {meta.label}. {hint(self.to_field, names)}"
             )
         if not found.unique:
             raise ImproperlyConfigured(f"{self.label}: to_field={self.to_field!r} must be unique in {meta.label}.")

@@ -42,11 +42,34 @@ def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
     if all(isinstance(item, str) for item in sets):
         sets = [tuple(sets)]
     for names in sets:
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        known = isinstance(names, Iterable) and not isinstance(names, str)
+        if not known or not all(isinstance(name, str) for name in names):
             raise ImproperlyConfigured(
                 f"{label}: unique_together must be a list of tuples of field names, not {given!r}."
             )
     return tuple(tuple(names) for names in sets)
+
+
+def parts_list(label: str, option: str, given: Any, kind: type[Any]) -> list[Any]:
+    """``indexes`` or ``constraints`` as a list of ``kind``.
+
+    :raises ImproperlyConfigured: for anything else.
+    """
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple)) or not all(isinstance(part, kind) for part in given):
+        what = "Index objects" if option == "indexes" else "constraints, such as UniqueConstraint(…)"
+        raise ImproperlyConfigured(f"{label}: {option} must be a list of {what}, not {given!r}.")
+    return list(given)
+
+
+def check_text(label: str, option: str, given: Any) -> None:
+    """An option that is a name or a comment.
+
+    :raises ImproperlyConfigured: when it is no text.
+    """
+    if given is not None and not isinstance(given, str):
+        raise ImproperlyConfigured(f"{label}: {option} must be text, not {given!r}.")
 
 
 def check_table_name(options: Any) -> None:
@@ -73,11 +96,14 @@ def check_fields(options: Any) -> None:
             )
         if field.concrete:
             check_identifier(field.column, f"db_column of {options.label}.{field.name}")
-            clash = columns.setdefault(field.column, field)
+            # not every database tells columns apart by case, even quoted ones
+            clash = columns.setdefault(field.column.lower(), field)
             if clash is not field:
+                both = f"the column {field.column!r}"
+                if clash.column != field.column:
+                    both = f"one column for databases that ignore case, {clash.column!r} and {field.column!r}"
                 raise ImproperlyConfigured(
-                    f"{options.label}: {clash.name} and {field.name} both use the column {field.column!r}; "
-                    "give one of them a db_column."
+                    f"{options.label}: {clash.name} and {field.name} both use {both}; give one of them a db_column."
                 )
         for name in {field.name, field.attname}:
             clash = attributes.setdefault(name, field)
