@@ -9,6 +9,7 @@ import pytest
 
 import dorm
 from dorm import Prefetch
+from dorm.db import routers
 from dorm.db.connection import close_all, close_all_async
 from support.databases import TestDatabase, empty
 
@@ -134,3 +135,92 @@ async def test_a_subquery_of_another_database_is_refused(two, mode, queries):
             with pytest.raises(ValueError, match="database"):
                 await mode.fetch(build())
     assert log.count == 0
+
+
+class ReadElsewhere:
+    """Reads from `other`, a copy of `default`, which is written to."""
+
+    def db_for_read(self, model, **hints):
+        return "other"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+
+class WriteHere:
+    def db_for_write(self, model, **hints):
+        return "default"
+
+
+@pytest.fixture
+def copied(two):
+    """Both databases hold the same book, and a router that reads the copy and writes the original."""
+    author = Author.objects.using("default").get()
+    book = Book.objects.using("default").create(title="b", author=author)
+    book.tags.add(Tag.objects.using("default").create(name="t"))
+    dorm.configure(DATABASE_ROUTERS=[ReadElsewhere()])
+    routers.clear_read_after_write_window()
+    yield two
+    dorm.configure(DATABASE_ROUTERS=[])
+
+
+async def test_what_was_read_from_a_copy_is_written_to_the_original(copied, mode):
+    author = await mode.call(Author.objects, "get")
+    assert (author.name, alias(author)) == ("there", "other")
+    author.name = "changed"
+    await mode.call(author, "save")
+    assert alias(author) == "default"
+    names = [(await mode.call(Author.objects.using(one), "get")).name for one in ("default", "other")]
+    assert names == ["changed", "there"]
+    book = await mode.call(Book.objects, "get")
+    assert alias(book) == "other"
+    await mode.call(book, "delete")
+    assert [await mode.call(Book.objects.using(one), "count") for one in ("default", "other")] == [0, 1]
+
+
+async def test_an_explicit_alias_of_save_and_delete_bypasses_routers(copied, mode):
+    author = await mode.call(Author.objects.using("default"), "get")
+    await mode.call(author, "save", using="other")
+    assert (await mode.call(Author.objects.using("other"), "get")).name == "here"
+    book = await mode.call(Book.objects.using("default"), "get")
+    await mode.call(book, "delete", using="other")
+    assert [await mode.call(Book.objects.using(one), "count") for one in ("default", "other")] == [1, 0]
+
+
+async def test_a_row_is_written_again_where_it_was_written_before(copied, mode):
+    author = await mode.call(Author.objects.using("other"), "create", name="made")
+    author.name = "made there"
+    await mode.call(author, "save")
+    names = [one.name for one in await mode.fetch(Author.objects.using("other").order_by("pk"))]
+    assert names == ["there", "made there"]
+    await mode.call(author, "delete")
+    assert [await mode.call(Author.objects.using(one), "count") for one in ("default", "other")] == [1, 1]
+
+
+async def test_a_reloaded_row_comes_from_where_rows_are_read(copied, mode):
+    author = await mode.call(Author.objects.using("default"), "get")
+    await mode.call(author, "refresh_from_db")
+    assert (author.name, alias(author)) == ("there", "other")
+    author.name = "changed"
+    await mode.call(author, "save")
+    await mode.call(author, "refresh_from_db")  # follows the write
+    assert (author.name, alias(author)) == ("changed", "default")
+
+
+async def test_both_ends_follow_a_change_of_their_links(copied, mode):
+    book = await mode.call(Book.objects, "get")
+    (tag,) = await mode.fetch(book.tags.all())
+    assert alias(tag) == "other"
+    await mode.call(book.tags, "remove", tag)
+    assert await mode.fetch(book.tags.all()) == []
+    routers.clear_read_after_write_window()
+    assert await mode.fetch(book.tags.all()) == [tag]
+    await mode.call(book.tags, "add", tag)
+    assert [alias(row) for row in await mode.fetch(book.tags.filter(pk=tag.pk))] == ["default"]
+    assert [alias(row) for row in await mode.fetch(tag.books.all())] == ["default"]
+
+
+async def test_a_write_to_a_named_alias_moves_no_reads(copied, mode):
+    dorm.configure(DATABASE_ROUTERS=[WriteHere()])
+    await mode.call(Author.objects.using("other"), "create", name="archived")
+    assert await mode.call(Author.objects, "count") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,12 @@ def test_wrong_urls_are_refused_without_the_password(url: str) -> None:
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize("junk", [5, None, b"sqlite://", ["sqlite://"]])
+def test_a_url_is_text(junk: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"text, not {type(junk).__name__}"):
+        parse_database_url(junk)
+
+
 def test_other_keys_win_over_the_url() -> None:
     entry = normalise("default", {"URL": "postgresql://ann@db/shop", "NAME": "other", "MAX_POOL_SIZE": 2})
     assert (entry.user, entry.host, entry.name, entry.max_pool_size) == ("ann", "db", "other", 2)
@@ -181,6 +188,58 @@ def test_a_variable_that_makes_no_sense_is_reported_once(
     assert [knob(), knob(), knob()] == [True, True, True]
     assert len(caplog.records) == 1
     assert "DORM_TEST_KNOB='perhaps'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("SLOW_QUERY_MS", "soon"),
+        ("SLOW_QUERY_MS", -1),
+        ("SLOW_QUERY_MS", True),
+        ("SLOW_QUERY_MS", float("nan")),
+        ("SLOW_QUERY_EXPLAIN", "perhaps"),
+        ("RETRY_ATTEMPTS", 0),
+        ("RETRY_ATTEMPTS", 1.5),
+        ("RETRY_ATTEMPTS", None),
+        ("RETRY_BACKOFF", "-1"),
+        ("READ_AFTER_WRITE_WINDOW", []),
+        ("POOL_SATURATION_WARN", 2),
+        ("DEBUG_NPLUSONE_THRESHOLD", "many"),
+        ("QUERY_COUNT_WARN", 0),
+        ("DEBUG_NPLUSONE", "shout"),
+        ("USE_TZ", "UTC"),
+        ("DATABASE_ROUTERS", "app.Router"),
+        ("INSTALLED_APPS", 5),
+    ],
+)
+def test_wrong_values_are_refused_where_they_are_given(name: str, wrong: Any) -> None:
+    settings = Settings()
+    settings.apply({"MY_OWN": 1})
+    with pytest.raises(ImproperlyConfigured, match=f"{name} must be .* not {re.escape(repr(wrong))}"):
+        settings.apply({"MY_OWN": 2, name: wrong})
+    assert settings.MY_OWN == 1
+
+
+def test_a_detector_that_is_not_there_yet_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    settings = Settings()
+    settings.apply({"DEBUG_NPLUSONE": False})
+    assert caplog.text == ""
+    settings.apply({"DEBUG_NPLUSONE": "raise"})
+    assert "DEBUG_NPLUSONE='raise' has no effect" in caplog.text
+
+
+def test_numbers_may_be_given_as_text() -> None:
+    settings = Settings()
+    try:
+        settings.apply(
+            {"SLOW_QUERY_MS": "250", "RETRY_ATTEMPTS": "4", "USE_TZ": "yes", "READ_AFTER_WRITE_WINDOW": "1.5"}
+        )
+        assert (settings.SLOW_QUERY_MS, settings.RETRY_ATTEMPTS) == (250.0, 4)
+        assert (settings.USE_TZ, settings.READ_AFTER_WRITE_WINDOW) == (True, 1.5)
+        settings.apply({"SLOW_QUERY_MS": None, "READ_AFTER_WRITE_WINDOW": None, "QUERY_COUNT_WARN": None})
+        assert (settings.SLOW_QUERY_MS, settings.READ_AFTER_WRITE_WINDOW) == (None, None)
+    finally:
+        settings.reset()
 
 
 # ----------------------------------------------------------------------------------------------------------- discovery

@@ -10,6 +10,7 @@ import pytest
 import dorm
 from dorm import transaction
 from dorm.db import transactions
+from dorm.db.connection import get_connection
 from dorm.db.sessions import session
 
 INSERT = "INSERT INTO things (id, name) VALUES (?, ?)"
@@ -280,3 +281,30 @@ async def test_a_failing_commit_rolls_back(database: Any, mode: Any, sql: Any) -
     assert seen == ["rolled back"]
     assert database.count("deferred") == 0
     assert await sql.value("SELECT 1") == 1
+
+
+async def test_databases_are_not_changed_under_an_open_block(database: Any, mode: Any, sql: Any) -> None:
+    entries = {"default": dict(database.entry), "other": dict(database.entry)}
+    with pytest.raises(ZeroDivisionError):
+        async with mode.atomic():
+            await sql.run(INSERT, 1, "a")
+            with pytest.raises(dorm.ImproperlyConfigured, match="transaction is open on 'default'"):
+                dorm.configure(DATABASES=entries, SLOW_QUERY_MS=7)
+            assert (dorm.settings.SLOW_QUERY_MS, list(dorm.settings.DATABASES)) == (500.0, ["default"])
+            dorm.configure(SLOW_QUERY_MS=400)  # what closes nothing may change at any time
+            await sql.run(INSERT, 2, "b")
+            raise ZeroDivisionError
+    assert database.count("things") == 0
+    async with mode.atomic():
+        await sql.run(INSERT, 3, "c")
+    dorm.configure(DATABASES=entries)
+    assert await sql.value(COUNT, alias="other") == 1
+
+
+def test_databases_are_not_changed_in_manual_mode(database: Any, sql: Any) -> None:
+    connection = get_connection()
+    connection.set_autocommit(False)
+    with pytest.raises(dorm.ImproperlyConfigured, match="manual mode"):
+        dorm.configure(DATABASES={"default": dict(database.entry)})
+    connection.set_autocommit(True)
+    dorm.configure(DATABASES={"default": dict(database.entry)})

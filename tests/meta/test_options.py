@@ -60,9 +60,10 @@ def test_the_implicit_key_comes_first_and_honours_the_setting():
     dorm.configure(DEFAULT_AUTO_FIELD="dorm.fields.AutoField")
     try:
         assert type(model()._meta.pk) is fields.AutoField
-        dorm.configure(DEFAULT_AUTO_FIELD="dorm.fields.Nothing")
-        with pytest.raises(ImproperlyConfigured, match="Nothing"):
-            model()
+        for wrong in ("dorm.fields.Nothing", "dorm.fields.CharField", "dorm.fields.UUIDField", fields.IntegerField):
+            dorm.configure(DEFAULT_AUTO_FIELD=wrong)
+            with pytest.raises(ImproperlyConfigured, match=getattr(wrong, "__name__", wrong)):
+                model()
     finally:
         dorm.configure(DEFAULT_AUTO_FIELD="dorm.fields.BigAutoField")
 

@@ -201,10 +201,39 @@ def test_a_proxy_without_a_model_or_with_fields_is_refused():
                 proxy = True
 
 
-@pytest.mark.parametrize("name", ["save", "full_clean", "trailing_", "double__under", "pk"])
+MEMBERS = ["objects", "_meta", "_state", "_default_manager", "DoesNotExist", "MultipleObjectsReturned", "Meta"]
+
+
+@pytest.mark.parametrize("name", ["save", "full_clean", "trailing_", "double__under", "pk", *MEMBERS])
 def test_names_that_lookups_or_methods_need_are_refused(name):
     with pytest.raises(dorm.ImproperlyConfigured, match=name):
         type("Refused", (dorm.Model,), {"__module__": __name__, name: dorm.IntegerField()})
+
+
+@pytest.mark.parametrize("name", ["save", "asave", "pk", *MEMBERS])
+def test_reverse_names_do_not_hide_what_every_model_has(name):
+    class Shadowed(dorm.Model):
+        before = dorm.Manager()
+
+    kept = Shadowed._meta
+    key = dorm.ForeignKey("Shadowed", dorm.CASCADE, related_name=name)
+    with pytest.raises(dorm.ImproperlyConfigured, match=f"{name}.*related_name"):
+        type("Shadowing", (dorm.Model,), {"__module__": __name__, "target": key})
+    assert Shadowed._meta is kept
+    managed = dorm.ForeignKey("Shadowed", dorm.CASCADE, related_name="before")
+    with pytest.raises(dorm.ImproperlyConfigured, match="before.*manager"):
+        type("Shadowing", (dorm.Model,), {"__module__": __name__, "target": managed})
+
+
+def test_a_reverse_name_may_hide_a_method_of_the_users():
+    class Talker(dorm.Model):
+        def lines(self):
+            return 0
+
+    class Line(dorm.Model):
+        talker = dorm.ForeignKey(Talker, dorm.CASCADE, related_name="lines")
+
+    assert "lines" == Talker.lines.lookup_path
 
 
 def test_an_id_that_is_no_key_is_refused():

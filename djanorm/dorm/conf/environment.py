@@ -17,35 +17,46 @@ _raw: dict[Any, Any] | None = getattr(os.environ, "_data", None)
 _encode: Callable[[str], Any] = getattr(os.environ, "encodekey", str)
 
 
-def boolean(text: str) -> bool:
+def boolean(given: Any) -> bool:
     """Yes or no as people write it; ValueError for anything else."""
-    folded = text.strip().lower()
+    folded = str(given).strip().lower()
     if folded in TRUE:
         return True
     if folded in FALSE:
         return False
-    raise ValueError(text)
+    raise ValueError(given)
 
 
-def milliseconds(text: str) -> float | None:
-    """A duration of at least 0, or None for "none" and "off"."""
-    if text.strip().lower() in {"none", "off"}:
+def milliseconds(given: Any) -> float | None:
+    """A duration of at least 0, or None for "none" and "off"; ValueError for anything else."""
+    if given is None or (isinstance(given, str) and given.strip().lower() in {"none", "off"}):
         return None
-    return _at_least(float(text), 0.0)
+    return seconds(given)
 
 
-def attempts(text: str) -> int:
-    return int(_at_least(int(text), 1))
+def attempts(given: Any) -> int:
+    """A whole number of at least 1; ValueError for anything else."""
+    number = _number(given)
+    if number != int(number) or number < 1:
+        raise ValueError(given)
+    return int(number)
 
 
-def seconds(text: str) -> float:
-    return _at_least(float(text), 0.0)
+def seconds(given: Any) -> float:
+    """A number of at least 0; ValueError for anything else."""
+    number = _number(given)
+    if number < 0:
+        raise ValueError(given)
+    return number
 
 
-def _at_least(value: float, least: float) -> float:
-    if not least <= value < float("inf"):
-        raise ValueError(value)
-    return value
+def _number(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, (str, int, float)):
+        raise ValueError(given)
+    number = float(given)
+    if not -float("inf") < number < float("inf"):
+        raise ValueError(given)
+    return number
 
 
 class Knob:
@@ -53,7 +64,7 @@ class Knob:
 
     __slots__ = ("_explicit", "_key", "_parsed", "_parser", "_seen", "default", "explicit", "name", "variable")
 
-    def __init__(self, name: str, variable: str, default: Any, parser: Callable[[str], Any]) -> None:
+    def __init__(self, name: str, variable: str, default: Any, parser: Callable[[Any], Any]) -> None:
         self.name = name
         self.variable = variable
         self.default = default

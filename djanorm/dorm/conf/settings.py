@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dorm.conf import discovery
+from dorm.conf.checks import checked
 from dorm.conf.defaults import DEFAULTS
 from dorm.conf.entries import as_entry
 from dorm.conf.environment import KNOBS
@@ -29,6 +30,7 @@ class Settings:
         self._configured = False
         self._discovering = False
         self._callbacks: list[Callable[[set[str]], None]] = []
+        self._checks: list[Callable[[set[str]], None]] = []
         self._lock = threading.RLock()
 
     @property
@@ -60,12 +62,17 @@ class Settings:
         return f"<Settings {shown!r}>"
 
     def __dir__(self) -> list[str]:
-        return sorted({*DEFAULTS, *self._values, "configured", "on_change"})
+        return sorted({*DEFAULTS, *self._values, "before_change", "configured", "on_change"})
 
     def on_change(self, callback: Callable[[set[str]], None]) -> Callable[[set[str]], None]:
         """Calls ``callback(names)`` after each ``configure()`` with the names it was given; returns the callback."""
         self._callbacks.append(callback)
         return callback
+
+    def before_change(self, check: Callable[[set[str]], None]) -> Callable[[set[str]], None]:
+        """Calls ``check(names)`` before ``configure()`` changes anything; what it raises prevents the change."""
+        self._checks.append(check)
+        return check
 
     def get(self, name: str, default: Any = None) -> Any:
         """The setting, its library default, or ``default``; never raises, also before configuration."""
@@ -78,6 +85,10 @@ class Settings:
         prepared = dict(values)
         if "DATABASES" in prepared:
             prepared["DATABASES"] = _entries(prepared["DATABASES"])
+        for name, value in prepared.items():
+            prepared[name] = checked(name, value)
+        for check in tuple(self._checks):
+            check(set(prepared))
         with self._lock:
             for name, value in prepared.items():
                 if name in KNOBS:
@@ -141,8 +152,9 @@ settings = Settings()
 def configure(**values: Any) -> None:
     """Merges the given settings into the process-wide ones; names that are not given keep their value (CFG-01).
 
-    May be called at any time. ``DATABASES`` closes the existing connections and pools (CFG-05); entries are checked at
-    the first use of their alias (CFG-04). Names must be upper-case: ``ImproperlyConfigured`` otherwise.
+    May be called at any time, though with ``DATABASES``, which closes the existing connections and pools (CFG-05), not
+    while the calling thread or task has a transaction open. Entries are checked at the first use of their alias (CFG-04).
+    Names must be upper-case. ``ImproperlyConfigured`` otherwise, and nothing is changed then.
     """
     wrong = sorted(name for name in values if not name.isupper())
     if wrong:

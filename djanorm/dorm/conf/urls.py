@@ -23,9 +23,11 @@ def parse_database_url(url: str) -> Entry:
 
     ``postgresql://user:password@host:port/name`` and ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or
     ``sqlite://`` for a database in memory. Query parameters become OPTIONS, except pool keys, which become keys of the
-    entry. Raises ``ImproperlyConfigured`` for another scheme, a missing name or a wrong port; the text never shows the
-    password.
+    entry. Raises ``ImproperlyConfigured`` for what is no text, another scheme, a missing name or a wrong port; the message
+    never shows the password.
     """
+    if not isinstance(url, str):
+        raise ImproperlyConfigured(f"a database URL is text, not {type(url).__name__}")
     parts = urlsplit(url)
     engine = SCHEMES.get(parts.scheme.lower())
     if engine is None:

@@ -40,7 +40,7 @@ class Call:
 
     @property
     def reported_params(self) -> list[Any]:
-        """The parameters in the shape signals promise (OBS-08)."""
+        """The values of the placeholders in order, or a list of them per row (OBS-08). One value may itself be a list."""
         if self.many:
             return [list(row) for row in self.params]
         return list(self.params or ())

@@ -16,32 +16,32 @@ from dorm.exceptions import ImproperlyConfigured
 
 DEFAULT = "default"
 _routers: tuple[Any, ...] | None = None
-_written: ContextVar[Mapping[Any, tuple[str, float]]] = ContextVar("dorm_written", default=MappingProxyType({}))
+# (model, alias) -> until when reads of the model follow a write to the alias
+_written: ContextVar[Mapping[tuple[Any, str], float]] = ContextVar("dorm_written", default=MappingProxyType({}))
 
 
 def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
     """The alias for reading ``model``: a router's answer, else the alias of ``instance``, else "default".
 
-    Inside an open block of the model's write alias, and for READ_AFTER_WRITE_WINDOW seconds after a write of the model
-    in this context, it is the write alias (RTR-08, RTR-09); the hint ``sticky=False`` opts out of the latter. Errors of
-    routers are raised as they are (RTR-06).
+    Inside an open block of the model's write alias, and for READ_AFTER_WRITE_WINDOW seconds after the model was written
+    there in this context, it is the write alias (RTR-08, RTR-09); the hint ``sticky=False`` opts out of the latter.
+    Errors of routers are raised as they are (RTR-06).
     """
     routers = _routers
     if routers is None:
         routers = _load()
+    fallback = DEFAULT if instance is None else _alias_of(instance)
     if not routers:
-        return DEFAULT if instance is None else _alias_of(instance)
+        return fallback
     sticky = hints.pop("sticky", True)
     if instance is not None:
         hints["instance"] = instance
     write_alias = _ask(routers, "db_for_write", model, hints)
     if write_alias is not None and _in_block(write_alias):
         return write_alias
-    if sticky:
-        written = _sticky_alias(model)
-        if written is not None:
-            return written
-    return _ask(routers, "db_for_read", model, hints) or (DEFAULT if instance is None else _alias_of(instance))
+    if sticky and _was_written(model, write_alias or fallback):
+        return write_alias or fallback
+    return _ask(routers, "db_for_read", model, hints) or fallback
 
 
 def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
@@ -64,7 +64,7 @@ def wrote(model: Any, alias: str) -> None:
         return
     window = settings.get("READ_AFTER_WRITE_WINDOW")
     if window:
-        _written.set(MappingProxyType({**_written.get(), model: (alias, monotonic() + float(window))}))
+        _written.set(MappingProxyType({**_written.get(), (model, alias): monotonic() + float(window)}))
 
 
 def clear_read_after_write_window() -> None:
@@ -113,9 +113,9 @@ def _in_block(alias: str) -> bool:
     return alias in open_sync_aliases()
 
 
-def _sticky_alias(model: Any) -> str | None:
-    found = _written.get().get(model)
-    return found[0] if found is not None and monotonic() < found[1] else None
+def _was_written(model: Any, alias: str) -> bool:
+    until = _written.get().get((model, alias))
+    return until is not None and monotonic() < until
 
 
 def _stored_alias(instance: Any) -> str | None:

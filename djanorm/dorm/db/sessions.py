@@ -11,10 +11,12 @@ import weakref
 from asyncio import _get_running_loop
 from typing import Any
 
+from dorm.conf.settings import settings
 from dorm.db import bridge, engines
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession, async_block
 from dorm.db.thread_session import ThreadSession
+from dorm.exceptions import ImproperlyConfigured
 
 __all__ = [
     "Session",
@@ -24,6 +26,7 @@ __all__ = [
     "dialect_for",
     "forget_sync",
     "forget_thread_session",
+    "open_aliases",
     "open_sync_aliases",
     "peek_sync",
     "session",
@@ -73,6 +76,14 @@ def peek_sync(alias: str) -> ThreadSession | None:
 def open_sync_aliases() -> list[str]:
     """The aliases on which this thread, or this task of it, has a synchronous transaction open."""
     return [alias for alias in _threads.sessions if session(alias).block is not None]
+
+
+def open_aliases() -> list[str]:
+    """The aliases on which this thread, a task of it, or the current context has a transaction open, in any world."""
+    here = [_threads.sessions, *list(_extra.values())]
+    found = {alias for sessions in here for alias, known in sessions.items() if known.block is not None}
+    found.update(database.alias for database in engines.known() if async_block(database.alias) is not None)
+    return sorted(found)
 
 
 def dialect_for(alias: str = "default") -> Any:
@@ -142,5 +153,20 @@ def forget_inherited() -> None:
 
 
 _inherited: list[Any] = []
+
+
+@settings.before_change
+def _refuse_inside_transactions(names: set[str]) -> None:
+    """Connections are closed by new entries: an open transaction would be lost, and its block would commit what follows."""
+    if "DATABASES" not in names:
+        return
+    aliases = open_aliases()
+    if aliases:
+        raise ImproperlyConfigured(
+            f"DATABASES cannot be changed while a transaction is open on {', '.join(map(repr, aliases))}: leave the "
+            "atomic block, or end manual mode, first."
+        )
+
+
 engines.on_drop(forget_all)
 engines.on_fork(forget_inherited)

@@ -150,7 +150,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         self._given_choices = choices if isinstance(choices, type) or callable(choices) else self.choices
         self.help_text = help_text
         self.db_column, self.db_comment, self.db_tablespace = db_column, db_comment, db_tablespace
-        self._own_validators = tuple(validators)
+        self._own_validators = _callables(validators)
         self._error_messages = dict(error_messages or {})
         self.pii, self.auto_created = pii, auto_created
         self.unique_for_date, self.unique_for_month, self.unique_for_year = (
@@ -459,6 +459,13 @@ def _member(enum: type[Enum], value: Any) -> Any:
     except ValueError:
         # full_clean() says that it is no valid choice
         return value
+
+
+def _callables(given: Any) -> tuple[Callable[[Any], Any], ...]:
+    """The ``validators`` of a field."""
+    if isinstance(given, str) or not isinstance(given, Iterable) or not all(map(callable, found := tuple(given))):
+        raise TypeError(f"validators must be a list of functions that take the value, not {given!r}.")
+    return found
 
 
 def _plain_message(problem: ValidationError) -> str:

@@ -134,7 +134,10 @@ class LateChoices(Sequence[tuple[Any, Any]]):
 
 
 def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | LateChoices | None:
-    """Choices as a list of pairs (a group is a pair of its name and a list); those of a callable are asked when read."""
+    """Choices as a list of pairs (a group is a pair of its name and a list); those of a callable are asked when read.
+
+    :raises ValueError: for anything else.
+    """
     if choices is None:
         return None
     enumeration = enum_of(choices)
@@ -145,6 +148,8 @@ def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | LateChoices | Non
     if callable(choices):
         return LateChoices(choices)
     pairs = choices.items() if isinstance(choices, Mapping) else choices
+    if isinstance(pairs, str) or not isinstance(pairs, Iterable):
+        raise ValueError(f"choices must be pairs of value and label, a mapping or an enumeration, not {choices!r}.")
     return [_pair(pair, choices) for pair in pairs]
 
 

@@ -19,6 +19,7 @@ from dorm.fields.base import Field
 from dorm.fields.deletion_rules import CASCADE, SET_DEFAULT, SET_NULL, DeletionRule
 from dorm.fields.options import FieldOptions
 from dorm.fields.relations import Hop, Junction, Relation, rows_to_choose
+from dorm.utils.suggest import hint
 
 N = TypeVar("N", default=Any)
 T = TypeVar("T")
@@ -256,17 +257,26 @@ class ForeignKey(RelatedField[N], Generic[N]):
     def target_field(self) -> Field[Any]:
         """The field this key points at: the target's primary key, or ``to_field``.
 
-        :raises ImproperlyConfigured: while the target does not exist, or when ``to_field`` is not unique.
+        :raises ImproperlyConfigured: while the target does not exist, or when ``to_field`` is no unique column of it.
         """
         found = self._target_field
         if found is None:
             meta = self.target_model()._meta
-            found = self._target_field = meta.pk if self.to_field is None else meta.get_field(self.to_field)
-            if not found.unique:
-                self._target_field = None
-                raise ImproperlyConfigured(f"{self.label}: to_field={self.to_field!r} must be unique in {meta.label}.")
+            found = meta.pk if self.to_field is None else self._named_target(meta)
+            self._target_field = found
         assert found is not None
         return cast("Field[Any]", found)
+
+    def _named_target(self, meta: Any) -> Any:
+        found = next((field for field in meta.concrete_fields if self.to_field in (field.name, field.attname)), None)
+        if found is None:
+            names = [field.name for field in meta.concrete_fields]
+            raise ImproperlyConfigured(
+                f"{self.label}: to_field={self.to_field!r} is no column of {meta.label}. {hint(self.to_field, names)}"
+            )
+        if not found.unique:
+            raise ImproperlyConfigured(f"{self.label}: to_field={self.to_field!r} must be unique in {meta.label}.")
+        return found
 
     def relinked(self) -> None:
         self._target_field = None

@@ -165,6 +165,9 @@ class Relation:
         given = self.given_related_name
         if given is None and meta.default_related_name:
             given = meta.default_related_name
+        for option, text in (("related_name", given), ("related_query_name", self.given_related_query_name)):
+            if text is not None and not isinstance(text, str):
+                raise ImproperlyConfigured(f"{self.field.label}: {option} must be text, not {text!r}.")
         parts = {
             "class": meta.model_name,
             "model_name": meta.model_name,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured
+from dorm.expressions.base import is_operand
+from dorm.expressions.ordering import OrderBy
 from dorm.fields.auto import AutoField
 from dorm.utils.identifiers import LIMIT, check_identifier
 from dorm.utils.suggest import hint
@@ -14,12 +17,15 @@ from dorm.utils.suggest import hint
 def ordering_list(label: str, given: Any) -> list[Any]:
     """``ordering`` as a list.
 
-    :raises ImproperlyConfigured: when it is one text, or no list at all.
+    :raises ImproperlyConfigured: when it is one text, no list at all, or holds what orders nothing.
     """
     if given is None:
         return []
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ImproperlyConfigured(f"{label}: ordering must be a list of names, such as [{given!r}], not {given!r}.")
+    for term in given:
+        if not isinstance(term, (str, OrderBy)) and not is_operand(term):
+            raise ImproperlyConfigured(f"{label}: ordering takes names and expressions, not {term!r}.")
     return list(given)
 
 
@@ -36,11 +42,34 @@ def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
     if all(isinstance(item, str) for item in sets):
         sets = [tuple(sets)]
     for names in sets:
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        known = isinstance(names, Iterable) and not isinstance(names, str)
+        if not known or not all(isinstance(name, str) for name in names):
             raise ImproperlyConfigured(
                 f"{label}: unique_together must be a list of tuples of field names, not {given!r}."
             )
     return tuple(tuple(names) for names in sets)
+
+
+def parts_list(label: str, option: str, given: Any, kind: type[Any]) -> list[Any]:
+    """``indexes`` or ``constraints`` as a list of ``kind``.
+
+    :raises ImproperlyConfigured: for anything else.
+    """
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple)) or not all(isinstance(part, kind) for part in given):
+        what = "Index objects" if option == "indexes" else "constraints, such as UniqueConstraint(…)"
+        raise ImproperlyConfigured(f"{label}: {option} must be a list of {what}, not {given!r}.")
+    return list(given)
+
+
+def check_text(label: str, option: str, given: Any) -> None:
+    """An option that is a name or a comment.
+
+    :raises ImproperlyConfigured: when it is no text.
+    """
+    if given is not None and not isinstance(given, str):
+        raise ImproperlyConfigured(f"{label}: {option} must be text, not {given!r}.")
 
 
 def check_table_name(options: Any) -> None:
@@ -67,11 +96,14 @@ def check_fields(options: Any) -> None:
             )
         if field.concrete:
             check_identifier(field.column, f"db_column of {options.label}.{field.name}")
-            clash = columns.setdefault(field.column, field)
+            # not every database tells columns apart by case, even quoted ones
+            clash = columns.setdefault(field.column.lower(), field)
             if clash is not field:
+                both = f"the column {field.column!r}"
+                if clash.column != field.column:
+                    both = f"one column for databases that ignore case, {clash.column!r} and {field.column!r}"
                 raise ImproperlyConfigured(
-                    f"{options.label}: {clash.name} and {field.name} both use the column {field.column!r}; "
-                    "give one of them a db_column."
+                    f"{options.label}: {clash.name} and {field.name} both use {both}; give one of them a db_column."
                 )
         for name in {field.name, field.attname}:
             clash = attributes.setdefault(name, field)
@@ -143,14 +175,14 @@ def _require_column(options: Any, name: str, where: str) -> None:
 
 
 def check_ordering(options: Any) -> None:
-    """The first step of every term of ``ordering`` exists (META-21); further steps are checked by queries.
+    """The first step of every name in ``ordering`` exists (META-21); the rest is checked by the first query that needs it.
 
     :raises ImproperlyConfigured: naming the term.
     """
     for term in options.ordering:
         if not isinstance(term, str) or term == "?":
             continue
-        name = term.lstrip("-+").split("__")[0]
+        name = term.removeprefix("-").split("__")[0]
         if name != "pk" and name not in options._names:
             raise ImproperlyConfigured(
                 f"{options.label}: ordering names {name!r}, which is no field. {hint(name, options._names)}"
@@ -173,11 +205,28 @@ def check_accessor(options: Any, relation: Any) -> None:
                 f"{relation.field.label} and {known.field.label} both appear on {options.label} as "
                 f"{accessor or relation.query_names[0]!r}; give one of them another related_name."
             )
+    if accessor is not None and accessor in reserved_names(options.model):
+        raise ImproperlyConfigured(
+            f"{relation.field.label} would appear on {options.label} as {accessor!r}, which every model has itself; "
+            "give it another related_name."
+        )
+    if accessor is not None and any(manager.name == accessor for manager in options.managers):
+        raise ImproperlyConfigured(
+            f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a manager there; "
+            "give it another related_name."
+        )
     if accessor is not None and accessor in options._by_name:
         raise ImproperlyConfigured(
             f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a field there; "
             "give it another related_name."
         )
+
+
+def reserved_names(model: Any) -> frozenset[str]:
+    """What stands on every model, declared or set by its metaclass; fields and reverse names must not hide it."""
+    metaclass = type(model)
+    root = next(base for base in reversed(model.__mro__) if isinstance(base, metaclass))
+    return frozenset({*vars(root), *inspect.get_annotations(root), *inspect.get_annotations(metaclass), "Meta"})
 
 
 def _given(relation: Any) -> set[str]:

@@ -13,7 +13,7 @@ from dorm.exceptions import ImproperlyConfigured
 def implicit_key_class() -> type[Any]:
     """The field class that the setting DEFAULT_AUTO_FIELD names (default ``BigAutoField``).
 
-    :raises ImproperlyConfigured: when it names no field class.
+    :raises ImproperlyConfigured: when it names no ``AutoField``, or kind of it.
     """
     given = settings.get("DEFAULT_AUTO_FIELD") or "dorm.fields.BigAutoField"
     if isinstance(given, type):
@@ -27,8 +27,9 @@ def implicit_key_class() -> type[Any]:
                 found = pkgutil.resolve_name(str(given))
             except (ImportError, AttributeError) as problem:
                 raise ImproperlyConfigured(f"DEFAULT_AUTO_FIELD {given!r} cannot be imported: {problem}") from problem
-    if not (isinstance(found, type) and issubclass(found, fields.Field)):
+    if not (isinstance(found, type) and issubclass(found, fields.AutoField)):
         raise ImproperlyConfigured(
-            f"DEFAULT_AUTO_FIELD {given!r} names no field class, such as 'dorm.fields.BigAutoField'."
+            f"DEFAULT_AUTO_FIELD {given!r} names no field whose values the database makes, such as "
+            "'dorm.fields.BigAutoField'; declare other keys on the models."
         )
     return found

@@ -22,7 +22,9 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from dorm.constraints import BaseConstraint
 from dorm.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from dorm.indexes import Index
 from dorm.meta import checks
 from dorm.meta.keys import implicit_key_class
 from dorm.meta.registry import Registry
@@ -59,6 +61,15 @@ OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
     "verbose_name_plural": None,
 }
 OPTION_NAMES: Final = frozenset(OPTION_DEFAULTS)
+TEXT_OPTIONS: Final = (
+    "app_label",
+    "base_manager_name",
+    "db_table",
+    "db_table_comment",
+    "db_tablespace",
+    "default_manager_name",
+    "default_related_name",
+)
 
 
 def app_label_of(module: str) -> str:
@@ -112,6 +123,8 @@ class Options:
         self.registry = registry
         self.object_name: str = model.__name__
         self.model_name: str = model.__name__.lower()
+        for option in TEXT_OPTIONS:
+            checks.check_text(model.__name__, option, given.get(option))
         self.app_label: str = given.get("app_label") or app_label_of(model.__module__)
         self.label = f"{self.app_label}.{self.object_name}"
         self.label_lower = f"{self.app_label}.{self.model_name}"
@@ -129,8 +142,10 @@ class Options:
         self.unique_together: tuple[tuple[str, ...], ...] = checks.field_sets(
             self.label, given.get("unique_together", ())
         )
-        self.indexes: list[Any] = list(given.get("indexes") or ())
-        self.constraints: list[Any] = list(given.get("constraints") or ())
+        self.indexes: list[Any] = checks.parts_list(self.label, "indexes", given.get("indexes"), Index)
+        self.constraints: list[Any] = checks.parts_list(
+            self.label, "constraints", given.get("constraints"), BaseConstraint
+        )
         self.verbose_name: str = given.get("verbose_name") or words_of(self.object_name)
         self.verbose_name_plural: str = given.get("verbose_name_plural") or f"{self.verbose_name}s"
         self.managers: list[Any] = []

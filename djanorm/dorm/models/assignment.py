@@ -143,7 +143,7 @@ def _forget_reverse(field: Any, related: Any) -> None:
 
 def _check_related(field: Any, instance: Any, value: Any) -> None:
     """Refuse an instance of the wrong model, or one that lives in another database (REL-11, RTR-10)."""
-    related = field.related_model
+    related = field.target_model()
     if not isinstance(value, related._meta.concrete_model):
         raise ValueError(
             f"{type(instance).__name__}.{field.name} takes an instance of {related.__name__} or its key, "

@@ -303,7 +303,7 @@ def delete_instance(instance: Any, using: str | None) -> tuple[int, dict[str, in
     options = model._meta.concrete_model._meta
     if key is None or (state.adding and key is state.default_key):
         raise ValueError(f"{model.__name__}.delete() needs a stored row, and {instance!r} was never saved.")
-    alias = using or state.db or routers.db_for_write(model, instance=instance)
+    alias = using or (state.db if state.written else None) or routers.db_for_write(model, instance=instance)
     if options.pk.concrete and not options.read_only and Collector.is_direct(options, signals=True):
         removed = writes.delete_where_in(options, options.pk, [key], using=alias)
         instance.__dict__[options.pk.attname] = None

@@ -42,7 +42,7 @@ def _restore_missing(related: type[Any], args: tuple[Any, ...]) -> Exception:
 
 def error_class_of(field: Any) -> type[Exception]:
     """The error for a foreign key that leads nowhere; kept on the field, where users look for it."""
-    related = field.related_model
+    related = field.target_model()
     made = field.__dict__.get("RelatedObjectDoesNotExist")
     if made is None or made._related is not related:
         made = field.RelatedObjectDoesNotExist = missing_class(field.model, field.name, related)
@@ -76,12 +76,12 @@ class ForwardRelation:
         """Fetch and remember the related instance; None when the key is NULL."""
         field, values = self.field, instance.__dict__
         key = getattr(instance, field.attname)
-        related = field.related_model
         if key is None:
             if not field.null:
                 raise error_class_of(field)(f"{type(instance).__name__} has no {field.name}.")
             values[field.name] = None
             return None
+        related = field.target_model()
         alias = read_alias(instance, related)
         check_lazy_access(instance, field.name, alias)
         found = related._base_manager.using(alias).get(**{field.target_field.attname: key})

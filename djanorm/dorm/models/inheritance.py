@@ -41,11 +41,17 @@ def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> typ
     return found[0] if found else None
 
 
-def options_of(namespace_meta: Any, keywords: dict[str, Any], bases: tuple[type[Any], ...]) -> dict[str, Any]:
+def options_of(
+    name: str, namespace_meta: Any, keywords: dict[str, Any], bases: tuple[type[Any], ...]
+) -> dict[str, Any]:
     """The options of a new class: class keywords, then ``Meta``, then what abstract parents set (MDL-30, MDL-32).
 
     ``Meta`` may inherit from a parent's, in Python's way; ``abstract`` counts only where it is written.
+
+    :raises ImproperlyConfigured: when ``Meta`` is no class.
     """
+    if namespace_meta is not None and not isinstance(namespace_meta, type):
+        raise ImproperlyConfigured(f"{name}.Meta is {namespace_meta!r}; Meta is the class that holds the options.")
     options: dict[str, Any] = {}
     for base in reversed(_model_parents(bases)):
         given = base.__dict__["_meta_options"]

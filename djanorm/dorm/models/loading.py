@@ -51,7 +51,7 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
         if not columns:
             return
     if from_queryset is None:
-        queryset = type(instance)._base_manager.using(using or instance._state.db or read_alias(instance))
+        queryset = type(instance)._base_manager.using(read_alias(instance, using=using))
     else:
         queryset = from_queryset if using is None else from_queryset.using(using)
     if len(columns) < len(options.concrete_fields):
@@ -69,7 +69,8 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
                 values.pop(field.name, None)
     state = instance._state
     state.adding = False
-    state.db = row._state.db
+    if state.db != row._state.db:
+        state.db, state.written = row._state.db, False
     state.stale -= {field.attname for field in columns}
 
 

@@ -76,11 +76,13 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         if options.auto_created:
             fields = [junction.source, junction.target]
             writes.insert_rows(options, fields, pairs, using=alias, on_conflict="ignore")
+            self._note_write(alias)
             return
         defaults = _resolved(through_defaults)
         names = junction.source.attname, junction.target.attname
         links = [junction.model(**defaults, **dict(zip(names, pair, strict=True))) for pair in pairs]
         QuerySet(junction.model, using=alias).bulk_create(links)
+        self._note_write(alias)
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
         """Unlink rows, given as instances or keys: one DELETE; rows that are not linked do not matter (REL-41)."""
@@ -177,6 +179,11 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         """The alias that links are written to (RTR-05)."""
         return self._pinned or routers.db_for_write(self.through, instance=self.instance)
 
+    def _note_write(self, alias: str) -> None:
+        """Tell the routers that both ends read differently now: their rows are found through the links (RTR-08)."""
+        routers.wrote(self._related_model, alias)
+        routers.wrote(type(self.instance), alias)
+
     def _keys_of(self, objs: Iterable[Any]) -> list[Any]:
         """What the junction holds for instances and raw keys, without repetitions, in order."""
         target = self._side.end.junction.target.target_field
@@ -220,10 +227,12 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         """Delete links, telling listeners before and after."""
         if not m2m_changed.connected:
             links.order_by().delete()
+            self._note_write(alias)
             return
         with transactions.atomic(alias):
             self._announce(f"pre_{action}", keys, alias)
             links.order_by().delete()
+            self._note_write(alias)
             self._announce(f"post_{action}", keys, alias)
 
     def _announce(self, action: str, keys: list[Any] | None, alias: str) -> None:

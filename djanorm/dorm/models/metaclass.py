@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured, MultipleObjectsReturned, ObjectDoesNotExist
+from dorm.meta.checks import reserved_names
 from dorm.meta.options import OPTION_NAMES, Options
 from dorm.meta.registry import registry
 from dorm.models import inheritance
@@ -49,7 +50,7 @@ class ModelBase(type):
             unknown = next(iter(keywords))
             raise ImproperlyConfigured(f"{name}: there is no option {unknown!r}. {hint(unknown, OPTION_NAMES)}")
         meta = namespace.get("Meta")
-        options = inheritance.options_of(meta, own_options, bases)
+        options = inheritance.options_of(name, meta, own_options, bases)
         parent = inheritance.concrete_parent(name, bases, bool(options.get("proxy")))
         fields = {key: value for key, value in namespace.items() if _joins(value)}
         plain = {key: value for key, value in namespace.items() if key not in fields}
@@ -102,7 +103,7 @@ class ModelBase(type):
     def _add_fields(cls, parent: type[Any] | None) -> None:
         """Own fields and copies of inherited ones, the implicit key first, the rest as they were declared."""
         found: dict[str, Any] = dict(cls._declared_fields)
-        reserved = _names_of_methods(cls)
+        reserved = reserved_names(cls)
         for name in found:
             inheritance.check_field_name(cls, name, reserved)
         if parent is not None:
@@ -169,12 +170,6 @@ def _joins(value: Any) -> bool:
 
 def _is_manager(value: Any) -> bool:
     return isinstance(value, QuerySet) and value._is_manager
-
-
-def _names_of_methods(cls: type[Any]) -> frozenset[str]:
-    """The public names of `Model` itself, which fields must not hide (MDL-34)."""
-    root = next(base for base in reversed(cls.__mro__) if isinstance(base, ModelBase))
-    return frozenset(name for name in vars(root) if not name.startswith("_") and name not in {"objects", "pk"})
 
 
 def _stand(cls: type[Any], name: str, manager: Any) -> None:

@@ -142,7 +142,7 @@ def save_instance(
         if not fields:
             return
     state = instance._state
-    alias = using or state.db or routers.db_for_write(model, instance=instance)
+    alias = using or (state.db if state.written else None) or routers.db_for_write(model, instance=instance)
     if plan.relations:
         _settle_relations(instance, plan, fields)
     if fields is None and not force_insert:
@@ -181,6 +181,7 @@ def write(
         created = _update_or_insert(instance, plan, alias)
     state.adding = False
     state.db = alias
+    state.written = True
     if listened:
         post_save.send(model, instance=instance, created=created, raw=False, using=alias, update_fields=named)
 

@@ -10,6 +10,7 @@ class ModelState:
 
     :ivar adding: True until the first insert or load.
     :ivar db: the alias the instance was loaded from or saved to; None before that.
+    :ivar written: True when the row was written to ``db`` through this instance, so that is where it is written again.
     :ivar default_key: the key that came from the key field's default, which no row can have yet (MDL-19).
     :ivar unique_checked: True when the caller of `save()` copes with a duplicate itself (`get_or_create` and friends).
     :ivar stale: columns that were saved as expressions, whose values are not known here.
@@ -18,6 +19,7 @@ class ModelState:
     # Defaults on the class: a new instance's state is made without running `__init__`.
     adding: bool = True
     db: str | None = None
+    written: bool = False
     default_key: Any = None
     unique_checked: bool = False
     stale: frozenset[str] = frozenset()

@@ -247,6 +247,7 @@ def _insert(
                 state = row._state
                 state.adding = False
                 state.db = alias
+                state.written = True
 
 
 def _batches(groups: Iterable[_Group], size: int) -> list[_Group]:
@@ -328,6 +329,7 @@ def _upsert(
             row.__dict__.update(zip(names, found_row, strict=True))
         row._state.adding = False
         row._state.db = alias
+        row._state.written = True
 
 
 def _update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias: str) -> int:

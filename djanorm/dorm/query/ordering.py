@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dorm.aggregates import Aggregate
-from dorm.exceptions import FieldError
+from dorm.exceptions import FieldError, ImproperlyConfigured
 from dorm.expressions.base import as_operand, is_operand
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import ColumnRef
@@ -114,12 +114,20 @@ class _NamesUnder(Names):
 
 
 def meta_order(opts: Any) -> tuple[OrderBy, ...]:
-    """``Meta.ordering``, resolved once per model."""
+    """``Meta.ordering``, resolved once per model.
+
+    :raises ImproperlyConfigured: for a term that cannot be resolved (META-21).
+    """
     cache = opts.query_cache
     found = cache.get("meta_order")
     if found is None:
         names = Names(_Bare(opts))
-        found = cache["meta_order"] = resolve_terms(names, opts.ordering)
+        try:
+            found = cache["meta_order"] = resolve_terms(names, opts.ordering)
+        except FieldError as problem:
+            raise ImproperlyConfigured(
+                f"{opts.label}: ordering {opts.ordering!r} cannot be used: {problem}"
+            ) from problem
     return found
 
 

@@ -17,10 +17,10 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     return [by_folded[folded] for folded in close]
 
 
-def hint(name: str, candidates: Iterable[str]) -> str:
+def hint(name: object, candidates: Iterable[str]) -> str:
     """A sentence or two: the nearest names when there are any, and the valid names (the first 25 of many)."""
     names = sorted(set(candidates))
-    close = nearest(name, names, limit=1)
+    close = nearest(name, names, limit=1) if isinstance(name, str) else []
     listed = ", ".join(names[:LONG]) + (f", … ({len(names)} in all)" if len(names) > LONG else "")
     valid = f"Valid names: {listed}." if names else "There are none."
     return f"Did you mean '{close[0]}'? {valid}" if close else valid
