@@ -352,7 +352,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         return (
             value
             if isinstance(value, Expression)
-            else self.get_db_prep_value(value, connection=connection, prepared=False)
+            else self._user_value(value, connection=connection, prepared=False)
         )
 
     @property

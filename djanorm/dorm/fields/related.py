@@ -325,6 +325,13 @@ class ForeignKey(RelatedField[N], Generic[N]):
     def stored_type(self) -> TypeEngine[Any]:
         return self.target_field.sql_type()
 
+    def to_store(self, value: Any) -> Any:
+        return super().to_store(value) if self.has_own_preparation() else self.target_field.to_store(value)
+
+    def _build_write_type(self) -> TypeEngine[Any]:
+        made = super()._build_write_type()
+        return self.target_field.write_type() if made is self.target_field.sql_type() else made
+
     def db_type(self, connection: Any = None) -> str | None:
         return self.target_field.rel_db_type(connection)
 

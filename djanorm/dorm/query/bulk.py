@@ -398,7 +398,7 @@ def _value_of(field: Any, row: Any, data: dict[str, Any]) -> Any:
 
 def _parameters(field: Any, values: Sequence[Any], dialect: Any) -> tuple[str, list[Any]]:
     """How a parameter of a field is written, with the cast that some databases want, and the values as bound."""
-    type_ = field.sql_type()
+    type_ = field.write_type()
     text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
     mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
     process = type_.dialect_impl(dialect).bind_processor(dialect)
@@ -422,4 +422,4 @@ def _update_by_expressions(
 
 
 def _bound(value: Any, field: Any) -> Value:
-    return Value(None) if value is None else Value(value, field)
+    return Value(None) if value is None else Value(field.to_store(value), field)
