@@ -54,14 +54,24 @@ def unique_checks_of(instance: Any) -> UniqueChecks:
     return checks
 
 
+def left_out_names(exclude: Collection[str] | None) -> set[str]:
+    """The names given as ``exclude``.
+
+    :raises TypeError: for a text, in which any part of a name would be found.
+    """
+    if isinstance(exclude, str):
+        raise TypeError(f"exclude takes a list of names; write [{exclude!r}].")
+    return set(exclude or ())
+
+
 def full_clean(
     instance: Any, exclude: Collection[str] | None, validate_unique: bool, validate_constraints: bool
 ) -> None:
     """Run every phase and collect what they say; see `Model.full_clean`."""
     problems: Problems = {}
-    left_out = set(exclude or ())
+    left_out = left_out_names(exclude)
     try:
-        instance.clean_fields(exclude=exclude)
+        instance.clean_fields(exclude=left_out)
     except ValidationError as error:
         _add(problems, error)
     try:
@@ -85,6 +95,7 @@ def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
     """Convert and check each column's value; see `Model.clean_fields`."""
     problems: Problems = {}
     values = instance.__dict__
+    exclude = left_out_names(exclude)
     for field in type(instance)._meta.concrete_fields:
         name = field.attname
         if (exclude and (field.name in exclude or name in exclude)) or name not in values:
@@ -117,7 +128,7 @@ def _filled_later(field: Any) -> bool:
 def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
     """Look for other rows with the same unique values; see `Model.validate_unique`."""
     checks = unique_checks_of(instance)
-    excluded = set(exclude or ())
+    excluded = left_out_names(exclude)
     wanted: list[tuple[str, tuple[Any, ...], Q[Any]]] = []
     for fields in checks.sets:
         condition = _same_values(instance, fields, excluded)
@@ -176,6 +187,7 @@ def unique_message(model: type[Any], fields: tuple[Any, ...]) -> str:
 def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None:
     """Let each constraint that can judge an instance do so; see `Model.validate_constraints`."""
     problems: Problems = {}
+    exclude = left_out_names(exclude)
     alias = instance._state.db or routers.db_for_write(type(instance), instance=instance)
     for constraint in type(instance)._meta.concrete_model._meta.constraints:
         try:

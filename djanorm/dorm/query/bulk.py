@@ -129,10 +129,13 @@ class Bulk(Writing[M, R]):
 
         :returns: the number of rows matched.
         :raises ValueError: for no fields, the key, an unknown or multi-valued field, or an unsaved instance.
+        :raises TypeError: for a text in place of a list of fields.
         """
         check_batch_size(batch_size)
         root = self._root()
         opts = root.state.opts
+        if isinstance(fields, str):
+            raise TypeError(f"bulk_update() takes a list of fields; write [{fields!r}].")
         names = [getattr(field, "lookup_path", field) for field in fields]
         if not names:
             raise ValueError("Field names must be given to bulk_update().")
