@@ -65,7 +65,9 @@ def expected(database):
     return ("abc", "<t>", "b!", f"v of {database.vendor}", "p+-")
 
 
-@pytest.mark.parametrize("how", ["create", "save", "update_fields", "bulk_create", "one of bulk_create", "update", "bulk_update", "upsert"])
+@pytest.mark.parametrize(
+    "how", ["create", "save", "update_fields", "bulk_create", "one of bulk_create", "update", "bulk_update", "upsert"]
+)
 async def test_every_verb_stores_and_finds_the_same(database, mode, how):
     rows = Row.objects
     if how == "create":

@@ -18,7 +18,13 @@ class Tutor(dorm.Model):
 class Lesson(dorm.Model):
     tutor = dorm.ForeignKey(Tutor, dorm.CASCADE, null=True, blank=True, limit_choices_to={"active": True})
     helper = dorm.ForeignKey(
-        Tutor, dorm.CASCADE, null=True, blank=True, to_field="name", related_name="+", limit_choices_to=lambda: ~Q(name="no")
+        Tutor,
+        dorm.CASCADE,
+        null=True,
+        blank=True,
+        to_field="name",
+        related_name="+",
+        limit_choices_to=lambda: ~Q(name="no"),
     )
 
 

@@ -31,7 +31,12 @@ async def stored(mode):
 
 @pytest.mark.parametrize(
     ("given", "code"),
-    [("1.005", "max_decimal_places"), ("0.001", "max_decimal_places"), ("12345.6", "max_whole_digits"), ("1E+6", "max_digits")],
+    [
+        ("1.005", "max_decimal_places"),
+        ("0.001", "max_decimal_places"),
+        ("12345.6", "max_whole_digits"),
+        ("1E+6", "max_digits"),
+    ],
 )
 async def test_decimals_are_never_rounded_on_their_way_in(database, mode, given, code):
     value = Decimal(given)
@@ -50,7 +55,9 @@ async def test_decimals_are_never_rounded_on_their_way_in(database, mode, given,
         (P, "upsert", {"objs": [Price(pk=row.pk, amount=value)], "unique_fields": ["id"]}),
     ]
     for target, verb, arguments in attempts:
-        with pytest.raises(ValidationError, match=f"Price.amount cannot store Decimal\\('{value}'\\)".replace("+", "\\+")) as caught:
+        with pytest.raises(
+            ValidationError, match=f"Price.amount cannot store Decimal\\('{value}'\\)".replace("+", "\\+")
+        ) as caught:
             await mode.call(target, verb, **arguments)
         assert list(caught.value.error_dict) == ["amount"], verb
         assert caught.value.code == code, verb
@@ -59,7 +66,9 @@ async def test_decimals_are_never_rounded_on_their_way_in(database, mode, given,
 
 async def test_zeros_at_the_end_are_no_digits(database, mode):
     await mode.call(P, "create", amount=Decimal("1.50000"))
-    await mode.call(P, "bulk_create", [Price(amount=Decimal("9999.990")), Price(amount=Decimal("1E+3")), Price(amount=0)])
+    await mode.call(
+        P, "bulk_create", [Price(amount=Decimal("9999.990")), Price(amount=Decimal("1E+3")), Price(amount=0)]
+    )
     assert list(map(str, await stored(mode))) == ["1.50", "9999.99", "1000.00", "0.00"]
     assert await mode.call(P.filter(amount__gt=Decimal("1.499999")), "count") == 3
 

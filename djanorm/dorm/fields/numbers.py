@@ -348,7 +348,9 @@ class DecimalField(Field[D], Generic[D]):
             self.max_digits, self.decimal_places = max_digits, decimal_places
             # a quantize() in a context that traps whatever would not fit
             self._quantum = None if decimal_places is None else Decimal(1).scaleb(-decimal_places)
-            self._exactly = Context(max_digits or MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation])
+            self._exactly = Context(
+                max_digits or MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation]
+            )
             super().__init__(verbose_name, **options)
 
     def to_python(self, value: Any) -> Any:

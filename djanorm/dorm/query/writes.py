@@ -200,7 +200,9 @@ def _run(state: QueryState, using: str, use: str, kind: str) -> int:
     _check_writable(state.opts)
     session = session_of(using)
     if state.assignments and not session.features.native_decimal:
-        state = state.evolve(assignments=tuple([(n, inserts.as_stored(v, state.opts, n)) for n, v in state.assignments]))
+        state = state.evolve(
+            assignments=tuple([(n, inserts.as_stored(v, state.opts, n)) for n, v in state.assignments])
+        )
     plan, values = plan_for(state, using, use, session)
     if plan.statement is None:
         return 0
