@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import dorm
-from dorm.exceptions import DatabaseError, IntegrityError
+from dorm.exceptions import DatabaseError, IntegrityError, ValidationError
 
 
 class Wide(dorm.Model):
@@ -40,7 +40,7 @@ def test_text_that_is_too_long_is_refused_and_never_cut(database, write):
 
 @pytest.mark.only("postgresql")
 def test_numbers_that_are_too_large_are_refused_by_bulk_verbs_too(database):
-    with pytest.raises(DatabaseError):
+    with pytest.raises(ValidationError):
         Wide.objects.bulk_create([Wide(code="a", price=Decimal("99999.9")), Wide(code="b")])
     with pytest.raises(DatabaseError):
         Wide.objects.bulk_create([Wide(code="a", a=2**31), Wide(code="b")])

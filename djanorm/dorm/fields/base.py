@@ -350,9 +350,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
 
     def get_db_prep_save(self, value: Any, connection: Any = None) -> Any:
         return (
-            value
-            if isinstance(value, Expression)
-            else self.get_db_prep_value(value, connection=connection, prepared=False)
+            value if isinstance(value, Expression) else self._user_value(value, connection=connection, prepared=False)
         )
 
     @property

@@ -20,6 +20,7 @@ class Checked:
         "blank": "This field cannot be blank.",
         "invalid_choice": "Value {value!r} is not a valid choice.",
         "unique": "{model_name} with this {field_label} already exists.",
+        "unique_for_date": "{field_label} must be unique for {date_field_label} {lookup_type}.",
         "invalid": "“{value}” is not a valid value.",
     }
 

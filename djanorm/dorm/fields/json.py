@@ -37,6 +37,8 @@ class JSONField(Field[J], Generic[J]):
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "Value of type {kind} cannot be written as JSON: {why}."
     }
+    # a document can be changed in place, past any check
+    refuses_on_write = True
     #: what ``Value(None, JSONField())`` binds
     typed_null: ClassVar[Any] = JSON_NULL
     encoder: type[json.JSONEncoder] | None
@@ -135,6 +137,7 @@ class HStoreField(Field[H], Generic[H]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
 
+    refuses_on_write = True
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” is not a mapping of text to text or None."
     }
@@ -261,6 +264,12 @@ class ArrayField(Field[L], Generic[L]):
 
     def stored_type(self) -> TypeEngine[Any]:
         return ArrayType(self.column_type(), self.base_field.sql_type())
+
+    def _build_write_type(self) -> TypeEngine[Any]:
+        made, item = super()._build_write_type(), self.base_field.write_type()
+        if made is not self.sql_type() or item is self.base_field.sql_type():
+            return made
+        return ArrayType(self.column_type(), item)
 
 
 __all__ = ["ArrayField", "HStoreField", "JSONField"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import math
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
@@ -296,15 +296,20 @@ class FloatField(Field[F], Generic[F]):
 class DecimalField(Field[D], Generic[D]):
     """A decimal number with a fixed number of places (FLD-25).
 
-    :param max_digits: digits in all; more are a ``full_clean()`` error, never rounded away on assignment.
+    A value with more digits is an error of ``full_clean()`` and of what would store it, never rounded away.
+
+    :param max_digits: digits in all.
     :param decimal_places: digits behind the point; every value read has exactly so many.
     """
 
     own_options: ClassVar[Mapping[str, Any]] = {"max_digits": 10, "decimal_places": 2}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a decimal number."}
 
+    refuses_on_write = True
     max_digits: int | None
     decimal_places: int | None
+    _quantum: Decimal | None
+    _exactly: Context
 
     if TYPE_CHECKING:
 
@@ -341,6 +346,11 @@ class DecimalField(Field[D], Generic[D]):
                     f"{type(self).__name__}: max_digits ({max_digits}) must be at least decimal_places ({decimal_places})."
                 )
             self.max_digits, self.decimal_places = max_digits, decimal_places
+            # a quantize() in a context that traps whatever would not fit
+            self._quantum = None if decimal_places is None else Decimal(1).scaleb(-decimal_places)
+            self._exactly = Context(
+                max_digits or MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation]
+            )
             super().__init__(verbose_name, **options)
 
     def to_python(self, value: Any) -> Any:
@@ -356,6 +366,15 @@ class DecimalField(Field[D], Generic[D]):
         if not made.is_finite():
             raise self.refuse(value)
         return made
+
+    def storable(self, value: Any) -> Any:
+        if self._quantum is not None and value.__class__ is Decimal:
+            try:
+                value.quantize(self._quantum, None, self._exactly)
+            except (Inexact, InvalidOperation):
+                # trailing zeros are no digits that would be lost
+                DecimalValidator(self.max_digits, self.decimal_places)(value)
+        return value
 
     def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
         return (*self.default_validators, DecimalValidator(self.max_digits, self.decimal_places))

@@ -18,7 +18,7 @@ from dorm.expressions.paths import FieldRef, follow
 from dorm.fields.base import Field
 from dorm.fields.deletion_rules import CASCADE, SET_DEFAULT, SET_NULL, DeletionRule
 from dorm.fields.options import FieldOptions
-from dorm.fields.relations import Hop, Junction, Relation, rows_to_choose
+from dorm.fields.relations import Hop, Junction, Relation, is_offered, rows_to_choose
 from dorm.utils.suggest import hint
 
 N = TypeVar("N", default=Any)
@@ -322,7 +322,17 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return value
 
     def validate(self, value: Any, instance: Any = None) -> None:
+        """Like other fields, and there must be a row to refer to, one that ``limit_choices_to`` lets through (Django 5.2).
+
+        :raises ValidationError: with a plain message.
+        """
         super().validate(value, instance)
+        model = self.remote_field.model
+        if value is None or model is None or self.remote_field.parent_link:
+            return
+        target = self.target_field
+        if not is_offered(model, {target.attname: value}, self.get_limit_choices_to(), instance):
+            raise self.refuse(value, model=model._meta.verbose_name, field=target.name)
 
     # -- storage ------------------------------------------------------------------------------------------------------
 
@@ -334,6 +344,13 @@ class ForeignKey(RelatedField[N], Generic[N]):
 
     def stored_type(self) -> TypeEngine[Any]:
         return self.target_field.sql_type()
+
+    def to_store(self, value: Any) -> Any:
+        return super().to_store(value) if self.has_own_preparation() else self.target_field.to_store(value)
+
+    def _build_write_type(self) -> TypeEngine[Any]:
+        made = super()._build_write_type()
+        return self.target_field.write_type() if made is self.target_field.sql_type() else made
 
     def db_type(self, connection: Any = None) -> str | None:
         return self.target_field.rel_db_type(connection)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dorm.db import routers
 from dorm.exceptions import ImproperlyConfigured
 from dorm.fields.choices import BLANK_CHOICE, with_blank
 from dorm.utils.suggest import hint
@@ -312,3 +313,10 @@ def rows_to_choose(model: Any, limit: Any, ordering: Sequence[str], key: str) ->
     """Key and text of the rows of ``model`` for which ``limit`` holds, in ``ordering`` or else as the model says."""
     rows = model._default_manager.complex_filter(limit)
     return [(getattr(row, key), str(row)) for row in (rows.order_by(*ordering) if ordering else rows)]
+
+
+def is_offered(model: Any, lookups: dict[str, Any], limit: Any, instance: Any) -> bool:
+    """Whether ``model`` has a row for which ``lookups`` and ``limit`` hold, where ``instance`` would read it."""
+    alias = routers.db_for_read(model, instance=instance)
+    rows = model._base_manager.using(alias).filter(**lookups)
+    return bool((rows if limit is None else rows.complex_filter(limit)).order_by().exists())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from enum import Enum
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from sqlalchemy.types import TypeEngine
 
-from dorm.fields.types import CustomType, EnumType, SpelledType
+from dorm.exceptions import FinishedText, ValidationError
+from dorm.fields.types import CustomType, EnumType, SpelledType, WrittenType
 
 
 class Stored:
@@ -15,14 +18,26 @@ class Stored:
 
     concrete: bool
     model: Any
+    pii: bool
     choice_enum: type[Enum] | None
+    #: Whether a value that stands on an instance may still be one that cannot be stored.
+    refuses_on_write: ClassVar[bool] = False
+    name: str
+    _hook_takes: tuple[str, ...] | None = None
     _sql_types: dict[Any, TypeEngine[Any]]
 
     def get_db_prep_value(self, value: Any, connection: Any = None, prepared: bool = False) -> Any:
-        """Hook for fields of the user's own: the driver's value."""
+        """Hook for fields of the user's own: the driver's value; it may leave out the last two parameters.
+
+        :param connection: the SQLAlchemy dialect of the database, whose ``name`` tells which it is.
+        """
         return value if prepared else self.get_prep_value(value)
 
     def get_prep_value(self, value: Any) -> Any:
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
         raise NotImplementedError
 
     def column_type(self) -> TypeEngine[Any]:
@@ -45,6 +60,63 @@ class Stored:
             made = self._sql_types[key] = self._build_sql_type()
         return made
 
+    def write_type(self) -> TypeEngine[Any]:
+        """The type that binds values as they stand on instances; :meth:`sql_type` binds prepared ones. Cached."""
+        key = ("write", self.is_free, self.storage_key())
+        made = self._sql_types.get(key)
+        if made is None:
+            made = self._sql_types[key] = self._build_write_type()
+        return made
+
+    def _build_write_type(self) -> TypeEngine[Any]:
+        made = self.sql_type()
+        if not self.refuses_on_write and not self.has_own_preparation():
+            return made
+        prepare = self._prepared if self.has_own_preparation() else self.storable
+        return WrittenType(self.plain_type(), made, prepare, self.unstorable)
+
+    def has_own_preparation(self) -> bool:
+        """Whether ``get_prep_value()`` is one of the user's: it then has its say wherever a value goes to the database."""
+        for base in type(self).__mro__:
+            if "get_prep_value" in base.__dict__:
+                return not base.__module__.startswith("dorm.fields.")
+        return False
+
+    def storable(self, value: Any) -> Any:
+        """A prepared value that is about to be stored, if it can be.
+
+        :raises ValidationError: with a plain message, for a value that the column would not give back.
+        """
+        return value
+
+    def to_store(self, value: Any) -> Any:
+        """A value of an instance, prepared as lookups prepare theirs; None and expressions are left to the database.
+
+        :raises ValidationError: naming the field, for a value that cannot be stored.
+        """
+        if value is not None and self.has_own_preparation():
+            value = self.get_prep_value(value)
+        return value if value is None or not self.refuses_on_write else self.checked(value)
+
+    def checked(self, value: Any) -> Any:
+        """:meth:`storable`, with the field named in what it raises."""
+        try:
+            return self.storable(value)
+        except ValidationError as problem:
+            raise self.unstorable(value, problem) from problem
+
+    def _prepared(self, value: Any) -> Any:
+        value = self.get_prep_value(value)
+        return value if value is None else self.storable(value)
+
+    def unstorable(self, value: Any, problem: Exception) -> ValidationError:
+        """The error for a value that a save found it cannot store, by the field's name."""
+        shown = f"a value of type {type(value).__name__}" if self.pii else reprlib.repr(value)
+        said = "; ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
+        text = FinishedText(f"{self.label} cannot store {shown}: {said}")
+        code = problem.code if isinstance(problem, ValidationError) else "invalid"
+        return ValidationError({self.name: ValidationError(text, code=code)}, code=code)
+
     @property
     def is_free(self) -> bool:
         """Whether the field belongs to no model, as the output field of an expression does: its values are computed."""
@@ -59,11 +131,17 @@ class Stored:
         if self.choice_enum is not None and not isinstance(made, EnumType):
             made = EnumType(made, self.choice_enum)
         if type(self).get_db_prep_value is not Stored.get_db_prep_value:
-            made = CustomType(self.plain_type(), self._user_encoder, inner=made)
+            made = CustomType(self.plain_type(), self._user_value, inner=made)
         return made
 
-    def _user_encoder(self, value: Any) -> Any:
-        return self.get_db_prep_value(value, connection=None, prepared=True)
+    def _user_value(self, value: Any, connection: Any = None, prepared: bool = True) -> Any:
+        """What ``get_db_prep_value()`` gives, told as much as it wants to know."""
+        if self._hook_takes is None:
+            parameters = inspect.signature(self.get_db_prep_value).parameters
+            everything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+            self._hook_takes = tuple(name for name in ("connection", "prepared") if everything or name in parameters)
+        told = {"connection": connection, "prepared": prepared}
+        return self.get_db_prep_value(value, **{name: told[name] for name in self._hook_takes})
 
     def _own_column_type(self) -> TypeEngine[Any] | None:
         """The type from a ``db_type()`` that a user's class overrides: SQL text or a SQLAlchemy type."""

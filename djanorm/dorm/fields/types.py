@@ -25,7 +25,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dorm.dialects import features_of
 from dorm.dialects.base import Features
-from dorm.exceptions import DataError
+from dorm.exceptions import DataError, ValidationError
 from dorm.fields.zones import in_zone, midnight_in_zone, naive_utc, to_utc
 
 Encoder: TypeAlias = Callable[[Any], Any]
@@ -355,17 +355,74 @@ class ArrayType(StoredType):
 
 
 class CustomType(StoredType):
-    """The column of a field that brings its own conversions (``get_db_prep_value``) or its own column type."""
+    """The column of a field that brings its own conversions (``get_db_prep_value``) or its own column type.
 
-    def __init__(self, plain: TypeEngine[Any], encode: Encoder | None, inner: TypeEngine[Any] | None = None) -> None:
+    :param encode: a function of a value and, as ``connection``, the dialect where that is known.
+    """
+
+    def __init__(
+        self, plain: TypeEngine[Any], encode: Callable[..., Any] | None, inner: TypeEngine[Any] | None = None
+    ) -> None:
         super().__init__(plain)
         self.encode, self.inner = encode, inner
 
     def encoder(self, features: Features) -> Encoder | None:
         return self.encode
 
+    def bind_processor(self, dialect: Dialect) -> Any:
+        encode = self.encode
+        if encode is None:
+            return None
+
+        def process(value: Any) -> Any:
+            return None if value is None else encode(value, connection=dialect)
+
+        return process
+
     def decoder(self, features: Features) -> Template | None:
         return self.inner.decoder(features) if isinstance(self.inner, StoredType) else None
+
+
+class WrittenType(StoredType):
+    """Binds values as they stand on instances: the field prepares and checks them, then the column's type has its turn.
+
+    :param inner: the type that binds prepared values.
+    :param prepare: a function of a value that is not None; it may give None.
+    :param refuse: makes the error to raise of a value and of what went wrong with it.
+    """
+
+    def __init__(
+        self,
+        plain: TypeEngine[Any],
+        inner: TypeEngine[Any],
+        prepare: Encoder,
+        refuse: Callable[[Any, Exception], Exception],
+    ) -> None:
+        super().__init__(plain)
+        self.inner, self.prepare, self.refuse = inner, prepare, refuse
+
+    def encoder(self, features: Features) -> Encoder | None:
+        return self._around(self.inner.encoder(features) if isinstance(self.inner, StoredType) else None)
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return self._around(self.inner.dialect_impl(dialect).bind_processor(dialect))
+
+    def decoder(self, features: Features) -> Template | None:
+        return self.inner.decoder(features) if isinstance(self.inner, StoredType) else None
+
+    def _around(self, encode: Encoder | None) -> Encoder:
+        prepare, refuse = self.prepare, self.refuse
+
+        def process(value: Any) -> Any:
+            if value is None:
+                return None
+            try:
+                prepared = prepare(value)
+                return prepared if encode is None or prepared is None else encode(prepared)
+            except (ValidationError, TypeError, ValueError, ArithmeticError, RecursionError) as problem:
+                raise refuse(value, problem) from problem
+
+        return process
 
 
 class SpelledType(sa.types.UserDefinedType[Any]):
@@ -514,4 +571,5 @@ __all__ = [
     "TextFormType",
     "TimeType",
     "UUIDType",
+    "WrittenType",
 ]

@@ -7,7 +7,7 @@ import functools
 import zoneinfo
 
 from dorm.conf import settings
-from dorm.exceptions import ImproperlyConfigured
+from dorm.exceptions import ImproperlyConfigured, ValidationError
 
 UTC = datetime.UTC
 
@@ -66,15 +66,24 @@ def midnight_in_zone(value: datetime.datetime, zone: datetime.tzinfo) -> datetim
 
 
 def naive_utc(value: datetime.datetime) -> datetime.datetime:
-    """The moment as naive UTC; a naive value is returned as it is."""
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    """The moment as naive UTC; a naive value is returned as it is.
+
+    :raises ValidationError: for a moment before the year 1 or after 9999 in UTC.
+    """
+    return value if value.tzinfo is None else to_utc(value).replace(tzinfo=None)
 
 
 def to_utc(value: datetime.datetime) -> datetime.datetime:
-    """The moment as aware UTC; a naive value is taken in TIME_ZONE."""
+    """The moment as aware UTC; a naive value is taken in TIME_ZONE.
+
+    :raises ValidationError: for a moment before the year 1 or after 9999 in UTC.
+    """
     if value.tzinfo is None:
         value = value.replace(tzinfo=default_zone())
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as problem:
+        raise ValidationError(f"“{value}” lies outside the years 1 to 9999 in UTC.", code="invalid") from problem
 
 
 def current_moment() -> datetime.datetime:

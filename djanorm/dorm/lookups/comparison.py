@@ -162,8 +162,9 @@ class In(Lookup):
         prepared = [self.prepare(field, i) for i in items if i is not None and not is_fraction(field, i)]
         if prepared and set(map(type, prepared)) == {int}:
             prepared = [item for item in prepared if -INTEGER_LIMIT <= item < INTEGER_LIMIT]
-        if prepared and isinstance(prepared[0], bytes):
-            # bytes do not travel in a list everywhere: one parameter each
+        if prepared and isinstance(prepared[0], bytes | list):
+            # bytes do not travel in a list everywhere, and a list of lists is an array of one more dimension, in which
+            # all have one length: one parameter each
             return Right(("values", len(prepared)), tuple(prepared))
         return Right("list", (prepared,)) if prepared else NOTHING
 

@@ -19,7 +19,10 @@ def server_default(options: Any, field: Any, features: Features) -> Any:
     given = field.db_default
     if isinstance(given, Expression):
         nowhere = sa.Table("nowhere", sa.MetaData(info={"features": features}))
-        return sa.DefaultClause(compile_expression(options, given, nowhere))
+        # a DEFAULT that is no literal stands in parentheses: SQLite wants them always, PostgreSQL around operators
+        return sa.DefaultClause(
+            sa.type_coerce(compile_expression(options, given, nowhere), field.plain_type()).self_group()
+        )
     return literal_default(field.sql_type(), field.get_prep_value(given), features)
 
 

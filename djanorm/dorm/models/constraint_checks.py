@@ -95,6 +95,8 @@ def _cell(field: Any, values: dict[str, Any], options: Any, table: Any) -> Any:
         value = field.db_default
         if isinstance(value, Expression):
             return compile_expression(options, value, table)
+    if value is not None and field.has_own_preparation():
+        value = field.get_prep_value(value)
     return sa.bindparam(None, value, type_=field.sql_type(), unique=True)
 
 

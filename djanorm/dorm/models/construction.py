@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from dorm.exceptions import ValidationError
 from dorm.fields.base import takes_instance
 from dorm.meta.registry import registry
-from dorm.models.assignment import converter, exact_types, key_converter
+from dorm.models.assignment import converter, exact_types, is_expression, key_converter
 from dorm.models.state import ModelState
 from dorm.signals import post_init, pre_init
 from dorm.utils.suggest import hint
@@ -182,7 +182,11 @@ class _InitText:
         )
         store = f"values_[{field.attname!r}] = {key}"
         self.stored.append(f"if {key} is not M_: {store}" if default == "M_" else store)
-        self.after.append(f"if {relation} is not M_: relate{number}_(self_, {relation})")
+        self.scope[f"agree{number}_"] = _agreeing(field, self.model._setters[field.name])
+        self.after.append(
+            f"if {relation} is not M_: relate{number}_(self_, {relation}) if {key} is None "
+            f"else agree{number}_(self_, {relation}, {key})"
+        )
 
     def _add_deferred(self, number: int, field: Any, local: str) -> None:
         """A field whose default needs the rest of the instance, or is the database's."""
@@ -312,12 +316,45 @@ def _assign_extra(model: type[Any], instance: Any, extra: dict[str, Any]) -> Non
     """Arguments that are no fields: ``pk``, and whatever the class lets one set (MDL-08…MDL-10)."""
     unknown = []
     for name, value in extra.items():
-        if name == "pk" or name in model._setters or is_settable(model, name):
+        if name == "pk":
+            _assign_key(model, instance, value)
+        elif name in model._setters or is_settable(model, name):
             setattr(instance, name, value)
         else:
             unknown.append(name)
     if unknown:
         _refuse(model, unknown)
+
+
+def _assign_key(model: type[Any], instance: Any, value: Any) -> None:
+    """Set ``pk``, which may have been given under the key's own name as well.
+
+    :raises TypeError: naming both, when they differ.
+    """
+    key, values = model._meta.pk, instance.__dict__
+    given = values.get(key.attname)
+    left_out = values["_state"].default_key if key.has_default() else key.get_default()
+    instance.pk = value
+    if given is not None and not _same(given, left_out) and not _same(given, values.get(key.attname)):
+        raise TypeError(f"{model.__name__}() got pk={value!r} and {key.attname}={given!r}: give the key once.")
+
+
+def _agreeing(field: Any, relate: Callable[[Any, Any], None]) -> Callable[[Any, Any, Any], None]:
+    """The setter of a relation that was given together with its key."""
+
+    def relate_both(instance: Any, value: Any, key: Any) -> None:
+        relate(instance, value)
+        if not _same(instance.__dict__.get(field.attname), key):
+            raise TypeError(
+                f"{type(instance).__name__}() got {field.name}={value!r} and {field.attname}={key!r}, which differ: "
+                f"give one of them."
+            )
+
+    return relate_both
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or (not is_expression(one) and not is_expression(other) and bool(one == other))
 
 
 def is_settable(model: type[Any], name: str) -> bool:

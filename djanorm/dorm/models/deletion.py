@@ -12,7 +12,7 @@ from typing import Any
 
 from dorm.db import routers, transactions
 from dorm.exceptions import ProtectedError, ReadOnlyModelError
-from dorm.fields.deletion_rules import CASCADE, PROTECT, SET_DEFAULT, SET_NULL, SetValue
+from dorm.fields.deletion_rules import CASCADE, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, SetValue
 from dorm.meta.registry import registry
 from dorm.query import pipeline, writes
 from dorm.query.names import Names
@@ -218,17 +218,21 @@ class Collector:
 
     def _run(self, counts: dict[str, int]) -> None:
         ordered = self._children_first()
-        self._announce(pre_delete, ordered)
+        self._announce(pre_delete, [self._batches[options] for options in ordered if options in self._batches])
         for options, field, value, keys in self._updates:
             writes.update_where_in(options, {field: value}, field, keys, using=self.using)
-        for options, field, keys in self._leaves:
-            self._count(counts, options, writes.delete_where_in(options, field, keys, using=self.using))
-        for batch in ordered:
-            removed = writes.delete_where_in(batch.options, batch.options.pk, list(batch.keys), using=self.using)
-            if removed < len(batch.keys) and self._in_cycle(batch.options):
+        for options in ordered:
+            for leaf, field, keys in self._leaves:
+                if leaf is options:
+                    self._count(counts, options, writes.delete_where_in(options, field, keys, using=self.using))
+            batch = self._batches.get(options)
+            if batch is None:
+                continue
+            removed = writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
+            if removed < len(batch.keys) and self._in_cycle(options):
                 # the database's own cascade was faster: these rows went with others of this very deletion
                 removed = len(batch.keys)
-            self._count(counts, batch.options, removed)
+            self._count(counts, options, removed)
             self._announce(post_delete, [batch])
 
     def _announce(self, signal: Any, batches: list[_Batch]) -> None:
@@ -244,11 +248,13 @@ class Collector:
         if number and not options.auto_created:
             counts[options.label] = counts.get(options.label, 0) + number
 
-    def _children_first(self) -> list[_Batch]:
-        """The batches in an order in which no model goes before those that refer to it, cycles aside."""
-        ordered: list[_Batch] = []
+    def _children_first(self) -> list[Any]:
+        """The models with rows to delete, in an order in which none goes before those that refer to it, cycles aside."""
+        ordered: list[Any] = []
         visited: set[Any] = set()
-        children: dict[Any, list[Any]] = {}
+        involved = {*self._batches, *(options for options, _, _ in self._leaves)}
+        # what RESTRICT guards has to go after the rows that refer to it, though these go for another reason (REL-25)
+        children = {options: [child for child in _restricting(options) if child in involved] for options in involved}
         for child, parents in self._parents.items():
             for parent in parents:
                 children.setdefault(parent, []).append(child)
@@ -259,10 +265,10 @@ class Collector:
             visited.add(options)
             for child in children.get(options, ()):
                 visit(child)
-            if options in self._batches:
-                ordered.append(self._batches[options])
+            if options in involved:
+                ordered.append(options)
 
-        for options in list(self._batches):
+        for options in [*self._batches, *(options for options, _, _ in self._leaves)]:
             visit(options)
         return ordered
 
@@ -281,16 +287,24 @@ class Collector:
 
 
 def _rules(options: Any) -> tuple[Any, ...]:
-    """The relations that refer to a model and ask for something when its rows go; remembered until models change."""
+    """The relations that refer to a model and ask for something when its rows go."""
+    return _known(options)[1]
+
+
+def _restricting(options: Any) -> tuple[Any, ...]:
+    """The models whose rows keep rows of this one from going while they are there."""
+    return _known(options)[2]
+
+
+def _known(options: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+    """What refers to a model, sorted by what has to be done about it; remembered until models change."""
     known = options.__dict__.get("_deletion_rules")
     if known is None or known[0] != registry.version:
-        rules = tuple(
-            relation
-            for relation in options.all_related_objects
-            if relation.on_delete is not None and relation.on_delete.collects
-        )
-        known = options._deletion_rules = (registry.version, rules)
-    return known[1]
+        relations = [relation for relation in options.all_related_objects if relation.on_delete is not None]
+        rules = tuple(relation for relation in relations if relation.on_delete.collects)
+        restricting = tuple(relation.field.model._meta for relation in relations if relation.on_delete == RESTRICT)
+        known = options._deletion_rules = (registry.version, rules, restricting)
+    return known
 
 
 def _has_generic_relations(options: Any) -> bool:

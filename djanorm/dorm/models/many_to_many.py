@@ -44,7 +44,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         """Link rows, given as instances or keys; existing links are left alone (REL-40).
 
         :param through_defaults: values for the other fields of a junction model of one's own; may be callables.
-        :raises TypeError: for an instance of another model.
+        :raises TypeError: for an instance of another model, and for None.
         :raises ValueError: for an unsaved instance.
         """
         self._start_writing()
@@ -107,8 +107,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
 
     def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None) -> None:
         """Link exactly these rows: only differences are written, unless ``clear`` starts from nothing (REL-42)."""
-        objs = tuple(objs)
-        keys = self._keys_of(objs)
+        keys = self._keys_of(self._listed(objs))
         alias = self._link_alias()
         with transactions.atomic(alias):
             if clear:
@@ -173,6 +172,14 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             self.add(*made)
         return made
 
+    def upsert(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        """Like `QuerySet.upsert`; the rows are linked, the new ones and those that were there."""
+        self._start_writing()
+        with transactions.atomic(self._write_alias()):
+            made = super().upsert(objs, *args, **kwargs)
+            self.add(*made)
+        return made
+
     # -- internals ----------------------------------------------------------------------------------------------------
 
     def _link_alias(self) -> str:
@@ -196,7 +203,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
                     raise ValueError(
                         f"{obj!r} is not saved, so it cannot be linked to {self.instance!r}. Save it first."
                     )
-            elif hasattr(obj, "_meta") or is_expression(obj):
+            elif obj is None or hasattr(obj, "_meta") or is_expression(obj):
                 raise TypeError(
                     f"{type(self.instance).__name__}.{self._side.accessor} links {self._related_model.__name__} instances or their "
                     f"keys, not {obj!r}."

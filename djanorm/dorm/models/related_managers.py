@@ -141,6 +141,18 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """Relate exactly these rows to the owner."""
         raise NotImplementedError
 
+    def _listed(self, objs: Iterable[Any]) -> tuple[Any, ...]:
+        """What `set()` was given, read once.
+
+        :raises TypeError: for what is no list.
+        """
+        if isinstance(objs, (str, bytes)) or not isinstance(objs, Iterable):
+            raise TypeError(
+                f"{type(self.instance).__name__}.{self._side.accessor}.set() takes a list of {self._related_model.__name__} "
+                f"instances, not {objs!r}; set([]) leaves none."
+            )
+        return tuple(objs)
+
     async def aset(
         self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None
     ) -> None:
@@ -213,7 +225,9 @@ class ReverseManager(RelatedManager[M], Generic[M]):
 
         Where the foreign key cannot be NULL, rows are only added.
         """
-        objs = tuple(objs)
+        objs = self._listed(objs)
+        for obj in objs:
+            self._check(obj)
         alias = self._write_alias()
         with transactions.atomic(alias):
             if not self._side.field.null:

@@ -19,7 +19,7 @@ from dorm.exceptions import (
     ValidationError,
 )
 from dorm.expressions.base import Expression
-from dorm.models.validation import unique_checks_of
+from dorm.models.validation import check_sets, unique_checks_of
 from dorm.query import writes
 from dorm.signals import post_save, pre_save
 from dorm.utils.suggest import hint
@@ -311,7 +311,10 @@ def _validate_on(instance: Any, alias: str) -> None:
     state = instance._state
     before, state.db = state.db, alias
     try:
-        instance.validate_unique()
+        if unique_checks_of(instance).custom:
+            instance.validate_unique()
+        else:
+            check_sets(instance, set())
     finally:
         state.db = before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from dorm.db import routers
 from dorm.exceptions import NON_FIELD, ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
+from dorm.fields.zones import default_zone, naive_utc, to_utc, use_tz
 
 Problems = dict[str, list[ValidationError]]
 
@@ -18,16 +20,24 @@ class UniqueChecks:
     """What must be unique in a model, the key aside; made once per class.
 
     :ivar sets: the fields, and the sets of fields, of which no two rows may have the same values.
+    :ivar dated: the field, the date field and the part of the date ("date", "month", "year") per which no two rows may
+        have the same value; no constraint of the database, so `save()` does not look for it.
     :ivar custom: whether the model brings a `validate_unique` of its own.
     :ivar needed: whether there is anything to check.
     """
 
-    __slots__ = ("custom", "needed", "sets")
+    __slots__ = ("custom", "dated", "needed", "sets")
 
     def __init__(self, model: type[Any]) -> None:
         options = model._meta.concrete_model._meta
         single = [(field,) for field in options.concrete_fields if field.unique and not field.primary_key]
         self.sets = [*single, *(tuple(options.get_field(name) for name in names) for names in _unique_sets(options))]
+        self.dated = [
+            (field, options.get_field(name), part)
+            for part in ("date", "year", "month")
+            for field in options.concrete_fields
+            if (name := getattr(field, f"unique_for_{part}"))
+        ]
         self.custom = not getattr(model.validate_unique, "_of_every_model", False)
         self.needed = bool(self.sets or self.custom)
 
@@ -54,14 +64,24 @@ def unique_checks_of(instance: Any) -> UniqueChecks:
     return checks
 
 
+def left_out_names(exclude: Collection[str] | None) -> set[str]:
+    """The names given as ``exclude``.
+
+    :raises TypeError: for a text, in which any part of a name would be found.
+    """
+    if isinstance(exclude, str):
+        raise TypeError(f"exclude takes a list of names; write [{exclude!r}].")
+    return set(exclude or ())
+
+
 def full_clean(
     instance: Any, exclude: Collection[str] | None, validate_unique: bool, validate_constraints: bool
 ) -> None:
     """Run every phase and collect what they say; see `Model.full_clean`."""
     problems: Problems = {}
-    left_out = set(exclude or ())
+    left_out = left_out_names(exclude)
     try:
-        instance.clean_fields(exclude=exclude)
+        instance.clean_fields(exclude=left_out)
     except ValidationError as error:
         _add(problems, error)
     try:
@@ -85,6 +105,7 @@ def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
     """Convert and check each column's value; see `Model.clean_fields`."""
     problems: Problems = {}
     values = instance.__dict__
+    exclude = left_out_names(exclude)
     for field in type(instance)._meta.concrete_fields:
         name = field.attname
         if (exclude and (field.name in exclude or name in exclude)) or name not in values:
@@ -116,8 +137,22 @@ def _filled_later(field: Any) -> bool:
 
 def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
     """Look for other rows with the same unique values; see `Model.validate_unique`."""
+    excluded = left_out_names(exclude)
+    problems: Problems = {}
+    code = None
+    for check in (check_sets, _check_dates):
+        try:
+            check(instance, excluded)
+        except ValidationError as error:
+            _add(problems, error)
+            code = error.code
+    if problems:
+        raise ValidationError(_flat(problems), code=code)
+
+
+def check_sets(instance: Any, excluded: set[str]) -> None:
+    """Look for other rows with the same values of what the database holds unique."""
     checks = unique_checks_of(instance)
-    excluded = set(exclude or ())
     wanted: list[tuple[str, tuple[Any, ...], Q[Any]]] = []
     for fields in checks.sets:
         condition = _same_values(instance, fields, excluded)
@@ -138,6 +173,32 @@ def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
             problems.setdefault(name, []).append(ValidationError(unique_message(type(instance), fields), code=code))
     if problems:
         raise ValidationError(_flat(problems), code="unique" if NON_FIELD not in problems else "unique_together")
+
+
+def _check_dates(instance: Any, excluded: set[str]) -> None:
+    """Look for other rows with the same value on the same day, or in the same month or year (Django 5.2)."""
+    values = instance.__dict__
+    problems: Problems = {}
+    for field, dated, part in unique_checks_of(instance).dated:
+        value, date = values.get(field.attname), values.get(dated.attname)
+        if date is None or isinstance(date, Expression) or (same := _same_values(instance, (field,), excluded)) is None:
+            continue
+        if dated.name in excluded or not hasattr(date, "year"):
+            continue
+        if isinstance(date, datetime.datetime):
+            date = to_utc(date).astimezone(default_zone()) if use_tz() else naive_utc(date)
+        names = ("year", "month", "day") if part == "date" else (part,)
+        on = {f"{dated.name}__{name}": getattr(date, name) for name in names}
+        if other_rows(instance).filter(same, **on).exists():
+            labels = {"field_label": _label(field), "date_field_label": _label(dated), "lookup_type": part}
+            problem = field.refuse(value, "unique_for_date", **labels)
+            problems.setdefault(field.name, []).append(problem)
+    if problems:
+        raise ValidationError(_flat(problems), code="unique_for_date")
+
+
+def _label(field: Any) -> str:
+    return str(field.verbose_name).capitalize()
 
 
 def other_rows(instance: Any) -> Any:
@@ -167,15 +228,15 @@ def unique_message(model: type[Any], fields: tuple[Any, ...]) -> str:
     name = str(model._meta.verbose_name).capitalize()
     if len(fields) == 1:
         field = fields[0]
-        label = str(field.verbose_name).capitalize()
-        return field.error_message("unique", model_name=name, field_label=label)
-    labels = [str(field.verbose_name).capitalize() for field in fields]
+        return field.error_message("unique", model_name=name, field_label=_label(field))
+    labels = [_label(field) for field in fields]
     return f"{name} with this {', '.join(labels[:-1])} and {labels[-1]} already exists."
 
 
 def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None:
     """Let each constraint that can judge an instance do so; see `Model.validate_constraints`."""
     problems: Problems = {}
+    exclude = left_out_names(exclude)
     alias = instance._state.db or routers.db_for_write(type(instance), instance=instance)
     for constraint in type(instance)._meta.concrete_model._meta.constraints:
         try:

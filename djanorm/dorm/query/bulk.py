@@ -130,10 +130,13 @@ class Bulk(Writing[M, R]):
 
         :returns: the number of rows matched.
         :raises ValueError: for no fields, the key, an unknown or multi-valued field, or an unsaved instance.
+        :raises TypeError: for a text in place of a list of fields.
         """
         check_batch_size(batch_size)
         root = self._root()
         opts = root.state.opts
+        if isinstance(fields, str):
+            raise TypeError(f"bulk_update() takes a list of fields; write [{fields!r}].")
         names = [getattr(field, "lookup_path", field) for field in fields]
         if not names:
             raise ValueError("Field names must be given to bulk_update().")
@@ -403,7 +406,7 @@ def _value_of(field: Any, row: Any, data: dict[str, Any]) -> Any:
 
 def _parameters(field: Any, values: Sequence[Any], dialect: Any) -> tuple[str, list[Any]]:
     """How a parameter of a field is written, with the cast that some databases want, and the values as bound."""
-    type_ = field.sql_type()
+    type_ = field.write_type()
     text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
     mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
     process = type_.dialect_impl(dialect).bind_processor(dialect)
@@ -434,4 +437,4 @@ def _update_by_expressions(
 
 
 def _bound(value: Any, field: Any) -> Value:
-    return Value(None) if value is None else Value(value, field)
+    return Value(None) if value is None else Value(field.to_store(value), field)

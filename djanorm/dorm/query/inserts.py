@@ -13,7 +13,9 @@ from dorm.dialects.registry import features_of
 from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
-from dorm.fields.types import StoredType
+from dorm.expressions.values import Value
+from dorm.fields.types import CustomType, StoredType, WrittenType
+from dorm.functions.numbers import Round
 from dorm.query.compiler import QueryScope
 from dorm.query.hydrate import make_hydrator
 from dorm.query.layout import Layout, Output
@@ -59,7 +61,7 @@ def _statement(
     if fields:
         insert = insert.values(
             {
-                table.c[field.column]: compilation.bind(f"v[{n}]", field.sql_type(), field.column)
+                table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), field.column)
                 for n, field in enumerate(fields)
             }
         )
@@ -138,7 +140,9 @@ def _in_table_order(options: Any, fields: Sequence[Any], rows: Sequence[Any]) ->
 
 
 def _is_array(field: Any) -> bool:
-    return isinstance(field.sql_type(), sa.ARRAY) or type(field).__name__.endswith(("ArrayField", "RangeField"))
+    if isinstance(field.sql_type(), sa.ARRAY):
+        return True
+    return any(cls.__name__.endswith(("ArrayField", "RangeField")) for cls in type(field).__mro__)
 
 
 def _key(
@@ -185,7 +189,7 @@ def _compile_values(
 
 
 def _processor(field: Any, dialect: Any) -> Any:
-    return field.sql_type().dialect_impl(dialect).bind_processor(dialect)
+    return field.write_type().dialect_impl(dialect).bind_processor(dialect)
 
 
 def _flattener(fields: Sequence[Any], dialect: Any) -> Callable[[Sequence[Any]], list[Any]]:
@@ -193,8 +197,8 @@ def _flattener(fields: Sequence[Any], dialect: Any) -> Callable[[Sequence[Any]],
     space: dict[str, Any] = {}
     parts = []
     for number, field in enumerate(fields):
-        sql_type = field.sql_type()
-        if isinstance(sql_type, StoredType):
+        sql_type = field.write_type()
+        if isinstance(sql_type, StoredType) and not isinstance(sql_type, (CustomType, WrittenType)):
             process = sql_type.encoder(features_of(dialect))
             part = f"None if c{number} is None else p{number}(c{number})"
         else:
@@ -283,10 +287,12 @@ def with_expressions(
         for field, value in zip(fields, row, strict=True):
             if isinstance(value, Expression):
                 resolved = value.resolve(Names(state)).assigned(field)
+                if not session.features.native_decimal:
+                    resolved = as_stored(resolved, options, field.name)
                 _refuse_columns(options, field, resolved)
                 element = resolved.slotted(slots).build(scope).sql
             else:
-                element = sa.bindparam(None, value, type_=field.sql_type(), unique=True)
+                element = sa.bindparam(None, value, type_=field.write_type(), unique=True)
             assigned[options.table.c[field.column]] = element
         insert = hooks_for(session.features).insert(options.table).values(assigned)
         sql = _finished(insert, options.table, returning, on_conflict)
@@ -299,6 +305,14 @@ def with_expressions(
         else:
             session.run(statement, params)
     return found
+
+
+def as_stored(expression: Expression, options: Any, name: str) -> Expression:
+    """What a database without decimals stores for a computed value: rounded as the column will be read (FLD-25)."""
+    places = getattr(options.get_field(name), "decimal_places", None)
+    if places is None or isinstance(expression, Value) or hasattr(expression.result_field(), "typed_null"):
+        return expression
+    return Round(expression, places)
 
 
 def _refuse_columns(options: Any, field: Any, expression: Expression) -> None:

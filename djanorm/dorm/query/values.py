@@ -34,18 +34,35 @@ def _key(relation: Any, field: Any, value: Any) -> Any:
     if opts is None or isinstance(value, type):
         return value
     target = relation.related_model
-    if not isinstance(value, target._meta.concrete_model) and not issubclass(target, type(value)):
+    if not _is_row_of(value, target) and not (_is_key(relation) and _is_row_of(value, relation.model)):
         raise ValueError(
             f"Cannot query {value!r}: '{relation.name}' takes {target._meta.object_name} instances, not "
             f"{opts.object_name}."
         )
-    attribute = _attribute(relation, field)
+    attribute = _attribute(relation, field, value)
     key = getattr(value, attribute)
     if key is None:
         raise ValueError(f"Model instances passed to related filters must be saved: {value!r} has no {attribute}.")
     return key
 
 
-def _attribute(relation: Any, field: Any) -> str:
-    remote = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
-    return remote.attname if remote is not None else relation.related_model._meta.pk.attname
+def _is_row_of(value: Any, model: Any) -> bool:
+    return isinstance(value, model._meta.concrete_model) or issubclass(model, type(value))
+
+
+def _is_key(relation: Any) -> bool:
+    """Whether the relation is its model's primary key, so that it may be compared with rows of that model too."""
+    return bool(getattr(relation, "primary_key", False))
+
+
+def _attribute(relation: Any, field: Any, value: Any) -> str:
+    """Where ``value`` keeps what the column of ``field`` holds.
+
+    The column may be several keys away from the relation: each may point at a key that is a relation itself.
+    """
+    link = field
+    while link is not None:
+        if (link is not field or link.primary_key) and _is_row_of(value, link.model):
+            return str(link.attname)
+        link = getattr(link, "target_field", None) if link.remote_field is not None else None
+    return str(relation.related_model._meta.pk.attname)

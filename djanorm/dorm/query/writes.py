@@ -111,11 +111,11 @@ def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any], ke
     compilation = Compilation(session.dialect, session.features)
     table = options.table
     assigned = {
-        table.c[field.column]: compilation.bind(f"v[{n}]", field.sql_type(), field.column)
+        table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), field.column)
         for n, field in enumerate(fields)
     }
     pk = options.pk
-    condition = table.c[pk.column] == compilation.bind(f"v[{len(fields)}]", pk.sql_type(), pk.column)
+    condition = table.c[pk.column] == compilation.bind(f"v[{len(fields)}]", pk.write_type(), pk.column)
     sql = sa.update(table).where(condition).values(assigned)
     statement, bind = compile_statement(sql, compilation, "write", key)
     return inserts.WritePlan(statement, bind, None)
@@ -123,6 +123,7 @@ def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any], ke
 
 def update_where_in(options: Any, assignments: dict[Any, Any], field: Any, keys: Sequence[Any], *, using: str) -> int:
     """Update the rows whose ``field`` is one of ``keys``; the number of rows matched."""
+    assignments = {f: v if isinstance(v, Expression) else f.to_store(v) for f, v in assignments.items()}
     return _in_chunks(options, field, keys, using, lambda part: update_state(assigned_state(part, assignments), using))
 
 
@@ -142,7 +143,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     if plan is None:
         compilation = Compilation(session.dialect, session.features)
         table = options.table
-        bound = compilation.bind("v[0]", field.sql_type(), field.column)
+        bound = compilation.bind("v[0]", field.write_type(), field.column)
         sql = sa.delete(table).where(table.c[field.column] == bound)
         statement, bind = compile_statement(sql, compilation, "write", key)
         plan = inserts.WritePlan(statement, bind, None)
@@ -198,6 +199,10 @@ def _run(state: QueryState, using: str, use: str, kind: str) -> int:
         return 0
     _check_writable(state.opts)
     session = session_of(using)
+    if state.assignments and not session.features.native_decimal:
+        state = state.evolve(
+            assignments=tuple([(n, inserts.as_stored(v, state.opts, n)) for n, v in state.assignments])
+        )
     plan, values = plan_for(state, using, use, session)
     if plan.statement is None:
         return 0

@@ -230,5 +230,6 @@ def assigned_values(state: QueryState, values: dict[str, Any]) -> dict[Any, Any]
         else:
             if item.is_relation:
                 value = key_value(item, item, value, "exact")
-            found[item] = None if value is None else item.get_prep_value(value)
+            value = None if value is None else item.get_prep_value(value)
+            found[item] = value if value is None else item.checked(value)
     return found
