@@ -93,7 +93,7 @@ def _key(name: str) -> Any:
     """The transform of a step into a document: any name is one."""
 
     def step(source: Any) -> documents.KeyTransform:
-        field = getattr(source, "target", source).result_field()
+        field = source.result_field()
         inside = field.part() if isinstance(field, fields.JSONField) else fields.JSONField()
         return documents.KeyTransform(source, name, inside)
 

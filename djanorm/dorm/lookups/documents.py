@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
-from dorm.expressions.values import natural_fields
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
 from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
 
@@ -269,8 +268,8 @@ class ArrayLength(Expression):
     anatomy = ("source",)
     strict = True
 
-    def result_field(self) -> Any:
-        return natural_fields("IntegerField")
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named("IntegerField")
 
     def __init__(self, source: Expression) -> None:
         self.source = source

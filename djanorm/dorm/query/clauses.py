@@ -68,7 +68,8 @@ class RightSide:
         """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
         if self._leaf.right.values:
             return self.bound(self._scope.bind_type(field) if field is not None else None, position)
-        return beside(self._scope, self._expression(position, field), field)
+        built = self._expression(position, field)
+        return self._scope.comparable(built._replace(sql=beside(self._scope, built, field))).sql
 
     def bound(self, type_: Any, position: int = 0) -> Any:
         """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
@@ -198,7 +199,7 @@ class Clauses:
     def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
         scope = self.scope
         with scope.collecting() as touched:
-            left = leaf.left.build(scope)
+            left = scope.comparable(leaf.left.build(scope))
             right = RightSide(scope, leaf)
             element: Any
             if leaf.right.variant == "everything":

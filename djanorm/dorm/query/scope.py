@@ -16,7 +16,7 @@ from dorm.dialects.sql import hooks_for
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
-from dorm.expressions.values import Slot, Value
+from dorm.expressions.values import Slot
 from dorm.query import result_types
 from dorm.query.joins import Join, Joins, fresh_table
 from dorm.query.paths import Path
@@ -221,10 +221,6 @@ class Scope(result_types.ResultTypes):
         field = field or self.natural_field(value)
         return Built(sa.bindparam(None, value, type_=self.bind_type(field) if field else None, unique=True), field)
 
-    def is_bare_value(self, expression: Expression) -> bool:
-        """Whether it is a value whose type nobody stated."""
-        return isinstance(expression, Slot | Value) and expression.output_field is None
-
     def bound_beside(self, expression: Any, field: Any) -> Built:
         """A bare value with the type of what it stands beside, where that type can hold it."""
         sample = expression.sample if isinstance(expression, Slot) else expression.value
@@ -239,6 +235,13 @@ class Scope(result_types.ResultTypes):
         if field is not None and self.is_bare_value(expression):
             return self.bound_beside(expression, field).sql
         return built.sql
+
+    def comparable(self, built: Built) -> Built:
+        """``built`` as it is compared with others."""
+        plain = isinstance(built.sql, sa.Column | sa.BindParameter)
+        if plain or self.compilation.literal or not self.is_decimal(built.field):
+            return built
+        return built._replace(sql=self.hooks.computed_decimal(built.sql))
 
     def verbatim(self, pieces: list[Any], field: Any) -> Any:
         """Text with elements in between, as one element in parentheses."""

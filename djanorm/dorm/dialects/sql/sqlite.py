@@ -101,7 +101,10 @@ class SqliteHooks(SqliteDocuments):
         if kind == "DateTimeField" == type(source).__name__:
             return sa.type_coerce(element, field.sql_type())
         if kind in ("DateTimeField", "DateField", "TimeField"):
-            return sa.type_coerce(sa.func.strftime(_cast_format(kind), element), field.sql_type())
+            # the stored form has six digits of a second, or none
+            text = sa.func.strftime(_cast_format(kind), element)
+            text = sa.func.replace(text, sa.literal_column("'.000000'"), sa.literal_column("''"))
+            return sa.type_coerce(text, field.sql_type())
         if kind == "DecimalField":
             if field.decimal_places is not None:
                 element = sa.func.round(element, sa.literal_column(str(int(field.decimal_places))))
@@ -109,6 +112,10 @@ class SqliteHooks(SqliteDocuments):
         if kind == "BooleanField":
             return sa.cast(element, sa.Integer()) != sa.literal_column("0")
         return sa.cast(element, field.sql_type())
+
+    def computed_decimal(self, element: Any) -> Any:
+        # a float here, and what should be 13.05 may be 13.049999999999999: it compares as it is read
+        return sa.func.dorm_decimal(element, type_=element.type)
 
     def now(self, use_tz: bool) -> Any:
         # stable within one statement, which a function of ours could not be; padded to the stored form
@@ -159,5 +166,5 @@ def _kind(field: Any) -> str:
 
 
 def _cast_format(kind: str) -> Any:
-    formats = {"DateTimeField": "%%Y-%%m-%%d %%H:%%M:%%f", "DateField": "%%Y-%%m-%%d", "TimeField": "%%H:%%M:%%f"}
-    return sa.literal_column(f"'{formats[kind]}'".replace("%%", "%"))
+    formats = {"DateTimeField": "%Y-%m-%d %H:%M:%f000", "DateField": "%Y-%m-%d", "TimeField": "%H:%M:%f000"}
+    return sa.literal_column(f"'{formats[kind]}'")
