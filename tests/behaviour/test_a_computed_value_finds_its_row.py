@@ -82,6 +82,9 @@ OF_ONE_ROW: list[Any] = [
     fn.Cast("ratio", "integer"),
     fn.Cast("balance", "integer"),
     fn.Cast("age", "boolean"),
+    fn.Cast("ratio", "boolean"),
+    fn.Cast("balance", "boolean"),
+    fn.Cast(Value(1), "boolean"),
     fn.Cast("balance", dorm.FloatField()),
     fn.Cast("age", "numeric(6, 1)"),
     # functions of numbers
@@ -197,7 +200,7 @@ async def found(mode: Any, queryset: Any) -> set[str]:
 async def broken(mode: Any, expression: Any) -> list[str]:
     """The conditions that do not find the rows whose value they compare with."""
     rows = Potter.objects.annotate(z=expression)
-    values = {name: value for name, value in await mode.fetch(rows.values_list("name", "z"))}
+    values = dict(await mode.fetch(rows.values_list("name", "z")))
     wrong: list[str] = []
     for name, value in values.items():
         if value is None:

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import Grouping
 
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
-from dorm.expressions.type_names import stated_field
+from dorm.expressions.type_names import required_field
 
 
 class Combined(Expression):
@@ -76,14 +76,15 @@ class ExpressionWrapper(Expression):
     """An expression with a stated type (Django 5.2).
 
     :param expression: any expression or condition.
-    :param output_field: the field that says the type of its results.
+    :param output_field: the field that says the type of its results: a field, a field class or the name of a type.
+    :raises ImproperlyConfigured: for what is none of these.
     """
 
     anatomy = ("expression",)
 
     def __init__(self, expression: Any, output_field: Any) -> None:
         self.expression = base.as_argument(expression)
-        self.output_field = stated_field(output_field)
+        self.output_field = required_field(output_field, "ExpressionWrapper()")
         self.conditional = bool(getattr(self.expression, "conditional", False))
         self._refresh_flags()
 

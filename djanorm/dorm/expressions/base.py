@@ -246,9 +246,12 @@ class Expression:
         return f"{type(self).__name__}({parts})"
 
     def __bool__(self) -> bool:
-        if self.conditional:
-            raise TypeError(f"{type(self).__name__} is a condition for the database and has no truth value in Python.")
-        return True
+        # `F("a") and F("b")` would silently be F("b") (EX-15)
+        what = "a condition for the database" if self.conditional else "computed by the database"
+        raise TypeError(
+            f"{type(self).__name__} is {what} and has no truth value in Python. Combine conditions with &, | and ~; test "
+            "for a missing expression with `is None`."
+        )
 
     # -- combining -------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,16 @@ def stated_field(given: Any) -> Any:
     return made
 
 
+def required_field(given: Any, what: str) -> Any:
+    """Like :func:`stated_field`, where the type cannot be left out.
+
+    :raises ImproperlyConfigured: naming ``what``, for None.
+    """
+    if given is None:
+        raise ImproperlyConfigured(f"{what} needs output_field: a field, a field class, or the name of a type.")
+    return stated_field(given)
+
+
 def _parsed(text: str) -> tuple[Any, ...]:
     match = _TYPE.fullmatch(text.strip())
     name = match.group(1).upper() if match else ""

@@ -94,6 +94,10 @@ class Slot(Expression):
     def slotted(self, slots: Any) -> Expression:
         return self
 
+    def __bool__(self) -> bool:
+        # nobody but the compiler has one; as a limit it stands where a number may be missing
+        return True
+
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.natural_field(self.sample)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
+from dorm.expressions.type_names import required_field
 from dorm.functions.base import Func
 
 
@@ -83,17 +83,13 @@ class Cast(Func):
 
     :param output_field: a field, a field class, or the name of a type from the list in spec FN-08, upper or lower
         case, with ``(n)`` or ``(n, m)`` where the type takes them.
-    :raises ImproperlyConfigured: for any other text.
+    :raises ImproperlyConfigured: for any other text, and for what is no field.
     """
 
     anatomy = ("source_expressions",)
 
     def __init__(self, expression: Any, output_field: Any) -> None:
-        if output_field is None:
-            raise ImproperlyConfigured(
-                "Cast() needs the type to cast to: a field, a field class, or the name of a type."
-            )
-        super().__init__(expression, output_field=output_field)
+        super().__init__(expression, output_field=required_field(output_field, "Cast()"))
 
     def build(self, scope: Any) -> Built:
         with scope.lenient():

@@ -310,6 +310,9 @@ class ResultTypes(FieldAlgebra):
         if isinstance(base, fields.DateTimeField) and isinstance(field, fields.DateField | fields.TimeField):
             unit = "date" if isinstance(field, fields.DateField) else "time"
             return self.date_trunc(unit, argument, field, base.zone or UTC).sql
+        if isinstance(field, fields.BooleanField) and is_number(base):
+            # not every database casts every kind of number
+            return argument.sql != sa.literal_column("0")
         return self.hooks.cast(argument.sql, argument.field, field)
 
 
