@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.db.placeholders import column_hints
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, field_shape
 from dorm.expressions.type_names import stated_field
@@ -130,13 +132,25 @@ class RawSQL(Expression):
         return None
 
     def build(self, scope: Any) -> Built:
-        parts = self.sql.split("%s") if self.params else [self.sql]
-        pieces: list[Any] = []
-        for number, part in enumerate(parts):
-            if number:
-                pieces.append(self.params[number - 1].build(scope).sql)
-            pieces.append(part.replace("%%", "%") if self.params else part)
+        pieces: list[Any] = [self.sql]
+        if self.params:
+            hints = column_hints(self.sql, "format")
+            # what is compared with a column in the text belongs to that column in the log
+            near = hints if len(hints) == len(self.params) else (None,) * len(self.params)
+            params = iter(zip(self.params, near, strict=True))
+            pieces = [self._piece(text, params, scope) for text in _MARKERS.split(self.sql)]
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
+
+    @staticmethod
+    def _piece(text: str, params: Iterator[tuple[Expression, str | None]], scope: Any) -> Any:
+        if text != "%s":
+            return "%" if text == "%%" else text
+        param, column = next(params)
+        with scope.near(column):
+            return param.build(scope).sql
+
+
+_MARKERS = re.compile("(%%|%s)")
 
 
 def _hashable(value: Any) -> bool:

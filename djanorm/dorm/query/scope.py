@@ -28,7 +28,7 @@ class Compilation:
 
     :ivar literal: whether values are written out instead of bound (constraints).
     :ivar binds: parameter name -> Python source that computes it from the values tuple ``v``.
-    :ivar columns: parameter name -> name of the column it is compared with or written to (for masking).
+    :ivar columns: parameter name -> name of the column it is compared with or written to (for masking); of several, all.
     """
 
     literal = False
@@ -41,11 +41,22 @@ class Compilation:
         self.table_names: set[str] = set()
         self.binds: dict[str, str] = {}
         self.columns: dict[str, str] = {}
+        self._near: str | None = None
+
+    @contextmanager
+    def near(self, column: str | None) -> Generator[None, None, None]:
+        """Inside, parameters that no column of their own is known of belong to ``column``; None changes nothing."""
+        previous, self._near = self._near, column or self._near
+        try:
+            yield
+        finally:
+            self._near = previous
 
     def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
         """A parameter computed by ``source`` from the values ``v``."""
         name = f"p{len(self.binds)}"
         self.binds[name] = source
+        column = column or self._near
         if column is not None:
             self.columns[name] = column
         return sa.bindparam(name, type_=type_)
@@ -207,6 +218,10 @@ class Scope(result_types.ResultTypes):
     def compile_subquery(self, state: Any, use: str, field: Any = None) -> tuple[Any, Any]:
         """A subquery's SELECT and the field of its one column; the compiler's scope knows how."""
         raise NotImplementedError
+
+    def near(self, column: str | None) -> Any:
+        """See :meth:`Compilation.near`."""
+        return self.compilation.near(column)
 
     # -- values ----------------------------------------------------------------------------------------------------
 
