@@ -39,7 +39,7 @@ ASKED = {
     "a condition on an expression": lambda: rows.filter(Lower("password") == "s3cret"),
     "raw SQL": lambda: rows.alias(x=RawSQL("password")).filter(x="s3cret"),
     "a parameter of raw SQL": lambda: rows.filter(
-        label=RawSQL("(SELECT label FROM {} WHERE password = %s)".format(Vault._meta.db_table), ("s3cret",))
+        label=RawSQL(f"(SELECT label FROM {Vault._meta.db_table} WHERE password = %s)", ("s3cret",))
     ),
     "a key of a document": lambda: rows.filter(data__password="s3cret"),
     "a raw query": lambda: rows.raw(f"SELECT * FROM {Vault._meta.db_table} WHERE password = %s", ["s3cret"]),

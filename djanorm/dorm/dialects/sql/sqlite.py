@@ -21,6 +21,14 @@ _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": 
 class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
 
+    def as_text(self, element: Any, field: Any) -> Any:
+        # kept as numbers here; their text is that of databases that know the type
+        if is_kind(field, "BooleanField"):
+            return sa.case((element, sa.literal_column("'true'")), (sa.not_(element), sa.literal_column("'false'")))
+        if is_kind(field, "DurationField"):
+            return sa.func.dorm_interval(element, type_=sa.Text())
+        return super().as_text(element, field)
+
     def text_forms(self, element: Any, field: Any) -> list[Any]:
         text = self.as_text(element, field)
         if not is_kind(field, "UUIDField"):
@@ -111,6 +119,8 @@ class SqliteHooks(SqliteDocuments):
             return sa.type_coerce(sa.cast(element, sa.Numeric()), field.sql_type())
         if kind == "BooleanField":
             return sa.cast(element, sa.Integer()) != sa.literal_column("0")
+        if kind in ("CharField", "TextField") and source is not None:
+            return sa.type_coerce(self.as_text(element, source), field.sql_type())
         return sa.cast(element, field.sql_type())
 
     def computed_decimal(self, element: Any) -> Any:
