@@ -90,7 +90,9 @@ def _documents() -> None:
 
 
 def _key(name: str) -> Any:
-    """The transform of a step into a document: any name is one."""
+    """The transform of a step into a document: any name is one, but for that of a lookup which only arrays have."""
+    if name == documents.ArrayOverlap.lookup_name:
+        return None
 
     def step(source: Any) -> documents.KeyTransform:
         field = source.result_field()
