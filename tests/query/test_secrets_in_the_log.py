@@ -28,6 +28,7 @@ ASKED = {
     "a computed alias": lambda: rows.alias(pw=Lower("password")).filter(pw="s3cret"),
     "an alias of an alias": lambda: rows.alias(a=Lower("password"), b=Lower("a")).filter(b__in=["s3cret"]),
     "an alias with a secret name": lambda: rows.alias(token=Lower("label")).filter(token="s3cret"),
+    "a value beside the column": lambda: rows.alias(x=Concat("password", Value("s3cret"))).filter(x="s3cret"),
     "a later operand": lambda: rows.alias(both=Concat("label", "password")).filter(both__contains="s3cret"),
     "an expression on the right": lambda: rows.filter(password=Concat(Value("s3cret"), Value("x"))),
     "a case on the right": lambda: rows.filter(password=Case(When(label="a", then=Value("s3cret")), default="label")),
@@ -56,6 +57,21 @@ async def test_a_secret_stays_out_of_the_log(database, mode, caplog, case):
     assert "password" in caplog.text or "label" in caplog.text
     assert "s3cret" not in caplog.text
     assert "***" in caplog.text
+
+
+async def test_a_secret_that_is_computed_where_it_is_written_stays_out_too(database, mode, caplog):
+    with caplog.at_level(logging.DEBUG, logger="dorm.db"):
+        made = await mode.call(rows, "create", label="a", password=Concat(Value("s3cret"), Value("1")))
+        await mode.call(rows, "create", label=Lower(Value("SHOWN")), password="s3cret")
+        await mode.call(rows.filter(pk=made.pk), "update", password=Concat(Value("s3cret"), Value("2")))
+        made.password = Concat(Value("s3cret"), Value("3"))
+        await mode.call(made, "save")
+        assert await mode.fetch(rows.order_by("pk").values_list("label", "password")) == [
+            ("a", "s3cret3"),
+            ("shown", "s3cret"),
+        ]
+    assert "SHOWN" in caplog.text
+    assert "s3cret" not in caplog.text
 
 
 async def test_other_values_are_shown(database, mode, caplog):

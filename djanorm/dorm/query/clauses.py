@@ -79,7 +79,7 @@ class RightSide:
         if type_ is None:
             natural = self._scope.natural_field(slot.sample)
             type_ = natural.sql_type() if natural is not None else None
-        return self._scope.compilation.bind(f"v[{slot.index}]", type_, self._column())
+        return self._scope.compilation.bind(f"v[{slot.index}]", type_, self.column())
 
     def text(self, position: int = 0) -> Any:
         """Part ``position`` as text."""
@@ -108,10 +108,11 @@ class RightSide:
         expression = self.expressions[position]
         if field is not None and self._scope.is_bare_value(expression):
             return self._scope.bound_beside(expression, field)
-        with self._scope.near(self._column()):
+        with self._scope.near(self.column()):
             return expression.build(self._scope)
 
-    def _column(self) -> str | None:
+    def column(self) -> str | None:
+        """The columns that its values are compared with, for masking."""
         return " ".join(dict.fromkeys(names_inside(self._leaf.left))) or None
 
 
@@ -197,8 +198,9 @@ class Clauses:
     def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
         scope = self.scope
         with scope.collecting() as touched:
-            left = scope.comparable(leaf.left.build(scope))
             right = RightSide(scope, leaf)
+            with scope.near(right.column()):
+                left = scope.comparable(leaf.left.build(scope))
             element: Any
             if leaf.right.variant == "everything":
                 element = left.sql.is_not(None)
