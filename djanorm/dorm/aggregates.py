@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -100,6 +100,14 @@ class Aggregate(Func):
             )
         return made
 
+    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+        field = super().field_of(types, fields)
+        default = self.default
+        if self.output_field is None and default is not None and not types.is_bare_value(default):
+            # a computed default has digits of its own
+            return types.field_named("DecimalField") if types.is_decimal(field) else field
+        return field
+
     def build(self, scope: Any) -> Built:
         isolated: Built | None = scope.isolated_aggregate(self)
         return self.build_here(scope) if isolated is None else isolated
@@ -108,7 +116,7 @@ class Aggregate(Func):
         """The aggregate over the rows of ``scope`` itself."""
         with scope.lenient():
             arguments = self.built_arguments(scope)
-            field = self.field_of(scope, arguments)
+            field = self.field_of(scope, [argument.field for argument in arguments])
             element = self.element(scope, arguments)
             if self.filter is not None:
                 element = element.filter(scope.truth(self.filter))
@@ -117,8 +125,6 @@ class Aggregate(Func):
                 default = self.default.build(scope)
                 fallback = scope.typed(self.default, default, field)
                 if scope.is_decimal(field) and not scope.is_bare_value(self.default):
-                    # a computed default has digits of its own
-                    field = scope.field_named("DecimalField")
                     fallback = default.sql if scope.is_decimal(default.field) else sa.cast(default.sql, sa.Numeric())
                 element = sa.func.coalesce(element, fallback)
             if field is not None:
@@ -160,9 +166,8 @@ class Sum(Aggregate):
     name = "sum"
     computes = True
 
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
-        field = super().field_of(scope, arguments)
-        return scope.sum_field(field)
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.sum_field(super().derived_field(types, fields))
 
 
 class Avg(Aggregate):
@@ -172,15 +177,15 @@ class Avg(Aggregate):
     name = "avg"
     computes = True
 
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
-        return self.output_field or scope.average_field(arguments[0].field)
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.average_field(fields[0])
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         element = arguments[0].sql
         return sa.func.avg(element.distinct() if self.distinct else element)
 
     def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
-        return scope.averaged(element, self.field_of(scope, arguments))
+        return scope.averaged(element, self.field_of(scope, [argument.field for argument in arguments]))
 
 
 class Max(Aggregate):
@@ -212,14 +217,14 @@ class _Spread(Aggregate):
 
     anatomy = (*Aggregate.anatomy, "sample")
 
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
-        return self.output_field or scope.average_field(arguments[0].field)
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.average_field(fields[0])
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         return scope.hooks.spread(f"{self.statistic}_{'samp' if self.sample else 'pop'}", arguments[0].sql)
 
     def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
-        return scope.averaged(element, self.field_of(scope, arguments))
+        return scope.averaged(element, self.field_of(scope, [argument.field for argument in arguments]))
 
 
 class StdDev(_Spread):

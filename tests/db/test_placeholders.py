@@ -31,6 +31,11 @@ from dorm.db.placeholders import check, column_hints, count, translate
             "a = $tag$ ? $1 $tag$ AND b = $$?$$ AND c = %s",
             [1],
         ),
+        (r"x = E'it\'s %s ? \\' AND b = %s", [1], None, r"x = E'it\'s %%s ? \\' AND b = %s", [1]),
+        (r"x = e'a''%s\'' AND b = %s", [1], None, r"x = e'a''%%s\'' AND b = %s", [1]),
+        # without the E a backslash is a character like any other
+        (r"x = 'a\' AND b = %s", [1], r"x = 'a\' AND b = ?", r"x = 'a\' AND b = %s", [1]),
+        (r"date'2024' = %s", [1], r"date'2024' = ?", r"date'2024' = %s", [1]),
         ("data ? 'key' AND id = %s", [1], None, "data ? 'key' AND id = %s", [1]),
         ("name LIKE ?||'%'", ["a"], "name LIKE ?||'%'", "name LIKE %s||'%%'", ["a"]),
     ],

@@ -16,7 +16,8 @@ ParamStyle = Literal["qmark", "format"]
 
 TOKENS = re.compile(
     r"""
-      (?P<skip>'(?:[^']|'')*'                                   # text
+      (?P<skip>(?<![\w$])[Ee]'(?:[^'\\]|''|\\.)*'                 # text with escapes (PostgreSQL)
+        |'(?:[^']|'')*'                                         # text
         |"(?:[^"]|"")*"                                         # identifier
         |`[^`]*`
         |--[^\n]*

@@ -175,9 +175,15 @@ class _BitXor(_Bits):
         return left ^ right
 
 
+def _decimal(value: Any) -> Any:
+    """The number that is read as the decimal ``value``: floats carry 15 digits."""
+    return float(f"{value:.15g}") if isinstance(value, float) else value
+
+
 FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("dorm_lower", 1, lower),
     ("dorm_upper", 1, upper),
+    ("dorm_decimal", 1, _decimal),
     ("regexp", 2, regexp),
     ("dorm_iregexp", 2, iregexp),
     ("power", 2, _nullable(_power)),

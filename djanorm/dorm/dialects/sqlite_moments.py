@@ -152,6 +152,22 @@ def difference(left: Any, right: Any) -> int:
     return (a - b) // datetime.timedelta(microseconds=1)
 
 
+def interval(microseconds: int) -> str:
+    """A duration as PostgreSQL writes it: ``-1 days +23:00:00.5``."""
+    span = datetime.timedelta(microseconds=microseconds)
+    days, time = span.days, span - datetime.timedelta(days=span.days)
+    words = [f"{days} day{'' if days == 1 else 's'}"] if days else []
+    if time or not days:
+        clock = _clock(time)
+        words.append(f"+{clock}" if days < 0 else clock)
+    return " ".join(words)
+
+
+def _clock(time: datetime.timedelta) -> str:
+    text = str((datetime.datetime.min + time).time())
+    return text.rstrip("0") if "." in text else text
+
+
 def rounded(value: Any, digits: int) -> Any:
     """Half away from zero, as PostgreSQL rounds; whole numbers stay whole."""
     if isinstance(value, int) and digits >= 0:
@@ -170,6 +186,7 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("dorm_date_trunc", 4, date_trunc),
     ("dorm_shift", 2, _all_not_null(shift)),
     ("dorm_difference", 2, _all_not_null(difference)),
+    ("dorm_interval", 1, _first_not_null(interval)),
     ("dorm_round", 2, _all_not_null(rounded)),
     ("dorm_md5", 1, _first_not_null(md5)),
     ("cot", 1, _first_not_null(lambda x: 1 / math.tan(x))),

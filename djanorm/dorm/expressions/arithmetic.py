@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,8 +10,7 @@ from sqlalchemy.sql.elements import Grouping
 
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
-
-_NUMBERS = ("SmallIntegerField", "IntegerField", "BigIntegerField", "DecimalField", "FloatField")
+from dorm.expressions.type_names import required_field
 
 
 class Combined(Expression):
@@ -33,12 +33,11 @@ class Combined(Expression):
         return self._built(scope, False)
 
     def _built(self, scope: Any, checked: bool) -> Built:
-        left, right = self._operands(scope, checked)
-        field = self.output_field
-        if field is None:
-            # a bare Python number goes with any other
-            checked = checked and not (scope.is_bare_value(self.left) or scope.is_bare_value(self.right))
-            field = scope.arithmetic_field(self.operator, left.field, right.field, self, checked)
+        left, right = self._sides(scope, checked)
+        # a bare Python number goes with any other
+        if checked and not (scope.is_bare_value(self.left) or scope.is_bare_value(self.right)):
+            scope.check_precision(self.operator, left.field, right.field, self)
+        field = self.field_of(scope, (left.field, right.field))
         special = scope.hooks.arithmetic(self.operator, left, right, field)
         if special is not None:
             return Built(special, field)
@@ -47,7 +46,15 @@ class Combined(Expression):
         )
         return Built(element, field)
 
-    def _operands(self, scope: Any, checked: bool) -> tuple[Built, Built]:
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        left, right = fields
+        if types.is_bare_value(self.right) and left is not None:
+            right = types.field_beside(self.right, left)
+        elif types.is_bare_value(self.left) and right is not None:
+            left = types.field_beside(self.left, right)
+        return types.arithmetic_field(self.operator, left, right, self)
+
+    def _sides(self, scope: Any, checked: bool) -> tuple[Built, Built]:
         # a bare value takes the type of what it stands beside, so that the database sees one type
         left = self.left.build(scope) if checked else self.left.build_unchecked(scope)
         right = self.right.build(scope) if checked else self.right.build_unchecked(scope)
@@ -69,14 +76,15 @@ class ExpressionWrapper(Expression):
     """An expression with a stated type (Django 5.2).
 
     :param expression: any expression or condition.
-    :param output_field: the field that says the type of its results.
+    :param output_field: the field that says the type of its results: a field, a field class or the name of a type.
+    :raises ImproperlyConfigured: for what is none of these.
     """
 
     anatomy = ("expression",)
 
     def __init__(self, expression: Any, output_field: Any) -> None:
         self.expression = base.as_argument(expression)
-        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.output_field = required_field(output_field, "ExpressionWrapper()")
         self.conditional = bool(getattr(self.expression, "conditional", False))
         self._refresh_flags()
 

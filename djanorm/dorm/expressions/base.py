@@ -16,7 +16,7 @@ A class names its parts in ``anatomy``; copying, comparing, hashing, resolving a
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from decimal import Decimal
 from operator import is_not
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
@@ -179,13 +179,35 @@ class Expression:
         """Like :meth:`build`, inside an expression that states its type: operands of different types may meet here."""
         return self.build(scope)
 
+    def operands(self) -> Sequence[Expression]:
+        """The parts whose fields decide the field of the results."""
+        return tuple(self.children())
+
     def result_field(self) -> Any:
         """The field of the results as far as it can be told without a query, else None. Used to convert what the
         expression is compared with.
+
+        :raises FieldError: when the types of the operands do not go together.
         """
         if self.output_field is not None:
             return self.output_field
-        return next((f for f in (child.result_field() for child in self.children()) if f is not None), None)
+        return self.field_of(make.types, [operand.result_field() for operand in self.operands()])
+
+    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+        """The field of the results: ``output_field``, or what the fields of the operands give.
+
+        :meth:`build` and :meth:`result_field` both ask this, so that what is compared with the results is converted as
+        the results are.
+
+        :param types: the algebra of fields (a scope is one).
+        :param fields: the fields of :meth:`operands`, None where one is not known.
+        :raises FieldError: when the types of the operands do not go together.
+        """
+        return self.derived_field(types, fields) if self.output_field is None else self.output_field
+
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        """The field of the results when nobody stated one; a subclass says its rule. Here, that of the first operand."""
+        return next((field for field in fields if field is not None), None)
 
     def assigned(self, field: Any) -> Expression:
         """This expression as the new value of ``field`` in a write."""
@@ -196,7 +218,8 @@ class Expression:
     @property
     def identity(self) -> tuple[Any, ...]:
         """What two equal expressions have in common."""
-        return (type(self), repr(self.output_field), *(_identity(getattr(self, name)) for name in self.anatomy))
+        field = _field_identity(self.output_field)
+        return (type(self), field, *(_identity(getattr(self, name)) for name in self.anatomy))
 
     def __eq__(self, other: object) -> Any:
         if isinstance(other, Expression):
@@ -223,9 +246,12 @@ class Expression:
         return f"{type(self).__name__}({parts})"
 
     def __bool__(self) -> bool:
-        if self.conditional:
-            raise TypeError(f"{type(self).__name__} is a condition for the database and has no truth value in Python.")
-        return True
+        # `F("a") and F("b")` would silently be F("b") (EX-15)
+        what = "a condition for the database" if self.conditional else "computed by the database"
+        raise TypeError(
+            f"{type(self).__name__} is {what} and has no truth value in Python. Combine conditions with &, | and ~; test "
+            "for a missing expression with `is None`."
+        )
 
     # -- combining -------------------------------------------------------------------------------------------------
 
@@ -375,6 +401,9 @@ class Comparison(Expression):
     def resolve(self, names: Any) -> Expression:
         return names.comparison(self.left.resolve(names), self.lookup, self.right)
 
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named("BooleanField")
+
     @property
     def identity(self) -> tuple[Any, ...]:
         return (*super().identity, _identity(self.right))
@@ -394,6 +423,8 @@ class _Makers:
     condition: Callable[[Q[Any]], Expression]
     negation: Callable[[Expression], Expression]
     subquery: Callable[[Any], Expression]
+    # the algebra of fields, which knows the classes of fields
+    types: Any
 
 
 make = _Makers()
@@ -451,6 +482,13 @@ def _identity(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_identity(item) for item in value)
     return value
+
+
+def _field_identity(field: Any) -> Any:
+    try:
+        return field_shape(field)
+    except Unshapable:
+        return repr(field)
 
 
 def _is_blank(value: Any) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from copy import copy
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, as_argument, as_operand, require_condition
 from dorm.expressions.conditions import Q
-from dorm.expressions.values import natural_fields
+from dorm.expressions.type_names import stated_field
 
 
 class Condition(Expression):
@@ -30,6 +31,9 @@ class Condition(Expression):
         made.contains_outer = made.predicate.contains_outer
         return made
 
+    def operands(self) -> Sequence[Expression]:
+        return ()
+
     def children(self) -> Any:
         return iter(()) if self.predicate is None else self.predicate.expressions()
 
@@ -42,8 +46,8 @@ class Condition(Expression):
         made.predicate = self.predicate.slotted(slots)
         return made
 
-    def result_field(self) -> Any:
-        return natural_fields("BooleanField")
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named("BooleanField")
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -66,8 +70,8 @@ class When(Expression):
 
     anatomy = ("condition", "then")
 
-    def result_field(self) -> Any:
-        return self.then.result_field()
+    def operands(self) -> Sequence[Expression]:
+        return (self.then,)
 
     def __init__(self, condition: Any = None, *, then: Any = ..., **lookups: Any) -> None:
         if then is ...:
@@ -98,8 +102,11 @@ class Case(Expression):
                 raise TypeError(f"Case() takes When objects, not {when!r}.")
         self.whens = whens
         self.default = as_argument(default)
-        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.output_field = stated_field(output_field)
         self._refresh_flags()
+
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.common_field(fields, self)
 
     def build(self, scope: Any) -> Built:
         if not self.whens:
@@ -107,7 +114,7 @@ class Case(Expression):
         with scope.lenient():
             branches = [when.then.build(scope) for when in self.whens]
             default = self.default.build(scope)
-            field = self.output_field or scope.common_field([*(b.field for b in branches), default.field], self)
+            field = self.field_of(scope, [*(branch.field for branch in branches), default.field])
             whens = [
                 (scope.truth(when.condition), scope.typed(when.then, branch, field))
                 for when, branch in zip(self.whens, branches, strict=True)
@@ -136,12 +143,16 @@ class Negation(Expression):
         self.expression = expression
         self._refresh_flags()
 
-    def result_field(self) -> Any:
-        return natural_fields("BooleanField")
+    def operands(self) -> Sequence[Expression]:
+        return ()
+
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named("BooleanField")
 
     def build(self, scope: Any) -> Built:
         inner = self.expression.build(scope)
-        return Built(sa.not_(inner.sql), scope.field_named("BooleanField"))
+        # NOT binds less than a comparison of what it gives
+        return Built(Grouping(sa.not_(inner.sql)), scope.field_named("BooleanField"))
 
 
 base.make.condition = Condition

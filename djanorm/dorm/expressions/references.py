@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from dorm.expressions import base
@@ -104,6 +104,9 @@ class AnnotationRef(Expression):
 
     def shape(self, values: list[Any]) -> Hashable:
         return ("annotation", self.name)
+
+    def operands(self) -> Sequence[Expression]:
+        return (self.target,)
 
     def build(self, scope: Any) -> Built:
         return scope.annotation(self.name)

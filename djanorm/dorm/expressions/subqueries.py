@@ -5,14 +5,14 @@ They hold anything that carries a query state; only the compiler looks inside.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
-from dorm.expressions.values import natural_fields
+from dorm.expressions.type_names import stated_field
 
 
 def state_of(queryset: Any) -> Any:
@@ -38,7 +38,7 @@ class Subquery(Expression):
     def __init__(self, queryset: Any, output_field: Any = None) -> None:
         self.state = state_of(queryset)
         self.implicit = False
-        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.output_field = stated_field(output_field)
 
     def children(self) -> Any:
         return iter(())
@@ -47,11 +47,14 @@ class Subquery(Expression):
         names.check_subquery(self.state)
         return self
 
-    def result_field(self) -> Any:
-        """The given field, else that of the one selected column."""
-        if self.output_field is not None or not self.state.select:
-            return self.output_field
-        return self.state.select[0][1].result_field()
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        """That of the one selected column; of instances, that of their key."""
+        state = self.state
+        while state.select is None and state.combined is not None:
+            state = state.combined[2][0]
+        if state.row == "instance":
+            return state.opts.pk
+        return state.select[0][1].result_field() if state.select else None
 
     def shape(self, values: list[Any]) -> Hashable:
         return (type(self), base.field_shape(self.output_field), self.state.shape(values))
@@ -88,8 +91,11 @@ class Exists(Subquery):
 
     conditional = True
 
+    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named("BooleanField")
+
     def result_field(self) -> Any:
-        return natural_fields("BooleanField")
+        return self.field_of(base.make.types, ())
 
     def build(self, scope: Any) -> Built:
         with scope.lenient():

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.db.placeholders import column_hints
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, field_shape
+from dorm.expressions.type_names import stated_field
 
 # Python type -> name of the field class that converts results of that type
 NATURAL_FIELDS: dict[type, str] = {
@@ -29,20 +32,6 @@ NATURAL_FIELDS: dict[type, str] = {
 }
 
 
-def natural_fields(name: str) -> Any:
-    """A free-standing field of the named class; set by the module that knows the fields."""
-    return _make_field(name)
-
-
-_make_field: Any = None
-
-
-def use_fields(make: Any) -> None:
-    """Tell this module how to make a field by the name of its class."""
-    global _make_field
-    _make_field = make
-
-
 class Value(Expression):
     """A bound parameter (spec EX-07).
 
@@ -54,7 +43,7 @@ class Value(Expression):
 
     def __init__(self, value: Any, output_field: Any = None) -> None:
         self.value = value
-        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.output_field = stated_field(output_field)
 
     def resolve(self, names: Any) -> Expression:
         return self
@@ -76,13 +65,8 @@ class Value(Expression):
             return Built(sa.null(), self.output_field) if null is None else scope.bound(null, self.output_field)
         return scope.bound(self.value, self.output_field)
 
-    def result_field(self) -> Any:
-        if self.output_field is not None:
-            return self.output_field
-        for cls in type(self.value).__mro__:
-            if cls in NATURAL_FIELDS:
-                return natural_fields(NATURAL_FIELDS[cls])
-        return None
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.natural_field(self.value)
 
     def assigned(self, field: Any) -> Expression:
         return Value(self.value, field) if self.output_field is None and self.value is not None else self
@@ -112,6 +96,13 @@ class Slot(Expression):
     def slotted(self, slots: Any) -> Expression:
         return self
 
+    def __bool__(self) -> bool:
+        # nobody but the compiler has one; as a limit it stands where a number may be missing
+        return True
+
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.natural_field(self.sample)
+
     def build(self, scope: Any) -> Built:
         return scope.slot(self, self.output_field)
 
@@ -131,19 +122,35 @@ class RawSQL(Expression):
     def __init__(self, sql: str, params: Any = (), output_field: Any = None) -> None:
         self.sql = sql
         self.params = tuple(v if isinstance(v, Expression) else Value(v) for v in params)
-        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.output_field = stated_field(output_field)
         wanted = sql.replace("%%", "").count("%s")
         if self.params and wanted != len(self.params):
             raise ValueError(f"RawSQL has {wanted} placeholders but {len(self.params)} parameters: {sql!r}")
 
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        # the parameters say nothing about what the SQL makes of them
+        return None
+
     def build(self, scope: Any) -> Built:
-        parts = self.sql.split("%s") if self.params else [self.sql]
-        pieces: list[Any] = []
-        for number, part in enumerate(parts):
-            if number:
-                pieces.append(self.params[number - 1].build(scope).sql)
-            pieces.append(part.replace("%%", "%") if self.params else part)
+        pieces: list[Any] = [self.sql]
+        if self.params:
+            hints = column_hints(self.sql, "format")
+            # what is compared with a column in the text belongs to that column in the log
+            near = hints if len(hints) == len(self.params) else (None,) * len(self.params)
+            params = iter(zip(self.params, near, strict=True))
+            pieces = [self._piece(text, params, scope) for text in _MARKERS.split(self.sql)]
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
+
+    @staticmethod
+    def _piece(text: str, params: Iterator[tuple[Expression, str | None]], scope: Any) -> Any:
+        if text != "%s":
+            return "%" if text == "%%" else text
+        param, column = next(params)
+        with scope.near(column):
+            return param.build(scope).sql
+
+
+_MARKERS = re.compile("(%%|%s)")
 
 
 def _hashable(value: Any) -> bool:

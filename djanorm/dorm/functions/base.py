@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from dorm.expressions.base import Built, Expression, as_argument
-from dorm.expressions.values import natural_fields
+from dorm.expressions.type_names import stated_field
 
 
 class Func(Expression):
@@ -53,13 +54,13 @@ class Func(Expression):
         if self.function is not None and not all(c.isalnum() or c in "_." for c in self.function):
             raise ValueError(f"{self.function!r} is not the name of a database function.")
         self.source_expressions = tuple(as_argument(argument) for argument in arguments)
-        self.output_field = output_field() if isinstance(output_field, type) else output_field
+        self.output_field = stated_field(output_field)
         self._refresh_flags()
 
     def build(self, scope: Any) -> Built:
         with scope.lenient():
             arguments = self.built_arguments(scope)
-            field = self.field_of(scope, arguments)
+            field = self.field_of(scope, [argument.field for argument in arguments])
             element = self.element(scope, arguments)
             if field is not None:
                 element = sa.type_coerce(element, field.sql_type())
@@ -71,18 +72,11 @@ class Func(Expression):
             return [argument.build(scope) for argument in self.source_expressions]
         return [argument.build_unchecked(scope) for argument in self.source_expressions]
 
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
-        """The field of the results."""
-        if self.output_field is not None:
-            return self.output_field
-        if self.result is not None:
-            return scope.field_named(self.result)
-        return next((a.field for a in arguments if a.field is not None), None)
+    def operands(self) -> Sequence[Expression]:
+        return self.source_expressions
 
-    def result_field(self) -> Any:
-        if self.output_field is None and self.result is not None:
-            return natural_fields(self.result)
-        return super().result_field()
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named(self.result) if self.result is not None else super().derived_field(types, fields)
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         """The SQLAlchemy element of the call."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
+from dorm.expressions.type_names import required_field
 from dorm.functions.base import Func
 
 
@@ -26,10 +26,13 @@ class Coalesce(Func):
             raise ValueError("Coalesce() needs at least one expression.")
         super().__init__(*arguments, output_field=output_field)
 
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.common_field(fields, self)
+
     def build(self, scope: Any) -> Built:
         with scope.lenient():
             arguments = [argument.build(scope) for argument in self.source_expressions]
-            field = self.output_field or scope.common_field([a.field for a in arguments], self)
+            field = self.field_of(scope, [argument.field for argument in arguments])
             parts = [scope.typed(e, a, field) for e, a in zip(self.source_expressions, arguments, strict=True)]
             element = parts[0] if len(parts) == 1 else sa.func.coalesce(*parts)
             if field is not None:
@@ -43,11 +46,11 @@ class _Extreme(Func):
             raise ValueError(f"{type(self).__name__} must take at least two expressions")
         super().__init__(*arguments, output_field=output_field)
 
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
-        return self.output_field or scope.common_field([a.field for a in arguments], self)
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.common_field(fields, self)
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
-        field = self.field_of(scope, arguments)
+        field = self.field_of(scope, [argument.field for argument in arguments])
         parts = [scope.typed(e, a, field) for e, a in zip(self.source_expressions, arguments, strict=True)]
         return scope.hooks.extreme(self.function, parts)
 
@@ -75,70 +78,23 @@ class NullIf(Func):
         return sa.func.nullif(left.sql, scope.typed(self.source_expressions[1], right, left.field))
 
 
-_CAST = re.compile(r"([A-Za-z]+(?: [A-Za-z]+)?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
-
-# name of the type -> (name of the field class, whether length arguments are taken)
-_CAST_TYPES: dict[str, tuple[str, int]] = {
-    "INTEGER": ("IntegerField", 0),
-    "BIGINT": ("BigIntegerField", 0),
-    "SMALLINT": ("SmallIntegerField", 0),
-    "REAL": ("FloatField", 0),
-    "DOUBLE PRECISION": ("FloatField", 0),
-    "FLOAT": ("FloatField", 1),
-    "NUMERIC": ("DecimalField", 2),
-    "DECIMAL": ("DecimalField", 2),
-    "TEXT": ("TextField", 0),
-    "VARCHAR": ("CharField", 1),
-    "CHAR": ("CharField", 1),
-    "BLOB": ("BinaryField", 0),
-    "BYTEA": ("BinaryField", 0),
-    "BOOLEAN": ("BooleanField", 0),
-    "BOOL": ("BooleanField", 0),
-    "DATE": ("DateField", 0),
-    "TIME": ("TimeField", 0),
-    "TIMESTAMP": ("DateTimeField", 0),
-    "TIMESTAMPTZ": ("DateTimeField", 0),
-    "DATETIME": ("DateTimeField", 0),
-    "JSON": ("JSONField", 0),
-    "JSONB": ("JSONField", 0),
-    "UUID": ("UUIDField", 0),
-}
-
-
 class Cast(Func):
     """The argument as another type (spec FN-08).
 
     :param output_field: a field, a field class, or the name of a type from the list in spec FN-08, upper or lower
         case, with ``(n)`` or ``(n, m)`` where the type takes them.
-    :raises ImproperlyConfigured: for any other text.
+    :raises ImproperlyConfigured: for any other text, and for what is no field.
     """
 
-    anatomy = ("source_expressions", "target")
+    anatomy = ("source_expressions",)
 
     def __init__(self, expression: Any, output_field: Any) -> None:
-        self.target: tuple[Any, ...] | None = None
-        if isinstance(output_field, str):
-            self.target = _parse_type(output_field)
-            output_field = None
-        super().__init__(expression, output_field=output_field)
+        super().__init__(expression, output_field=required_field(output_field, "Cast()"))
 
     def build(self, scope: Any) -> Built:
         with scope.lenient():
             argument = self.source_expressions[0].build(scope)
-            field = self.output_field or scope.cast_field(*(self.target or ()))
-            return Built(scope.cast(argument, field), field)
-
-
-def _parse_type(text: str) -> tuple[Any, ...]:
-    match = _CAST.fullmatch(text.strip())
-    name = match.group(1).upper() if match else ""
-    known = _CAST_TYPES.get(name)
-    arguments = tuple(int(g) for g in match.groups()[1:] if g is not None) if match else ()
-    if known is None or len(arguments) > known[1]:
-        raise ImproperlyConfigured(
-            f"Cast() does not know the type {text!r}. Use a field, or one of: {', '.join(sorted(_CAST_TYPES))}."
-        )
-    return (known[0], *arguments)
+            return Built(scope.cast(argument, self.output_field), self.output_field)
 
 
 class Collate(Func):

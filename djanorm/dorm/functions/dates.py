@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from dorm.expressions.base import Built
-from dorm.expressions.values import natural_fields
+from dorm.expressions.base import Built, make
 from dorm.functions.base import Func
 
 
@@ -148,13 +148,17 @@ class _Cut(Func):
         super().__init__(expression, output_field=output_field)
 
     def result_field(self) -> Any:
-        if self.output_field is None and self.target is not None:
-            return natural_fields(self.target)
-        return super().result_field()
+        return self.field_of(make.types, [operand.result_field() for operand in self.operands()])
+
+    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.cut_field(self.kind, fields[0], super().field_of(types, fields), self.tzinfo)
+
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named(self.target) if self.target is not None else fields[0]
 
     def build(self, scope: Any) -> Built:
         argument = self.source_expressions[0].build(scope)
-        field = self.output_field or (scope.field_named(self.target) if self.target else argument.field)
+        field = super().field_of(scope, (argument.field,))
         return scope.date_trunc(self.kind, argument, field, self.tzinfo)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,9 +12,9 @@ from dorm.functions.base import Func
 
 
 class _Computed(Func):
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
         # functions of numbers may answer with another kind of number than the column holds
-        return self.output_field or scope.computed_number(arguments[0].field)
+        return types.computed_number(fields[0])
 
 
 class _Number(_Computed):
@@ -25,11 +26,8 @@ class _Number(_Computed):
 
 
 class _Float(_Number):
-    result = "FloatField"
-
-    def field_of(self, scope: Any, arguments: list[Built]) -> Any:
-        decimal = next((a.field for a in arguments if scope.is_decimal(a.field)), None)
-        return self.output_field or decimal or scope.field_named("FloatField")
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return next(filter(types.is_decimal, fields), types.field_named("FloatField"))
 
 
 class Abs(_Number):

@@ -90,10 +90,12 @@ def _documents() -> None:
 
 
 def _key(name: str) -> Any:
-    """The transform of a step into a document: any name is one."""
+    """The transform of a step into a document: any name is one, but for that of a lookup which only arrays have."""
+    if name == documents.ArrayOverlap.lookup_name:
+        return None
 
     def step(source: Any) -> documents.KeyTransform:
-        field = getattr(source, "target", source).result_field()
+        field = source.result_field()
         inside = field.part() if isinstance(field, fields.JSONField) else fields.JSONField()
         return documents.KeyTransform(source, name, inside)
 

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
-from dorm.expressions.values import natural_fields
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
 from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
 
@@ -201,7 +200,16 @@ class HasKey(Lookup):
     every: ClassVar[bool] = True
 
     def read(self, field: Any, value: Any) -> Right:
-        return Right(1, (str(value),))
+        return Right(1, (self.key(value),))
+
+    def key(self, value: Any) -> str:
+        """A key as text.
+
+        :raises ValueError: for None, which would mean the key ``"None"``.
+        """
+        if value is None:
+            raise ValueError(f"The lookup '{self.lookup_name}' needs the name of a key, not None.")
+        return str(value)
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         tests = [scope.hooks.json_has_key(left.sql, right.text(position=n)) for n in range(right.variant)]
@@ -215,7 +223,8 @@ class HasAnyKey(HasKey):
     every = False
 
     def read(self, field: Any, value: Any) -> Right:
-        keys = [str(item) for item in require_iterable(self.lookup_name, [value] if isinstance(value, str) else value)]
+        items = require_iterable(self.lookup_name, [value] if isinstance(value, str) else value)
+        keys = [self.key(item) for item in items]
         return Right(len(keys), tuple(keys)) if keys else Right("nothing")
 
 
@@ -269,8 +278,8 @@ class ArrayLength(Expression):
     anatomy = ("source",)
     strict = True
 
-    def result_field(self) -> Any:
-        return natural_fields("IntegerField")
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.field_named("IntegerField")
 
     def __init__(self, source: Expression) -> None:
         self.source = source

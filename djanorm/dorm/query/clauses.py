@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial, reduce
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, OR, XOR
 from dorm.expressions.references import AnnotationRef, ColumnRef
-from dorm.expressions.values import Slot
+from dorm.expressions.subqueries import Subquery
+from dorm.expressions.values import RawSQL, Slot
 from dorm.lookups.documents import KeyTransform, kind_of
 from dorm.query.joins import Join
 from dorm.query.predicates import Junction, Leaf, Predicate, Term
@@ -68,7 +70,8 @@ class RightSide:
         """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
         if self._leaf.right.values:
             return self.bound(self._scope.bind_type(field) if field is not None else None, position)
-        return beside(self._scope, self._expression(position, field), field)
+        built = self._expression(position, field)
+        return self._scope.comparable(built._replace(sql=beside(self._scope, built, field))).sql
 
     def bound(self, type_: Any, position: int = 0) -> Any:
         """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
@@ -76,7 +79,7 @@ class RightSide:
         if type_ is None:
             natural = self._scope.natural_field(slot.sample)
             type_ = natural.sql_type() if natural is not None else None
-        return self._scope.compilation.bind(f"v[{slot.index}]", type_, self._column())
+        return self._scope.compilation.bind(f"v[{slot.index}]", type_, self.column())
 
     def text(self, position: int = 0) -> Any:
         """Part ``position`` as text."""
@@ -105,15 +108,12 @@ class RightSide:
         expression = self.expressions[position]
         if field is not None and self._scope.is_bare_value(expression):
             return self._scope.bound_beside(expression, field)
-        return expression.build(self._scope)
+        with self._scope.near(self.column()):
+            return expression.build(self._scope)
 
-    def _column(self) -> str | None:
-        left: Any = self._leaf.left
-        while not isinstance(left, ColumnRef):
-            left = next(iter(left.children()), None)
-            if left is None:
-                return None
-        return left.path.field.column
+    def column(self) -> str | None:
+        """The columns that its values are compared with, for masking."""
+        return " ".join(dict.fromkeys(names_inside(self._leaf.left))) or None
 
 
 class Clauses:
@@ -198,8 +198,9 @@ class Clauses:
     def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
         scope = self.scope
         with scope.collecting() as touched:
-            left = leaf.left.build(scope)
             right = RightSide(scope, leaf)
+            with scope.near(right.column()):
+                left = scope.comparable(leaf.left.build(scope))
             element: Any
             if leaf.right.variant == "everything":
                 element = left.sql.is_not(None)
@@ -388,6 +389,23 @@ def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide
         return scope.hooks.json_pair(value, other.sql, operate, ordered=operate is not operators.eq)
     found = scope.hooks.json_form(document, keys, kind)
     return found.operate(operate, scope.as_text(other) if kind == "text" else other.sql)
+
+
+def names_inside(expression: Expression) -> Iterator[str]:
+    """The names that tell what values of an expression are about: those of columns, annotations and keys."""
+    for node in expression.flatten():
+        if isinstance(node, ColumnRef):
+            yield node.path.field.column
+        elif isinstance(node, AnnotationRef):
+            yield node.name
+            yield from names_inside(node.target)
+        elif isinstance(node, KeyTransform):
+            yield node.key
+        elif isinstance(node, RawSQL):
+            yield node.sql
+        elif isinstance(node, Subquery):
+            for _, selected in node.state.select or ():
+                yield from names_inside(selected)
 
 
 def _is_document(field: Any) -> bool:

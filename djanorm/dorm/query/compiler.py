@@ -433,7 +433,8 @@ def update(compilation: Compilation, state: QueryState) -> Statement:
         if isinstance(expression, Slot):
             element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), field.column)
         else:
-            element = clauses.beside(select.scope, expression.build(select.scope), field)
+            with select.scope.near(field.column):
+                element = clauses.beside(select.scope, expression.build(select.scope), field)
         assigned[table.c[field.column]] = element
     if select.scope.joins.joins:
         raise FieldError("Joined field references are not permitted in this query.")

@@ -284,15 +284,18 @@ def with_expressions(
         scope = QueryScope(compilation, state)
         slots = Slots()
         assigned = {}
-        for field, value in zip(fields, row, strict=True):
+        for number, (field, value) in enumerate(zip(fields, row, strict=True)):
             if isinstance(value, Expression):
                 resolved = value.resolve(Names(state)).assigned(field)
                 if not session.features.native_decimal:
                     resolved = as_stored(resolved, options, field.name)
                 _refuse_columns(options, field, resolved)
-                element = resolved.slotted(slots).build(scope).sql
+                with compilation.near(field.column):
+                    element = resolved.slotted(slots).build(scope).sql
             else:
-                element = sa.bindparam(None, value, type_=field.write_type(), unique=True)
+                name = f"given{number}"
+                element = sa.bindparam(name, value, type_=field.write_type())
+                compilation.columns[name] = field.column
             assigned[options.table.c[field.column]] = element
         insert = hooks_for(session.features).insert(options.table).values(assigned)
         sql = _finished(insert, options.table, returning, on_conflict)

@@ -74,9 +74,10 @@ class RawQuerySet(Generic[M]):
         alias = self.db
         session = session_of(alias)
         text, values = placeholders.translate(self.sql, self._plain_params(), session.dialect.paramstyle)
+        hints = placeholders.column_hints(text, session.dialect.paramstyle)
         if values is not None:
             values = [self._adapted(value, session.dialect) for value in values]
-        names, rows, _ = session.fetch_named(Statement(text, classify(text)), values)
+        names, rows, _ = session.fetch_named(Statement(text, classify(text), hints), values)
         return names, rows, alias
 
     def _plain_params(self) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -12,8 +13,8 @@ import sqlalchemy as sa
 from dorm import fields
 from dorm.conf import settings
 from dorm.exceptions import FieldError
-from dorm.expressions.base import Built
-from dorm.expressions.values import NATURAL_FIELDS, use_fields
+from dorm.expressions.base import Built, make
+from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
 from dorm.fields.zones import UTC, default_zone, zone_name
 from dorm.query.names import Names
 
@@ -58,18 +59,12 @@ def free_number(field: Any) -> Any:
     return field
 
 
-class ResultTypes:
-    """The part of a scope that knows types. It holds nothing."""
+class FieldAlgebra:
+    """What field comes out of an operation on others. It holds nothing and asks no database."""
 
-    features: Any
-    hooks: Any
-
-    def field_named(self, name: str) -> Any:
-        return field_named(name)
-
-    def cast_field(self, name: str | None = None, *arguments: int) -> Any:
-        """The field of a named type."""
-        return None if name is None else field_named(name, *arguments)
+    def field_named(self, name: str, *arguments: int) -> Any:
+        """A free-standing field of the named class; the arguments are its length, or its digits and places."""
+        return field_named(name, *arguments)
 
     def natural_field(self, value: Any) -> Any:
         """The field for a bare Python value, or None when its type says nothing."""
@@ -81,16 +76,9 @@ class ResultTypes:
             return field_named("JSONField")
         return None
 
-    def bind_type(self, field: Any) -> Any:
-        """The type of parameters compared with ``field``: its own, without the length and precision that would make
-        the database round or cut a value before comparing it.
-        """
-        base = key_of(field)
-        if isinstance(base, fields.DecimalField):
-            return field_named("DecimalField").sql_type()
-        if isinstance(base, fields.IntegerField):
-            return field_named("BigIntegerField").sql_type()
-        return base.sql_type()
+    @property
+    def use_tz(self) -> bool:
+        return bool(settings.USE_TZ)
 
     def can_hold(self, field: Any, value: Any) -> bool:
         """Whether a parameter of the type of ``field`` can carry ``value`` unchanged."""
@@ -119,32 +107,19 @@ class ResultTypes:
             return False
         return True
 
+    def is_bare_value(self, expression: Any) -> bool:
+        """Whether it is a value whose type nobody stated."""
+        return isinstance(expression, Slot | Value) and expression.output_field is None
+
+    def field_beside(self, expression: Any, field: Any) -> Any:
+        """The field of a bare value next to something of ``field``: that one where it can hold the value."""
+        sample = expression.sample if isinstance(expression, Slot) else expression.value
+        return field if self.can_hold(field, sample) else self.natural_field(sample)
+
     def is_decimal(self, field: Any) -> bool:
         return isinstance(key_of(field), fields.DecimalField)
 
-    @property
-    def use_tz(self) -> bool:
-        return bool(settings.USE_TZ)
-
-    def as_text(self, built: Built) -> Any:
-        """The element as text."""
-        if built.text is not None:
-            return built.text
-        if isinstance(key_of(built.field), _TEXTS):
-            return built.sql
-        return self.hooks.as_text(built.sql, key_of(built.field))
-
-    def text_forms(self, built: Built) -> list[Any]:
-        """The texts in which a fragment of the value may be looked for."""
-        if built.text is not None or isinstance(key_of(built.field), _TEXTS):
-            return [self.as_text(built)]
-        return self.hooks.text_forms(built.sql, key_of(built.field))
-
-    def as_integer(self, built: Built) -> Any:
-        """The element as a 4-byte integer, which functions of text want."""
-        return sa.cast(built.sql, sa.Integer())
-
-    def common_field(self, found: list[Any], expression: Any) -> Any:
+    def common_field(self, found: Sequence[Any], expression: Any) -> Any:
         """One field for several branches.
 
         :raises FieldError: when their types do not go together and nobody said which to take.
@@ -162,21 +137,27 @@ class ResultTypes:
             raise FieldError(f"Expression contains mixed types: {names}. You must set output_field: {expression!r}.")
         return first
 
-    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any, checked: bool = True) -> Any:
+    def check_precision(self, operator: str, left: Any, right: Any, expression: Any) -> None:
+        """Refuse arithmetic between floats and decimals (Django 5.2).
+
+        :raises FieldError: naming both.
+        """
+        a, b = key_of(left), key_of(right)
+        if {_approximate(a), _approximate(b)} == {True, False}:
+            raise FieldError(
+                f"Cannot infer type of {operator!r} expression involving these types: {type(a).__name__}, "
+                f"{type(b).__name__}. You must set output_field: {expression!r}."
+            )
+
+    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any) -> Any:
         """The field of ``left operator right``.
 
-        :param checked: whether floats and decimals must not meet (Django 5.2).
         :raises FieldError: when the types do not go together.
         """
         a, b = key_of(left), key_of(right)
         if a is None or b is None:
             return left or right
         if is_number(a) and is_number(b):
-            if checked and {_approximate(a), _approximate(b)} == {True, False}:
-                raise FieldError(
-                    f"Cannot infer type of {operator!r} expression involving these types: {type(a).__name__}, "
-                    f"{type(b).__name__}. You must set output_field: {expression!r}."
-                )
             if isinstance(a, fields.FloatField) or isinstance(b, fields.FloatField):
                 return field_named("FloatField")
             if isinstance(a, fields.DecimalField) or isinstance(b, fields.DecimalField):
@@ -217,6 +198,64 @@ class ResultTypes:
             return field_named("DecimalField")
         return field if isinstance(base, fields.DurationField) else field_named("FloatField")
 
+    def cut_field(self, unit: str, source: Any, field: Any, tzinfo: Any) -> Any:
+        """The field of a moment cut down to ``unit``: what is cut in a zone is read in that zone.
+
+        :param source: the field of what is cut.
+        :param field: the stated field, or the one that the cut gives by itself.
+        :raises ValueError: for a zone for what is no moment.
+        """
+        zone = self._zone(key_of(source), tzinfo)
+        if zone is None or not isinstance(field, fields.DateTimeField):
+            return field
+        return field.in_zone(zone, unit not in _TIME_UNITS)
+
+    def _zone(self, base: Any, tzinfo: Any) -> Any:
+        """The zone in which moments of ``base`` are taken apart, or None."""
+        if not isinstance(base, fields.DateTimeField):
+            if tzinfo is not None and base is not None:
+                raise ValueError("tzinfo can only be used with DateTimeField.")
+            return None
+        if not self.use_tz:
+            return None
+        return default_zone() if tzinfo is None else tzinfo
+
+
+class ResultTypes(FieldAlgebra):
+    """The part of a scope that knows types, and the SQL that goes with them. It holds nothing."""
+
+    features: Any
+    hooks: Any
+
+    def bind_type(self, field: Any) -> Any:
+        """The type of parameters compared with ``field``: its own, without the length and precision that would make
+        the database round or cut a value before comparing it.
+        """
+        base = key_of(field)
+        if isinstance(base, fields.DecimalField):
+            return field_named("DecimalField").sql_type()
+        if isinstance(base, fields.IntegerField):
+            return field_named("BigIntegerField").sql_type()
+        return base.sql_type()
+
+    def as_text(self, built: Built) -> Any:
+        """The element as text."""
+        if built.text is not None:
+            return built.text
+        if isinstance(key_of(built.field), _TEXTS):
+            return built.sql
+        return self.hooks.as_text(built.sql, key_of(built.field))
+
+    def text_forms(self, built: Built) -> list[Any]:
+        """The texts in which a fragment of the value may be looked for."""
+        if built.text is not None or isinstance(key_of(built.field), _TEXTS):
+            return [self.as_text(built)]
+        return self.hooks.text_forms(built.sql, key_of(built.field))
+
+    def as_integer(self, built: Built) -> Any:
+        """The element as a 4-byte integer, which functions of text want."""
+        return sa.cast(built.sql, sa.Integer())
+
     def averaged(self, element: Any, field: Any) -> Any:
         """A mean as the type of its field."""
         return self.hooks.averaged(element, isinstance(field, fields.FloatField))
@@ -256,8 +295,7 @@ class ResultTypes:
             else "datetime"
         )
         element = self.hooks.date_trunc(unit, argument.sql, kind, None if zone is None else zone_name(zone))
-        if zone is not None and isinstance(field, fields.DateTimeField):
-            field = field.in_zone(zone, unit not in _TIME_UNITS)
+        field = self.cut_field(unit, argument.field, field, tzinfo)
         return Built(sa.type_coerce(element, field.sql_type()), field)
 
     def cast(self, argument: Built, field: Any) -> Any:
@@ -269,24 +307,13 @@ class ResultTypes:
         if inside and not isinstance(field, fields.JSONField):
             form = "boolean" if isinstance(field, fields.BooleanField) else "any"
             return self.hooks.cast(self.hooks.json_form(argument.sql, (), form), None, field)
-        if (
-            self.use_tz
-            and isinstance(base, fields.DateTimeField)
-            and isinstance(field, fields.DateField | fields.TimeField)
-        ):
+        if isinstance(base, fields.DateTimeField) and isinstance(field, fields.DateField | fields.TimeField):
             unit = "date" if isinstance(field, fields.DateField) else "time"
             return self.date_trunc(unit, argument, field, base.zone or UTC).sql
+        if isinstance(field, fields.BooleanField) and is_number(base):
+            # not every database casts every kind of number
+            return argument.sql != sa.literal_column("0")
         return self.hooks.cast(argument.sql, argument.field, field)
-
-    def _zone(self, base: Any, tzinfo: Any) -> Any:
-        """The zone in which moments of ``base`` are taken apart, or None."""
-        if not isinstance(base, fields.DateTimeField):
-            if tzinfo is not None and base is not None:
-                raise ValueError("tzinfo can only be used with DateTimeField.")
-            return None
-        if not self.use_tz:
-            return None
-        return default_zone() if tzinfo is None else tzinfo
 
 
 def _check_trunc(unit: str, base: Any, field: Any) -> None:
@@ -328,4 +355,4 @@ def _kind(field: Any) -> str:
     return type(field).__name__
 
 
-use_fields(field_named)
+make.types = FieldAlgebra()

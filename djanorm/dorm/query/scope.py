@@ -16,7 +16,7 @@ from dorm.dialects.sql import hooks_for
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
-from dorm.expressions.values import Slot, Value
+from dorm.expressions.values import Slot
 from dorm.query import result_types
 from dorm.query.joins import Join, Joins, fresh_table
 from dorm.query.paths import Path
@@ -28,7 +28,7 @@ class Compilation:
 
     :ivar literal: whether values are written out instead of bound (constraints).
     :ivar binds: parameter name -> Python source that computes it from the values tuple ``v``.
-    :ivar columns: parameter name -> name of the column it is compared with or written to (for masking).
+    :ivar columns: parameter name -> name of the column it is compared with or written to (for masking); of several, all.
     """
 
     literal = False
@@ -41,11 +41,22 @@ class Compilation:
         self.table_names: set[str] = set()
         self.binds: dict[str, str] = {}
         self.columns: dict[str, str] = {}
+        self._near: str | None = None
+
+    @contextmanager
+    def near(self, column: str | None) -> Generator[None, None, None]:
+        """Inside, parameters that no column of their own is known of belong to ``column``; None changes nothing."""
+        previous, self._near = self._near, column or self._near
+        try:
+            yield
+        finally:
+            self._near = previous
 
     def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
         """A parameter computed by ``source`` from the values ``v``."""
         name = f"p{len(self.binds)}"
         self.binds[name] = source
+        column = column or self._near
         if column is not None:
             self.columns[name] = column
         return sa.bindparam(name, type_=type_)
@@ -208,6 +219,10 @@ class Scope(result_types.ResultTypes):
         """A subquery's SELECT and the field of its one column; the compiler's scope knows how."""
         raise NotImplementedError
 
+    def near(self, column: str | None) -> Any:
+        """See :meth:`Compilation.near`."""
+        return self.compilation.near(column)
+
     # -- values ----------------------------------------------------------------------------------------------------
 
     def slot(self, slot: Slot, field: Any, column: str | None = None) -> Built:
@@ -220,10 +235,6 @@ class Scope(result_types.ResultTypes):
         """A bound parameter with a value of its own."""
         field = field or self.natural_field(value)
         return Built(sa.bindparam(None, value, type_=self.bind_type(field) if field else None, unique=True), field)
-
-    def is_bare_value(self, expression: Expression) -> bool:
-        """Whether it is a value whose type nobody stated."""
-        return isinstance(expression, Slot | Value) and expression.output_field is None
 
     def bound_beside(self, expression: Any, field: Any) -> Built:
         """A bare value with the type of what it stands beside, where that type can hold it."""
@@ -239,6 +250,13 @@ class Scope(result_types.ResultTypes):
         if field is not None and self.is_bare_value(expression):
             return self.bound_beside(expression, field).sql
         return built.sql
+
+    def comparable(self, built: Built) -> Built:
+        """``built`` as it is compared with others."""
+        plain = isinstance(built.sql, sa.Column | sa.BindParameter)
+        if plain or self.compilation.literal or not self.is_decimal(built.field):
+            return built
+        return built._replace(sql=self.hooks.computed_decimal(built.sql))
 
     def verbatim(self, pieces: list[Any], field: Any) -> Any:
         """Text with elements in between, as one element in parentheses."""

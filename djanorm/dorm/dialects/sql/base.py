@@ -118,6 +118,10 @@ class SqlHooks:
     def cast(self, element: Any, source: Any, field: Any) -> Any:
         return sa.cast(element, field.sql_type())
 
+    def computed_decimal(self, element: Any) -> Any:
+        """A computed decimal as it is compared with others."""
+        return element
+
     def averaged(self, element: Any, floating: bool) -> Any:
         """A mean, as a floating point number when asked."""
         return element

@@ -21,6 +21,14 @@ _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": 
 class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
 
+    def as_text(self, element: Any, field: Any) -> Any:
+        # kept as numbers here; their text is that of databases that know the type
+        if is_kind(field, "BooleanField"):
+            return sa.case((element, sa.literal_column("'true'")), (sa.not_(element), sa.literal_column("'false'")))
+        if is_kind(field, "DurationField"):
+            return sa.func.dorm_interval(element, type_=sa.Text())
+        return super().as_text(element, field)
+
     def text_forms(self, element: Any, field: Any) -> list[Any]:
         text = self.as_text(element, field)
         if not is_kind(field, "UUIDField"):
@@ -101,14 +109,23 @@ class SqliteHooks(SqliteDocuments):
         if kind == "DateTimeField" == type(source).__name__:
             return sa.type_coerce(element, field.sql_type())
         if kind in ("DateTimeField", "DateField", "TimeField"):
-            return sa.type_coerce(sa.func.strftime(_cast_format(kind), element), field.sql_type())
+            # the stored form has six digits of a second, or none
+            text = sa.func.strftime(_cast_format(kind), element)
+            text = sa.func.replace(text, sa.literal_column("'.000000'"), sa.literal_column("''"))
+            return sa.type_coerce(text, field.sql_type())
         if kind == "DecimalField":
             if field.decimal_places is not None:
                 element = sa.func.round(element, sa.literal_column(str(int(field.decimal_places))))
             return sa.type_coerce(sa.cast(element, sa.Numeric()), field.sql_type())
         if kind == "BooleanField":
             return sa.cast(element, sa.Integer()) != sa.literal_column("0")
+        if kind in ("CharField", "TextField") and source is not None:
+            return sa.type_coerce(self.as_text(element, source), field.sql_type())
         return sa.cast(element, field.sql_type())
+
+    def computed_decimal(self, element: Any) -> Any:
+        # a float here, and what should be 13.05 may be 13.049999999999999: it compares as it is read
+        return sa.func.dorm_decimal(element, type_=element.type)
 
     def now(self, use_tz: bool) -> Any:
         # stable within one statement, which a function of ours could not be; padded to the stored form
@@ -159,5 +176,5 @@ def _kind(field: Any) -> str:
 
 
 def _cast_format(kind: str) -> Any:
-    formats = {"DateTimeField": "%%Y-%%m-%%d %%H:%%M:%%f", "DateField": "%%Y-%%m-%%d", "TimeField": "%%H:%%M:%%f"}
-    return sa.literal_column(f"'{formats[kind]}'".replace("%%", "%"))
+    formats = {"DateTimeField": "%Y-%m-%d %H:%M:%f000", "DateField": "%Y-%m-%d", "TimeField": "%H:%M:%f000"}
+    return sa.literal_column(f"'{formats[kind]}'")
