@@ -12,6 +12,7 @@ from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Slot
 from dorm.query import clauses, isolation
 from dorm.query.layout import Layout, Output
+from dorm.query.multiplying import order_tells_apart, rows_multiply
 from dorm.query.names import Names
 from dorm.query.scope import Compilation, Scope
 from dorm.query.select import EmptyResult, Select
@@ -63,7 +64,7 @@ class QueryScope(Scope):
             state = state.evolve(order=())
         select = Select(QueryScope(self.compilation, state, self), use)
         try:
-            select.replay(annotations=True)
+            select.replay(annotations=True, multiplying=state.is_sliced)
         except EmptyResult:
             select.where.append(sa.false())
         if state.empty:
@@ -140,12 +141,13 @@ def rows(compilation: Compilation, state: QueryState, parent: Scope | None = Non
 
 def exists_select(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Any:
     """``SELECT 1`` for each row of a queryset."""
-    if state.combined is not None or (state.is_sliced and state.distinct) or _groups_values(state):
+    combined = state.combined is not None
+    if combined or _groups_values(state) or (state.is_sliced and (state.distinct or rows_multiply(state))):
         inner = rows(compilation, state, parent).sql
         return sa.select(ONE).select_from(inner.subquery(_fresh_name(compilation)))
     select = Select(QueryScope(compilation, state.evolve(lock=None), parent), "exists")
     try:
-        select.replay(annotations=state.group is not None)
+        select.replay(annotations=state.group is not None, multiplying=False)
     except EmptyResult:
         if parent is None:
             raise
@@ -175,6 +177,7 @@ def count(compilation: Compilation, state: QueryState) -> Statement:
     if plain:
         select = Select(QueryScope(compilation, state), "count")
         select.replay(annotations=False)
+        select.join_rows()
         select.columns.append(sa.func.count())
         return Statement(select.finish(ordered=False), layout)
     inner = _inner(compilation, state)[0]
@@ -185,6 +188,7 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
     """The rows of a queryset with as few columns as tell them apart."""
     if state.combined is not None:
         return combined_rows(compilation, state, None).sql, None
+    keep_order = _needs_order(state)
     if state.row == "instance":
         annotations = tuple(
             (name, Names(state).reference(name))
@@ -193,11 +197,15 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
         )
         key = (("pk", Names(state).reference("pk")),)
         state = state.evolve(row="tuple", select=key + annotations, select_related=())
-    keep_order = state.is_sliced or isinstance(state.distinct, tuple)
     select = Select(QueryScope(compilation, state), "inner")
     select.replay(annotations=True)
     select.select_rows()
     return select.finish(ordered=keep_order), select
+
+
+def _needs_order(state: QueryState) -> bool:
+    """Whether the order decides which rows there are."""
+    return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
 
 
 # -- aggregate() ---------------------------------------------------------------------------------------------------------
@@ -239,6 +247,7 @@ def aggregate(compilation: Compilation, state: QueryState) -> Statement:
         return _aggregate_apart(compilation, state)
     select = Select(QueryScope(compilation, state), "aggregate")
     select.replay(annotations=False)
+    select.join_rows()
     outputs: list[Output] = []
     with select.scope.reusing(None):
         for name, expression in state.aggregates:
@@ -254,6 +263,7 @@ def _aggregate_apart(compilation: Compilation, state: QueryState) -> Statement:
     for number, (name, expression) in enumerate(state.aggregates or ()):
         select = Select(QueryScope(compilation, state), "aggregate")
         select.replay(annotations=False)
+        select.join_rows()
         with select.scope.reusing(None):
             built = expression.build(select.scope)
         select.columns.append(built.sql)
@@ -266,7 +276,7 @@ def _aggregate_apart(compilation: Compilation, state: QueryState) -> Statement:
 def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Statement:
     if state.combined is not None:
         raise FieldError("aggregate() after a set operation is not supported; aggregate each queryset on its own.")
-    keep_order = state.is_sliced or isinstance(state.distinct, tuple)
+    keep_order = _needs_order(state)
     if state.row == "instance":
         key = (("pk", Names(state).reference("pk")),)
         inner_state = state.evolve(row="tuple", select=key, select_related=())
@@ -408,7 +418,7 @@ def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any
     select = Select(QueryScope(compilation, state), "write")
     simple = not (state.is_sliced or state.distinct or state.group is not None)
     if simple:
-        select.replay(annotations=False)
+        select.replay(annotations=False, multiplying=False)
         if not select.scope.joins.joins:
             return select.scope.joins.root.table, select.where, select
     compilation.table_names.clear()
