@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import dorm
-from dorm import Count, F, Sum
+from dorm import Count, F, FieldError, Max, Q, Sum
 
 
 class Writer(dorm.Model):
@@ -99,3 +99,48 @@ def test_a_queryset_that_repeats_nothing_is_counted_without_a_join(writers, quer
         W.annotate(t=TITLE).exists()
         W.annotate(t=TITLE).update(age=1)
     assert not any("JOIN" in text for text in log.sql)
+
+
+async def test_a_slice_is_aggregated_over_its_rows_and_not_over_what_they_join(writers, mode):
+    first = W.order_by("name")[:2]
+    for rows, aggregates, expected in [
+        (first, {"c": Count("essays")}, {"c": 3}),
+        (first, {"c": Count("pupils")}, {"c": 3}),
+        (first, {"c": Count("essays"), "p": Count("pupils"), "a": Sum("age"), "n": Count("pk")}, {"c": 3, "p": 3, "a": 70, "n": 2}),
+        (first, {"c": Count("essays") + Count("pupils") + Sum("age")}, {"c": 76}),
+        (first, {"c": Count("essays"), "m": Max("age")}, {"c": 3, "m": 40}),
+        (first, {"c": Count("pupils__essays")}, {"c": 1}),
+        (first, {"c": Count("essays", filter=Q(essays__score=1))}, {"c": 2}),
+        (W.order_by("-name")[:2], {"c": Count("mentor__essays")}, {"c": 3}),
+        (W.order_by("-name")[:2], {"c": Count("mentor__essays"), "a": Sum("mentor__age")}, {"c": 3, "a": 70}),
+        (W.filter(essays__score=1).order_by("name")[:1], {"c": Count("essays")}, {"c": 1}),
+        (W.filter(essays__isnull=False).order_by("essays__score", "pk")[:2], {"c": Count("essays"), "n": Count("pk")}, {"c": 2, "n": 2}),
+        (W.values("name").order_by("name")[:1], {"c": Count("essays")}, {"c": 2}),
+        (W.order_by("name").distinct()[:2], {"c": Count("essays")}, {"c": 3}),
+        (W.order_by("pk").filter(pk=-1)[:2], {"c": Count("essays"), "a": Sum("age")}, {"c": 0, "a": None}),
+    ]:  # fmt: skip
+        assert await mode.call(rows, "aggregate", **aggregates) == expected, aggregates
+
+
+async def test_aggregates_of_an_annotation_and_of_a_relation_do_not_multiply_each_other(writers, mode):
+    counted = W.annotate(k=Count("essays"))
+    for rows, aggregates, expected in [
+        (counted, {"c": Count("pupils"), "s": Sum("k")}, {"c": 3, "s": 3}),
+        (counted, {"c": Count("essays"), "s": Sum("k")}, {"c": 3, "s": 3}),
+        (counted, {"c": Count("pupils")}, {"c": 3}),
+        (counted, {"s": Sum(F("k") + F("mentor__age"))}, {"s": 111}),
+        (counted, {"s": Sum("mentor__age"), "k": Max("k")}, {"s": 110, "k": 2}),
+        (counted.annotate(m=F("mentor__age")), {"s": Sum("m"), "c": Count("pupils")}, {"s": 110, "c": 3}),
+        (counted.filter(k__gt=0), {"c": Count("pupils"), "s": Sum("k"), "n": Count("pk")}, {"c": 3, "s": 3, "n": 2}),
+        (counted.order_by("-k", "pk")[:1], {"c": Count("pupils"), "s": Sum("k")}, {"c": 2, "s": 2}),
+        (counted.order_by("-k", "pk")[:1], {"x": Count("pupils") + Sum("k")}, {"x": 4}),
+    ]:
+        assert await mode.call(rows, "aggregate", **aggregates) == expected, aggregates
+
+
+async def test_a_group_has_the_values_it_was_made_by_and_no_others(writers, mode):
+    by_age = W.filter(age__isnull=False).values("age").annotate(n=Count("pk"))
+    assert await mode.call(by_age, "aggregate", s=Sum("age"), n=Sum("n")) == {"s": 70, "n": 3}
+    for aggregate in (Max("name"), Count("essays")):
+        with pytest.raises(FieldError, match="over the groups of values"):
+            await mode.call(by_age, "aggregate", x=aggregate)

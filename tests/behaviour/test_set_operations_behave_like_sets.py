@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from behaviour.bookshop import Author, Country, Item
-from behaviour.cases import rows_are
+from behaviour.cases import refused_without_sql, rows_are
 from dorm import Count, FieldError, NotSupportedError, Sum, Value
 
 A = Author.objects
@@ -180,3 +180,17 @@ async def test_querysets_of_one_model_combine_with_and_and_or(shop, mode):
         A.filter(pk=1) | Country.objects.filter(pk=1)
     with pytest.raises(TypeError):
         A.filter(pk=1) | A.distinct()
+
+
+def test_the_operators_of_conditions_refuse_set_operations(shop, queries):
+    both = same.union(old)
+    attempts = [
+        lambda: both & same,
+        lambda: same & both,
+        lambda: both | same,
+        lambda: same | both,
+        lambda: both ^ both,
+        lambda: A.none() | both,
+        lambda: same & A.intersection(old),
+    ]
+    refused_without_sql(queries, NotSupportedError, attempts, "operator with combined queryset")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from dorm.exceptions import FieldDoesNotExist, FieldError
+from dorm.exceptions import FieldDoesNotExist, FieldError, NotSupportedError
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import AND, Q
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
@@ -395,8 +395,7 @@ class Chaining(QueryRoot[M, R]):
     # -- combining -------------------------------------------------------------------------------------------------
 
     def __and__(self, other: Any) -> Self:
-        left, right = self._root(), _same_model(self, other)
-        _need_same_distinct(left.state, right.state)
+        left, right = self._root(), _partner(self, other, "&")
         if left.state.empty:
             return left
         if right.state.empty:
@@ -407,14 +406,13 @@ class Chaining(QueryRoot[M, R]):
         return left._with(state.evolve(annotations={**left.state.annotations, **right.state.annotations}))
 
     def __or__(self, other: Any) -> Self:
-        return self._joined(other, "OR")
+        return self._joined(other, "OR", "|")
 
     def __xor__(self, other: Any) -> Self:
-        return self._joined(other, "XOR")
+        return self._joined(other, "XOR", "^")
 
-    def _joined(self, other: Any, connector: str) -> Self:
-        left, right = self._root(), _same_model(self, other)
-        _need_same_distinct(left.state, right.state)
+    def _joined(self, other: Any, connector: str, operator: str) -> Self:
+        left, right = self._root(), _partner(self, other, operator)
         if left.state.empty:
             return right
         if right.state.empty:
@@ -549,18 +547,27 @@ def _free_name(state: QueryState, expression: Any, taken: dict[str, Any]) -> str
     return candidate
 
 
-def _same_model(one: Any, other: Any) -> Any:
+def _partner(one: Any, other: Any, operator: str) -> Any:
+    """The other side of ``one & other`` and its like.
+
+    :raises TypeError: for what cannot be combined with ``one``.
+    :raises NotSupportedError: when a side is a set operation, which has no conditions of its own (SO-07).
+    """
     if not hasattr(other, "get_queryset"):
         raise TypeError(f"A queryset combines with querysets, not with {other!r}.")
     root = other._root()
-    if root.state.opts is not one.state.opts:
-        raise TypeError(f"Cannot combine querysets of {one.state.opts.object_name} and {root.state.opts.object_name}.")
-    return root
-
-
-def _need_same_distinct(left: QueryState, right: QueryState) -> None:
+    left, right = one._root().state, root.state
+    if right.opts is not left.opts:
+        raise TypeError(f"Cannot combine querysets of {left.opts.object_name} and {right.opts.object_name}.")
+    for state in (left, right):
+        if state.combined is not None:
+            raise NotSupportedError(
+                f"Cannot use {operator} operator with combined queryset: the rows of {state.combined[0]}() are those of no "
+                "condition. Combine before, or use union(), intersection() or difference()."
+            )
     if bool(left.distinct) != bool(right.distinct):
         raise TypeError("Cannot combine a unique query with a non-unique query.")
+    return root
 
 
 def _all_conditions(state: QueryState) -> Predicate | None:

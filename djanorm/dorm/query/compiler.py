@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Slot
 from dorm.query import clauses, isolation
+from dorm.query.isolation import different
+from dorm.query.joins import fresh_table
 from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import order_tells_apart, rows_multiply
 from dorm.query.names import Names
@@ -211,24 +214,98 @@ def _needs_order(state: QueryState) -> bool:
 # -- aggregate() ---------------------------------------------------------------------------------------------------------
 
 
-class OverSubquery(QueryScope):
-    """The scope of ``aggregate()`` over rows that a subquery delivers: columns become columns of the subquery."""
+class OverRows(QueryScope):
+    """The scope of ``aggregate()`` over rows that a subquery delivers: their columns become columns of the subquery.
 
-    select: Select
-    name: str
+    A relation of several rows that the rows themselves do not follow is joined outside, so that it neither repeats what a
+    slice counts nor falls into the groups of an annotation.
 
-    def _expose(self, built: Built) -> Built:
+    :ivar select: the subquery, still growing.
+    :ivar name: its name.
+    :ivar apart: whether each aggregate gets a SELECT of its own over the rows.
+    """
+
+    def __init__(self, compilation: Compilation, state: QueryState, select: Select, name: str) -> None:
+        super().__init__(compilation, state.evolve(steps=()))
+        self.state = state
+        self.select = select
+        self.name = name
+        self.apart = len(different(chain for _, e in state.aggregates or () for chain in self._chains(e))) > 1
+        self._outside: dict[Any, tuple[Any, Any]] = {}
+
+    def _chains(self, expression: Any) -> Any:
+        """What the aggregates inside ``expression`` join outside the rows; nothing for those that no join changes."""
+        for node in expression.flatten():
+            if isinstance(node, Aggregate):
+                hops = [n.path.hops for part in node.children() for n in part.flatten() if isinstance(n, ColumnRef)]
+                chain = max((h for h in hops if self._leaves(h) is not None), key=len, default=())
+                if chain or (node.counts_rows and not node.distinct):
+                    yield chain
+
+    def _leaves(self, hops: tuple[Any, ...]) -> int | None:
+        """The number of the hop that leads outside the rows, if one does."""
+        joins, grouped = self.select.scope.joins, self.select.groups
+        return next(
+            (n for n, hop in enumerate(hops) if hop.multiple and (grouped or not joins.has(hops[: n + 1], None))), None
+        )
+
+    def _expose(self, built: Built, grouping: bool) -> Built:
         label = f"x{len(self.select.columns)}"
         self.select.columns.append(built.sql.label(label))
+        if grouping and self.select.groups:
+            self.select.group_beside(sa.literal_column(str(len(self.select.columns))))
         type_ = built.field.sql_type() if built.field is not None else built.sql.type
         return Built(sa.literal_column(f"{self.name}.{label}", type_), built.field)
 
+    def _of_groups(self, built: Built, path: Any) -> Built:
+        if self.select.groups_values and not any(built.sql is column for column in self.select.columns):
+            raise FieldError(
+                f"Cannot aggregate '{path.name}' over the groups of values(): a group has no one value of it. Add it to "
+                "values(), or annotate() each group with an aggregate of it."
+            )
+        return built
+
     def column(self, path: Any) -> Built:
-        with self.select.scope.reusing(None):
-            return self._expose(self.select.scope.column(path))
+        at = self._leaves(path.hops)
+        inner = self.select.scope
+        with inner.reusing(None):
+            if at is None:
+                return self._expose(self._of_groups(inner.column(path), path), grouping=True)
+            hop = path.hops[at]
+            key = tuple((id(h.source_field), id(h.target_field)) for h in path.hops[: at + 1])
+            if key not in self._outside:
+                own = inner.joins.follow(path.hops[:at]).table.c[hop.source_field.column]
+                source = self._of_groups(Built(own, hop.source_field), path)
+                self._join(key, hop, self._expose(source, grouping=True).sql)
+        for hop in path.hops[at + 1 :]:
+            source = self._outside[key][0].c[hop.source_field.column]
+            key = (*key, (id(hop.source_field), id(hop.target_field)))
+            if key not in self._outside:
+                self._join(key, hop, source)
+        return Built(self._outside[key][0].c[path.field.column], path.field)
+
+    def _join(self, key: Any, hop: Any, source: Any) -> None:
+        table = fresh_table(hop.target.table, self.compilation.table_names)
+        self._outside[key] = (table, table.c[hop.target_field.column] == source)
 
     def annotation(self, name: str) -> Built:
-        return self._expose(self.select.scope.annotation(name))
+        grouping = not self.state.annotations[name].contains_aggregate
+        return self._expose(self.select.scope.annotation(name), grouping)
+
+    def isolated_aggregate(self, aggregate: Any) -> Built | None:
+        if not self.apart:
+            return None
+        part = OverRows(self.compilation, self.state, self.select, self.name)
+        part.apart = False
+        built = aggregate.build_here(part)
+        return built._replace(sql=sa.type_coerce(part.over(built.sql).scalar_subquery(), built.sql.type))
+
+    def over(self, *columns: Any) -> Any:
+        """A SELECT of ``columns`` from the rows and what is joined to them."""
+        clause: Any = sa.table(self.name)
+        for table, condition in self._outside.values():
+            clause = clause.outerjoin(table, condition)
+        return sa.select(*columns).select_from(clause)
 
 
 def aggregate(compilation: Compilation, state: QueryState) -> Statement:
@@ -285,18 +362,16 @@ def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Sta
     select = Select(QueryScope(compilation, inner_state), "inner")
     select.replay(annotations=True)
     select.select_rows()
-    name = _fresh_name(compilation)
-    outer = OverSubquery(compilation, state.evolve(steps=()))
-    outer.state = state
-    outer.select = select
-    outer.name = name
+    select.join_rows()
+    outer = OverRows(compilation, state, select, _fresh_name(compilation))
     columns, outputs = [], []
     for number, (alias, expression) in enumerate(state.aggregates or ()):
         built = expression.build(outer)
         columns.append(built.sql.label(f"c{number}"))
         outputs.append(Output(alias, built.field, built.sql.type))
-    inner = select.finish(ordered=keep_order).subquery(name)
-    return Statement(sa.select(*columns).select_from(inner), Layout("dict", state.opts, tuple(outputs)))
+    statement = sa.select(*columns) if outer.apart else outer.over(*columns)
+    statement = statement.add_cte(select.finish(ordered=keep_order).cte(outer.name))
+    return Statement(statement, Layout("dict", state.opts, tuple(outputs)))
 
 
 # -- set operations ------------------------------------------------------------------------------------------------------

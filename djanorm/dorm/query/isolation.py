@@ -7,6 +7,7 @@ only, an aggregate over the row itself sees the joined rows, as in Django.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,7 +38,7 @@ def find_isolated(scope: Scope) -> set[int]:
     ]
     followed = [chain for _, chain in aggregates if chain]
     filtered = _filtered_chains(state) if followed else []
-    if len(_different(followed + filtered)) < 2:
+    if len(different(followed + filtered)) < 2:
         return set()
     wanting = [
         aggregate
@@ -87,10 +88,11 @@ def chains_of(state: Any) -> list[Chain]:
                 chain = chain_of(node)
                 if chain or (node.counts_rows and not node.distinct):
                     chains.append(chain)
-    return _different(chains)
+    return different(chains)
 
 
-def _different(chains: list[Chain]) -> list[Chain]:
+def different(chains: Iterable[Chain]) -> list[Chain]:
+    """The chains without repetitions."""
     found: list[Chain] = []
     for chain in chains:
         if not any(same_hops(chain, other) for other in found):

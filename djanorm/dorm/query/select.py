@@ -282,6 +282,10 @@ class Select:
             terms.extend(self._place(label) for label in hidden)
         return _unique(terms + self._order_columns() + self._having_columns)
 
+    def group_beside(self, term: Any) -> None:
+        """One more term of GROUP BY."""
+        self._having_columns.append(term)
+
     def _place(self, label: Any) -> Any:
         """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""
         place = next(n for n, column in enumerate(self.columns, 1) if column is label)
