@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built
-from dorm.expressions.references import ColumnRef
+from dorm.expressions.references import ColumnRef, F
 from dorm.expressions.values import Slot
 from dorm.query import clauses, isolation
 from dorm.query.isolation import different
@@ -58,6 +58,10 @@ class QueryScope(Scope):
         if use == "exists":
             return exists_select(self.compilation, state, self), None
         if state.combined is not None:
+            if state.row == "instance":
+                name = _compared_field(state, field).attname
+                narrows = _is_union(state) and not state.is_sliced
+                state = state.evolve(row="tuple", select=((name, F(name)),), narrows_branches=narrows)
             statement = combined_rows(self.compilation, state, self)
             return _single(statement.sql, statement.layout, True, use, self.compilation)
         if state.row == "instance":
@@ -119,12 +123,16 @@ def _nullable(state: QueryState) -> bool:
 
 
 def _one_column(state: QueryState, field: Any) -> QueryState:
-    """An instance query as the column that ``field`` is compared with: the key it points at, else the primary key."""
-    target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
-    name = "pk"
-    if target is not None and any(target is own for own in state.opts.concrete_fields):
-        name = target.name
+    """An instance query as the column that ``field`` is compared with."""
+    own = _compared_field(state, field)
+    name = "pk" if own is state.opts.pk else own.name
     return state.evolve(row="tuple", select=((name, Names(state).reference(name)),), select_related=())
+
+
+def _compared_field(state: QueryState, field: Any) -> Any:
+    """What instances are compared by with ``field``: the key it points at, else the primary key."""
+    target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
+    return next((own for own in state.opts.concrete_fields if own is target), state.opts.pk)
 
 
 # -- the uses ------------------------------------------------------------------------------------------------------------
@@ -388,11 +396,13 @@ def combined_rows(compilation: Compilation, state: QueryState, parent: Scope | N
     """The rows of a set operation: the branches in a subquery, order and slice around it."""
     assert state.combined is not None
     operator, every, states = state.combined
+    if state.narrows_branches:
+        states = _narrowed(state, states)
     branches: list[Any] = []
     layout: Layout | None = None
     for number, branch in enumerate(states):
         try:
-            statement = _branch(compilation, branch, parent)
+            statement = _branch(compilation, branch, parent, layout)
         except EmptyResult:
             if operator == "intersection" or (operator == "difference" and number == 0):
                 raise
@@ -413,7 +423,28 @@ def _all_outputs(layout: Layout | None) -> tuple[Output, ...]:
     return layout.outputs + layout.annotations
 
 
-def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -> Statement:
+def _narrowed(state: QueryState, states: tuple[QueryState, ...]) -> tuple[QueryState, ...]:
+    """The branches with the columns that a set operation of instances selects and is ordered by, no others."""
+    if any(branch.row != "instance" or branch.distinct or (branch.combined and branch.is_sliced) for branch in states):
+        return states
+    names = tuple(dict.fromkeys([*(e.name for _, e in state.select or ()), *(term.name for term in state.order or ())]))
+    found = []
+    for branch in states:
+        reference = F if branch.combined else Names(branch).reference
+        select = tuple((name, reference(name)) for name in names)
+        found.append(branch.evolve(row="tuple", select=select, select_related=(), narrows_branches=_is_union(branch)))
+    return tuple(found)
+
+
+def _is_union(state: QueryState) -> bool:
+    return state.combined is not None and state.combined[0] == "union"
+
+
+def _branch(compilation: Compilation, state: QueryState, parent: Scope | None, first: Layout | None) -> Statement:
+    """One queryset of a set operation.
+
+    :param first: the columns of the queryset before it; instances have theirs in the same order.
+    """
     nested = state.combined is not None
     if not state.is_sliced and not nested and not isinstance(state.distinct, tuple):
         state = state.evolve(order=())
@@ -421,10 +452,15 @@ def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -
         raise EmptyResult
     statement = rows(compilation, state.evolve(lock=None, select_related=()), parent)
     columns = list(statement.sql.selected_columns)
-    if state.is_sliced or nested:
+    outputs = _all_outputs(statement.layout)
+    places = list(range(len(outputs)))
+    if first is not None and first.row == "instance":
+        named = {output.name: place for place, output in enumerate(outputs)}
+        places = [named[output.name] for output in _all_outputs(first)]
+    if state.is_sliced or nested or places != sorted(places):
         assert statement.layout is not None
         inner = statement.sql.subquery(_fresh_name(compilation))
-        columns = list(inner.c)[: len(_all_outputs(statement.layout))]
+        columns = [list(inner.c)[place] for place in places]
         labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
         return Statement(sa.select(*labelled), statement.layout._replace(hidden=0))
     labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]
@@ -442,7 +478,7 @@ def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Lay
         position.setdefault(output.name, number)
         if output.field is not None and getattr(output.field, "name", None):
             position.setdefault(output.field.name, number)
-    if layout.row == "instance":
+    if state.opts.pk.attname in position:
         position.setdefault("pk", position[state.opts.pk.attname])
     chosen = outputs
     numbers = list(range(len(outputs)))
@@ -457,10 +493,9 @@ def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Lay
     columns = [sa.type_coerce(inner.c[f"c{n}"], inner.c[f"c{n}"].type).label(f"c{n}") for n in numbers]
     select = sa.select(*columns).select_from(inner)
     order = []
-    for name, descending in state.order or ():
-        column = inner.c[f"c{_position(position, name)}"]
-        flipped = descending != state.reversed
-        order.append(column.desc() if flipped else column.asc())
+    for term in state.order or ():
+        column = inner.c[f"c{_position(position, term.name)}"]
+        order.append((term.reverse_ordering() if state.reversed else term).directed(column))
     if order:
         select = select.order_by(*order)
     low, high = state.low, state.high
