@@ -11,6 +11,7 @@ from dorm.expressions.conditions import AND, Q
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.fields.relations import Hop
+from dorm.query.multiplying import keeps_rows
 from dorm.query.names import Names
 from dorm.query.ordering import resolve_terms
 from dorm.query.paths import Path, column_path
@@ -145,7 +146,7 @@ class Chaining(QueryRoot[M, R]):
         """Computed values per row, as attributes (QS-11).
 
         :raises ValueError: when a name is that of a field.
-        :raises TypeError: for values that are no expressions.
+        :raises TypeError: for values that are no expressions, and for those that would change the rows of a slice.
         """
         return self._annotate(expressions, named, True)
 
@@ -156,7 +157,6 @@ class Chaining(QueryRoot[M, R]):
     def _annotate(self, positional: tuple[Any, ...], named: dict[str, Any], selected: bool) -> Self:
         root = self._root()
         state: QueryState = root.state
-        _need_unsliced(state, "annotate")
         every = {**named_aggregates(positional, named), **named}
         for name, value in every.items():
             state = with_annotation(state, name, value, selected)
@@ -291,6 +291,8 @@ class Chaining(QueryRoot[M, R]):
         before = state.select_related if isinstance(state.select_related, tuple) else ()
         named = [getattr(path, "lookup_path", path) for path in paths]
         for path in named:
+            if not isinstance(path, str):
+                raise TypeError(f"select_related() takes names of relations, not {path!r}.")
             opts = state.opts
             for name in path.split("__"):
                 opts = step_of(opts, name, path).hops()[-1].target
@@ -437,16 +439,21 @@ def _need_unsliced(state: QueryState, what: str) -> None:
 
 
 def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str, Any], negated: bool) -> Predicate:
-    """The resolved condition of one ``filter()`` or ``exclude()``."""
+    """The resolved condition of one ``filter()`` or ``exclude()``.
+
+    :raises FieldError: for an aggregate where the rows are no groups.
+    """
     names = Names(state)
     if not conditions:
-        return names.lookups(lookups, negated)
-    children = [names.predicate(item) for item in conditions]
-    if lookups:
-        children.append(names.lookups(lookups, False))
-    if len(children) == 1 and not negated:
-        return children[0]
-    return Junction(tuple(children), AND, negated)
+        made = names.lookups(lookups, negated)
+    else:
+        children = [names.predicate(item) for item in conditions]
+        if lookups:
+            children.append(names.lookups(lookups, False))
+        made = children[0] if len(children) == 1 and not negated else Junction(tuple(children), AND, negated)
+    if made.contains_aggregate and state.group is None:
+        raise FieldError("A condition on an aggregate needs it as an annotation: annotate(n=Count(…)).filter(n=…).")
+    return made
 
 
 def with_annotation(state: QueryState, name: str, value: Any, selected: bool) -> QueryState:
@@ -470,6 +477,10 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
     else:
         if name in state.annotations:
             state, expression = redefined(state, name, expression)
+        if state.is_sliced and not keeps_rows(state, expression):
+            raise TypeError(
+                f"Cannot annotate a query with {name}={value!r} once a slice has been taken: its rows would change."
+            )
         changes["steps"] = (*state.steps, AnnotateStep(name, expression))
         changes["annotations"] = {**state.annotations, name: expression}
     if not selected:

@@ -40,6 +40,7 @@ class QueryScope(Scope):
     json_compare = clauses.json_compare
     json_member = clauses.json_member
     json_absent = clauses.json_absent
+    aggregates_apart = isolation.aggregates_apart  # pyright: ignore
 
     def isolated_aggregate(self, aggregate: Any) -> Built | None:
         """The aggregate as a subquery when it needs one, else None."""
@@ -152,11 +153,12 @@ def rows(compilation: Compilation, state: QueryState, parent: Scope | None = Non
 
 def exists_select(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Any:
     """``SELECT 1`` for each row of a queryset."""
+    state = state.evolve(lock=None)
     combined = state.combined is not None
     if combined or _groups_values(state) or (state.is_sliced and (state.distinct or rows_multiply(state))):
         inner = rows(compilation, state, parent).sql
         return sa.select(ONE).select_from(inner.subquery(_fresh_name(compilation)))
-    select = Select(QueryScope(compilation, state.evolve(lock=None), parent), "exists")
+    select = Select(QueryScope(compilation, state, parent), "exists")
     try:
         select.replay(annotations=state.group is not None, multiplying=False)
     except EmptyResult:

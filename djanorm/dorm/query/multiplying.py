@@ -11,7 +11,7 @@ from typing import Any
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
 from dorm.query.ordering import effective_order
-from dorm.query.state import AnnotateStep
+from dorm.query.state import AnnotateStep, FilterStep
 
 
 def multiplies(expression: Expression) -> bool:
@@ -40,3 +40,16 @@ def order_tells_apart(state: Any) -> bool:
         return True
     sees_columns = state.distinct is True or isinstance(state.group, tuple)
     return bool(terms) and state.row != "instance" and sees_columns
+
+
+def keeps_rows(state: Any, expression: Expression) -> bool:
+    """Whether a slice stays the slice of the same rows when they get ``expression`` as one more annotation."""
+    if multiplies(expression):
+        return False
+    if state.row != "instance":
+        return not expression.contains_aggregate and not state.distinct and not isinstance(state.group, tuple)
+    if not expression.contains_aggregate or state.group == "pk":
+        return True
+    # an aggregate makes one row of those that a condition or the order repeats
+    filters = [e for step in state.steps if isinstance(step, FilterStep) for e in step.predicate.expressions()]
+    return not state.distinct and not rows_multiply(state) and not any(multiplies(part) for part in filters)
