@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from dorm.exceptions import NotSupportedError
+from dorm.exceptions import FieldError, NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.expressions.values import natural_fields
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
@@ -193,6 +193,12 @@ class KeyIsNull(IsNull):
         return scope.json_absent(right.left, right.variant)
 
 
+def _key(lookup: str, value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"The lookup '{lookup}' takes keys of JSON objects, which are texts, not {value!r}.")
+    return str(value)
+
+
 class HasKey(Lookup):
     """The document has this key at its top level."""
 
@@ -201,7 +207,7 @@ class HasKey(Lookup):
     every: ClassVar[bool] = True
 
     def read(self, field: Any, value: Any) -> Right:
-        return Right(1, (str(value),))
+        return Right(1, (_key(self.lookup_name, value),))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         tests = [scope.hooks.json_has_key(left.sql, right.text(position=n)) for n in range(right.variant)]
@@ -215,7 +221,10 @@ class HasAnyKey(HasKey):
     every = False
 
     def read(self, field: Any, value: Any) -> Right:
-        keys = [str(item) for item in require_iterable(self.lookup_name, [value] if isinstance(value, str) else value)]
+        keys = [
+            _key(self.lookup_name, item)
+            for item in require_iterable(self.lookup_name, [value] if isinstance(value, str) else value)
+        ]
         return Right(len(keys), tuple(keys)) if keys else Right("nothing")
 
 
@@ -254,6 +263,18 @@ class ArrayOverlap(_Array):
 
     lookup_name = "array_overlap"
     operator = "&&"
+
+
+class DocumentOverlap(Lookup):
+    """Refused: JSON has no such comparison, and the name would be taken for a key."""
+
+    lookup_name = "array_overlap"
+
+    def read(self, field: Any, value: Any) -> Right:
+        raise FieldError(
+            "The lookup 'array_overlap' compares arrays and no JSON documents; ask for keys with 'json_has_any', or for "
+            "elements with several 'array_contains' joined by Q(…) | Q(…)."
+        )
 
 
 class ContainedBy(_Array):
