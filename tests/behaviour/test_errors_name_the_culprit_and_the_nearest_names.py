@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from behaviour.bookshop import Author, Book
-from dorm import Count, F, FieldDoesNotExist, ImproperlyConfigured, Lower, OuterRef, Q, Subquery, Sum, Value
+from behaviour.cases import refused_without_sql
+from dorm import Count, F, FieldDoesNotExist, FieldError, ImproperlyConfigured, Lower, OuterRef, Q, Subquery, Sum, Value
 
 A, B = Author.objects, Book.objects
 NEAR_NAME = [
@@ -134,3 +135,17 @@ async def test_a_wrong_value_is_refused_before_any_sql(shop, mode, queries):
             await mode.call(A, "update", age="x")
     assert log.count == 0
     assert Value("x") is not None
+
+
+async def test_a_column_gets_one_value(shop, mode, queries):
+    with queries() as log:
+        for rows, values in ((B, {"author": 1, "author_id": 2}), (B, {"author_id": 2, "author": F("publisher")})):
+            with pytest.raises(FieldError, match="two values for the column 'author_id'"):
+                await mode.call(rows, "update", **values)
+        with pytest.raises(FieldError, match="two values for the column 'age'"):
+            await mode.call(A, "update", ("age", 1), age=2)
+    assert log.count == 0
+
+
+def test_relations_are_named_by_text(shop, queries):
+    refused_without_sql(queries, TypeError, [lambda: A.select_related(5)], "takes names of relations, not 5")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from behaviour.bookshop import Author, Country, Item
-from behaviour.cases import rows_are
-from dorm import Count, FieldError, NotSupportedError, Sum, Value
+from behaviour.bookshop import Author, Book, Country, Item
+from behaviour.cases import refused_without_sql, rows_are
+from dorm import Count, F, FieldDoesNotExist, FieldError, NotSupportedError, Sum, Value
 
 A = Author.objects
 old = A.filter(age=50)
@@ -180,3 +180,106 @@ async def test_querysets_of_one_model_combine_with_and_and_or(shop, mode):
         A.filter(pk=1) | Country.objects.filter(pk=1)
     with pytest.raises(TypeError):
         A.filter(pk=1) | A.distinct()
+
+
+def test_the_operators_of_conditions_refuse_set_operations(shop, queries):
+    both = same.union(old)
+    attempts = [
+        lambda: both & same,
+        lambda: same & both,
+        lambda: both | same,
+        lambda: same | both,
+        lambda: both ^ both,
+        lambda: A.none() | both,
+        lambda: same & A.intersection(old),
+    ]
+    refused_without_sql(queries, NotSupportedError, attempts, "operator with combined queryset")
+
+
+async def test_null_stands_where_the_order_wants_it(shop, mode):
+    both = A.filter(pk__in=[1, 2]).union(A.filter(pk=4))
+    for term, names in [
+        (F("age").asc(nulls_first=True), ["Bob", "Ada", "Çelik"]),
+        (F("age").asc(nulls_last=True), ["Ada", "Çelik", "Bob"]),
+        (F("age").desc(nulls_first=True), ["Bob", "Çelik", "Ada"]),
+        (F("age").desc(nulls_last=True), ["Çelik", "Ada", "Bob"]),
+    ]:
+        assert [one.name for one in await mode.fetch(both.order_by(term))] == names
+        assert [one.name for one in await mode.fetch(both.order_by(term).reverse())] == names[::-1]
+
+
+def test_a_branch_that_locks_is_refused(shop, queries):
+    attempts = [lambda: same.select_for_update().union(old), lambda: same.difference(old.select_for_update())]
+    refused_without_sql(queries, NotSupportedError, attempts, "select_for_update() is not possible inside")
+
+
+async def test_columns_of_instances_meet_by_name(shop, mode):
+    one = A.filter(pk=1).annotate(a=Value(1), b=Value(2))
+    other = A.filter(pk=4).annotate(b=Value(3), a=Value(4))
+    for both in (one.union(other), one.union(other[:1]), one.union(other.union(other))):
+        assert [(row.name, row.a, row.b) for row in await mode.fetch(both.order_by("pk"))] == [
+            ("Ada", 1, 2),
+            ("Çelik", 4, 3),
+        ]
+    counted = A.annotate(n=Count("books"), m=Count("reviews")).filter(pk=1)
+    swapped = A.annotate(m=Count("reviews"), n=Count("books")).filter(pk=4)
+    found = await mode.fetch(counted.union(swapped).order_by("pk"))
+    assert [(row.name, row.n, row.m) for row in found] == [("Ada", 2, 2), ("Çelik", 2, 0)]
+    part = await mode.fetch(same.only("name").union(old.only("name")).order_by("name"))
+    assert [row.name for row in part] == ["Ada", "O'Neil", "bob", "Çelik"]
+
+
+def test_instances_with_different_columns_are_no_set(shop, queries):
+    attempts = [
+        lambda: A.only("name").union(A.only("age")),
+        lambda: A.defer("name").union(A.all()),
+        lambda: A.annotate(a=Value(1)).union(A.annotate(b=Value(1))),
+    ]
+    refused_without_sql(queries, TypeError, attempts, "columns")
+
+
+async def test_a_set_of_instances_is_compared_by_its_keys(shop, mode):
+    both = same.union(old)
+    assert await mode.fetch(keys(A.filter(pk__in=both))) == [1, 3, 4, 7]
+    assert await mode.fetch(keys(A.exclude(pk__in=both))) == [2, 5, 6, 8]
+    assert await mode.fetch(keys(A.filter(pk__in=both.order_by("-pk")[:2]))) == [4, 7]
+    assert await mode.fetch(keys(A.filter(pk__in=A.all().difference(both)))) == [2, 5, 6, 8]
+    assert await mode.fetch(keys(Book.objects.filter(author__in=both))) == [1, 2, 4, 5, 7]
+    assert await mode.fetch(keys(A.filter(books__in=Book.objects.filter(pk=1).union(Book.objects.filter(pk=3))))) == [
+        1,
+        2,
+    ]
+
+
+async def test_selecting_values_of_a_union_selects_them_in_its_branches(shop, mode):
+    both = same.union(old)
+    for rows, expected in [
+        (both.values_list("age", flat=True).order_by("age"), [36, 50]),
+        (both.order_by("age").values_list("age", flat=True), [36, 50]),
+        (both.order_by("age").values_list("age", flat=True)[1:], [50]),
+        (both.order_by("age", "pk").values_list("age", flat=True), [36, 36, 36, 50]),
+        (both.order_by("age", "pk")[1:4].values_list("age", flat=True), [36, 36, 50]),
+        (same.union(old, all=True).values_list("age", flat=True).order_by("age"), [36, 36, 36, 50]),
+        (same.union(old.union(A.filter(pk=1))).values_list("age", flat=True).order_by("age"), [36, 50]),
+        (same.union(old.order_by("pk")[:1]).values_list("age", flat=True).order_by("age"), [36, 50]),
+        (both.values_list("country", flat=True).order_by("country"), [1, 3, 4]),
+        (A.filter(age__gte=36).difference(A.filter(pk=1)).order_by("pk").values_list("age", flat=True), [36, 50, 61, 36]),
+        (same.annotate(k=Value(1)).union(old.annotate(k=Value(1))).values_list("k", flat=True), [1]),
+    ]:  # fmt: skip
+        assert await mode.fetch(rows) == expected
+        assert await mode.call(rows, "count") == len(expected)
+
+
+async def test_related_objects_that_the_first_branch_loads_come_along(shop, mode, queries):
+    both = A.select_related("country", "mentor__country").prefetch_related("books").filter(pk__in=[1, 2]).union(old)
+    found = await mode.fetch(both.order_by("pk"))
+    with queries() as log:
+        assert [row.country and row.country.name for row in found] == ["Norge", None, "Perú"]
+        assert [row.mentor and row.mentor.country and row.mentor.country.name for row in found] == [None, "Norge", None]
+        assert [sorted(book.pk for book in row.books.all()) for row in found] == [[1, 2], [3], [4, 5]]
+    assert log.count == 0
+
+
+def test_a_mapping_names_output_columns(shop, queries):
+    attempts = [lambda: A.values("name").union_with((Country.objects, {"nmae": "name"}))]
+    refused_without_sql(queries, FieldDoesNotExist, attempts, "Did you mean 'name'")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from behaviour.bookshop import Item
-from behaviour.cases import refused_without_sql
+from behaviour.bookshop import Author, Item
+from behaviour.cases import refused_without_sql, rows_are
+from dorm import Count, F
 
 ORDERED = Item.objects.order_by("name").values_list("name", flat=True)
 NAMES = ["a", "b", "c", "d", "e", "f"]
@@ -64,3 +65,31 @@ def test_what_no_slice_can_mean_is_refused(shop, queries):
         lambda: ORDERED[:3].reverse(),
     ]
     refused_without_sql(queries, TypeError, attempts, "slice")
+
+
+FIRST = Author.objects.order_by("pk")[:2]
+
+
+async def test_a_slice_keeps_its_rows_when_it_is_annotated(shop, mode):
+    await rows_are(
+        mode,
+        [
+            (lambda: FIRST.annotate(n=F("age") + 1).values_list("pk", "n"), [(1, 37), (2, None)]),
+            (lambda: FIRST.annotate(n=F("mentor__name")).values_list("pk", "n"), [(1, None), (2, "Ada")]),
+            (lambda: FIRST.annotate(n=Count("books")).values_list("pk", "n"), [(1, 2), (2, 1)]),
+            (lambda: FIRST.annotate(n=Count("books"), m=Count("reviews")).values_list("n", "m"), [(2, 2), (1, 2)]),
+            (lambda: FIRST.alias(n=Count("books")).annotate(m=F("n") * 2).values_list("pk", "m"), [(1, 4), (2, 2)]),
+            (lambda: FIRST.values("pk").annotate(n=F("age")), [{"pk": 1, "n": 36}, {"pk": 2, "n": None}]),
+        ],
+    )
+
+
+def test_what_would_change_the_rows_of_a_slice_is_refused(shop, queries):
+    attempts = [
+        lambda: FIRST.annotate(n=F("books__title")),
+        lambda: FIRST.values("age").annotate(n=Count("pk")),
+        lambda: Author.objects.filter(books__pages__gt=0).order_by("pk")[:2].annotate(n=Count("books")),
+        lambda: Author.objects.order_by("books__title")[:2].annotate(n=Count("books")),
+        lambda: Author.objects.values("age").distinct().order_by("age")[:2].annotate(n=F("name")),
+    ]
+    refused_without_sql(queries, TypeError, attempts, "once a slice has been taken")

@@ -6,7 +6,7 @@ import pytest
 
 from behaviour.bookshop import Author, Book, Review, Tag
 from behaviour.cases import keys_are, rows_are
-from dorm import Case, Coalesce, Count, Exists, F, OuterRef, Q, Subquery, Sum, Value, When
+from dorm import Case, Coalesce, Count, Exists, F, FieldError, OuterRef, Q, Subquery, Sum, Value, When
 
 
 def longest(column="pages"):
@@ -171,4 +171,41 @@ async def test_subqueries_set_columns(shop, mode):
 async def test_an_outer_reference_needs_something_outside(shop, mode, queries):
     with queries() as log, pytest.raises(ValueError, match="[Ss]ubquery|OuterRef"):
         await mode.fetch(Author.objects.filter(age=OuterRef("pk")))
+    assert log.count == 0
+
+
+counted = Author.objects.annotate(k=Count("books"))
+of_that_key = Tag.objects.filter(pk=OuterRef("k"))
+
+
+async def test_a_subquery_refers_to_an_aggregate_of_its_outer_query(shop, mode):
+    await keys_are(
+        mode,
+        [
+            (lambda: counted.filter(Exists(of_that_key)), [1, 2, 4, 6, 7]),
+            (lambda: counted.filter(~Exists(of_that_key)), [3, 5, 8]),
+            (lambda: counted.filter(Exists(of_that_key) | Q(pk=3)), [1, 2, 3, 4, 6, 7]),
+            (lambda: counted.filter(k=2).filter(Exists(of_that_key)), [1, 4]),
+            (lambda: counted.annotate(x=Exists(of_that_key)).filter(x=False), [3, 5, 8]),
+            (lambda: counted.alias(j=F("k") * 3).filter(Exists(Tag.objects.filter(pk=OuterRef("j")))), [1, 2, 4, 6, 7]),
+            (lambda: counted.filter(pk__in=Tag.objects.filter(pk__gte=OuterRef("k")).values("pk")), [2, 3, 4, 5, 6]),
+        ],
+    )
+    named = counted.annotate(t=Subquery(of_that_key.values("name"))).order_by("pk")
+    await rows_are(mode, [(lambda: named.values_list("k", "t")[:3], [(2, "fi"), (1, "sci"), (0, None)])])
+    assert await mode.call(counted.filter(Exists(of_that_key)), "count") == 5
+
+
+async def test_an_aggregate_that_a_condition_cannot_see_is_refused(shop, mode, queries):
+    with queries() as log:
+        for rows in (
+            Author.objects.filter(books__pages=100).annotate(k=Count("books")).filter(Exists(of_that_key)),
+            Author.objects.values("age").annotate(k=Count("books")).filter(Exists(of_that_key)),
+            Author.objects.annotate(k=Count("pk")).filter(Exists(of_that_key)),
+        ):
+            with pytest.raises(FieldError, match="a subquery cannot see"):
+                await mode.fetch(rows)
+        for condition in (Q(age=Count("books")), Q(pk=1) | Q(age__lt=Count("books")), ~Q(age=Sum("books__pages"))):
+            with pytest.raises(FieldError, match="needs it as an annotation"):
+                Author.objects.filter(condition)
     assert log.count == 0

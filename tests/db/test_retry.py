@@ -92,6 +92,14 @@ async def test_nothing_is_tried_again_in_a_transaction(mode: Any) -> None:
     assert len(calls) == 1
 
 
+async def test_there_is_at_least_one_attempt(mode: Any) -> None:
+    calls, call = failing(LOCKED, 0)
+    for options in ({"attempts": 0}, {"attempts": -1}, {"attempts": 0, "in_transaction": True}):
+        with pytest.raises(ValueError, match="at least 1"):
+            await retry(mode, call, **options)
+    assert calls == []
+
+
 async def test_attempts_come_from_settings_or_environment(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DORM_RETRY_ATTEMPTS", "5")
     dorm.configure(RETRY_ATTEMPTS=2, RETRY_BACKOFF=0.001)

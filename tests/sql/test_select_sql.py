@@ -195,7 +195,7 @@ def test_row_locks_are_postgresql_s(name):
 
 def test_a_plain_lock_is_left_out_where_there_are_none_and_flags_are_refused():
     assert text(P.select_for_update(), "default") == (ROW, ())
-    for options in ({"skip_locked": True}, {"no_wait": True}):
+    for options in ({"skip_locked": True}, {"no_wait": True}, {"no_key": True}, {"of": ("self",)}):
         with pytest.raises(NotImplementedError, match=next(iter(options))):
             text(P.select_for_update(**options), "default")
 

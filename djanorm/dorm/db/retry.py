@@ -46,6 +46,12 @@ def announce(error: BaseException, attempt: int, attempts: int, delay: float) ->
     logger.warning("attempt %d of %d failed (%s); trying again in %.3g s", attempt, attempts, text, delay)
 
 
+def _most(in_transaction: bool, attempts: int | None) -> int:
+    if attempts is not None and attempts < 1:
+        raise ValueError(f"attempts counts the first call, so it must be at least 1, not {attempts}.")
+    return 1 if in_transaction else (attempts_allowed() if attempts is None else attempts)
+
+
 def with_transient_retry(
     func: Callable[[], T], *, in_transaction: bool = False, attempts: int | None = None, backoff: float | None = None
 ) -> T:
@@ -53,8 +59,10 @@ def with_transient_retry(
 
     ``attempts`` counts the first call (default RETRY_ATTEMPTS), ``backoff`` is in seconds and doubles each time
     (default RETRY_BACKOFF). With ``in_transaction`` it is called once: a transaction cannot be continued.
+
+    :raises ValueError: for ``attempts`` below 1.
     """
-    most = 1 if in_transaction else (attempts_allowed() if attempts is None else attempts)
+    most = _most(in_transaction, attempts)
     attempt = 1
     while True:
         try:
@@ -76,7 +84,7 @@ async def awith_transient_retry(
     backoff: float | None = None,
 ) -> T:
     """Like :func:`with_transient_retry`; ``factory()`` gives a new awaitable for each attempt (RH-04)."""
-    most = 1 if in_transaction else (attempts_allowed() if attempts is None else attempts)
+    most = _most(in_transaction, attempts)
     attempt = 1
     while True:
         try:

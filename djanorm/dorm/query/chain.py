@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from dorm.exceptions import FieldDoesNotExist, FieldError
+from dorm.exceptions import FieldDoesNotExist, FieldError, NotSupportedError
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import AND, Q
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.fields.relations import Hop
+from dorm.query.multiplying import keeps_rows
 from dorm.query.names import Names
 from dorm.query.ordering import resolve_terms
 from dorm.query.paths import Path, column_path
@@ -145,7 +146,7 @@ class Chaining(QueryRoot[M, R]):
         """Computed values per row, as attributes (QS-11).
 
         :raises ValueError: when a name is that of a field.
-        :raises TypeError: for values that are no expressions.
+        :raises TypeError: for values that are no expressions, and for those that would change the rows of a slice.
         """
         return self._annotate(expressions, named, True)
 
@@ -156,7 +157,6 @@ class Chaining(QueryRoot[M, R]):
     def _annotate(self, positional: tuple[Any, ...], named: dict[str, Any], selected: bool) -> Self:
         root = self._root()
         state: QueryState = root.state
-        _need_unsliced(state, "annotate")
         every = {**named_aggregates(positional, named), **named}
         for name, value in every.items():
             state = with_annotation(state, name, value, selected)
@@ -291,6 +291,8 @@ class Chaining(QueryRoot[M, R]):
         before = state.select_related if isinstance(state.select_related, tuple) else ()
         named = [getattr(path, "lookup_path", path) for path in paths]
         for path in named:
+            if not isinstance(path, str):
+                raise TypeError(f"select_related() takes names of relations, not {path!r}.")
             opts = state.opts
             for name in path.split("__"):
                 opts = step_of(opts, name, path).hops()[-1].target
@@ -395,8 +397,7 @@ class Chaining(QueryRoot[M, R]):
     # -- combining -------------------------------------------------------------------------------------------------
 
     def __and__(self, other: Any) -> Self:
-        left, right = self._root(), _same_model(self, other)
-        _need_same_distinct(left.state, right.state)
+        left, right = self._root(), _partner(self, other, "&")
         if left.state.empty:
             return left
         if right.state.empty:
@@ -407,14 +408,13 @@ class Chaining(QueryRoot[M, R]):
         return left._with(state.evolve(annotations={**left.state.annotations, **right.state.annotations}))
 
     def __or__(self, other: Any) -> Self:
-        return self._joined(other, "OR")
+        return self._joined(other, "OR", "|")
 
     def __xor__(self, other: Any) -> Self:
-        return self._joined(other, "XOR")
+        return self._joined(other, "XOR", "^")
 
-    def _joined(self, other: Any, connector: str) -> Self:
-        left, right = self._root(), _same_model(self, other)
-        _need_same_distinct(left.state, right.state)
+    def _joined(self, other: Any, connector: str, operator: str) -> Self:
+        left, right = self._root(), _partner(self, other, operator)
         if left.state.empty:
             return right
         if right.state.empty:
@@ -439,16 +439,21 @@ def _need_unsliced(state: QueryState, what: str) -> None:
 
 
 def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str, Any], negated: bool) -> Predicate:
-    """The resolved condition of one ``filter()`` or ``exclude()``."""
+    """The resolved condition of one ``filter()`` or ``exclude()``.
+
+    :raises FieldError: for an aggregate where the rows are no groups.
+    """
     names = Names(state)
     if not conditions:
-        return names.lookups(lookups, negated)
-    children = [names.predicate(item) for item in conditions]
-    if lookups:
-        children.append(names.lookups(lookups, False))
-    if len(children) == 1 and not negated:
-        return children[0]
-    return Junction(tuple(children), AND, negated)
+        made = names.lookups(lookups, negated)
+    else:
+        children = [names.predicate(item) for item in conditions]
+        if lookups:
+            children.append(names.lookups(lookups, False))
+        made = children[0] if len(children) == 1 and not negated else Junction(tuple(children), AND, negated)
+    if made.contains_aggregate and state.group is None:
+        raise FieldError("A condition on an aggregate needs it as an annotation: annotate(n=Count(…)).filter(n=…).")
+    return made
 
 
 def with_annotation(state: QueryState, name: str, value: Any, selected: bool) -> QueryState:
@@ -472,6 +477,10 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
     else:
         if name in state.annotations:
             state, expression = redefined(state, name, expression)
+        if state.is_sliced and not keeps_rows(state, expression):
+            raise TypeError(
+                f"Cannot annotate a query with {name}={value!r} once a slice has been taken: its rows would change."
+            )
         changes["steps"] = (*state.steps, AnnotateStep(name, expression))
         changes["annotations"] = {**state.annotations, name: expression}
     if not selected:
@@ -549,18 +558,27 @@ def _free_name(state: QueryState, expression: Any, taken: dict[str, Any]) -> str
     return candidate
 
 
-def _same_model(one: Any, other: Any) -> Any:
+def _partner(one: Any, other: Any, operator: str) -> Any:
+    """The other side of ``one & other`` and its like.
+
+    :raises TypeError: for what cannot be combined with ``one``.
+    :raises NotSupportedError: when a side is a set operation, which has no conditions of its own (SO-07).
+    """
     if not hasattr(other, "get_queryset"):
         raise TypeError(f"A queryset combines with querysets, not with {other!r}.")
     root = other._root()
-    if root.state.opts is not one.state.opts:
-        raise TypeError(f"Cannot combine querysets of {one.state.opts.object_name} and {root.state.opts.object_name}.")
-    return root
-
-
-def _need_same_distinct(left: QueryState, right: QueryState) -> None:
+    left, right = one._root().state, root.state
+    if right.opts is not left.opts:
+        raise TypeError(f"Cannot combine querysets of {left.opts.object_name} and {right.opts.object_name}.")
+    for state in (left, right):
+        if state.combined is not None:
+            raise NotSupportedError(
+                f"Cannot use {operator} operator with combined queryset: the rows of {state.combined[0]}() are those of no "
+                "condition. Combine before, or use union(), intersection() or difference()."
+            )
     if bool(left.distinct) != bool(right.distinct):
         raise TypeError("Cannot combine a unique query with a non-unique query.")
+    return root
 
 
 def _all_conditions(state: QueryState) -> Predicate | None:

@@ -9,10 +9,12 @@ from dorm.db import bridge
 from dorm.exceptions import FieldDoesNotExist, NotSupportedError
 from dorm.expressions.base import Expression, as_operand
 from dorm.expressions.conditions import Q
+from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import F
 from dorm.expressions.values import Value
 from dorm.query.names import Names
 from dorm.query.reading import Reading
+from dorm.query.related_columns import loaded_fields, paths_of
 from dorm.query.root import M, R
 from dorm.query.state import QueryState
 from dorm.utils.suggest import hint
@@ -37,10 +39,10 @@ class CombinedQuerySet(Reading[M, R]):
             first = first.combined[2][0]
         if first.row != "instance":
             return {name: name for name, _ in first.select or ()}
-        names = {field.attname: field.attname for field in first.opts.concrete_fields}
-        names.update({field.name: field.attname for field in first.opts.concrete_fields})
+        loaded = loaded_fields(first.opts, first.only, first.defer)
+        names = {name: field.attname for field in loaded for name in (field.attname, field.name)}
         names["pk"] = first.opts.pk.attname
-        names.update({name: name for name in first.annotations})
+        names.update({name: name for name in _shown(first)})
         return names
 
     def _output(self, name: str) -> str:
@@ -57,8 +59,8 @@ class CombinedQuerySet(Reading[M, R]):
             raise TypeError("Cannot reorder a query once a slice has been taken.")
         order = []
         for term in terms:
-            name, descending = _order_name(term)
-            order.append(_Term(self._output(name), descending))
+            name, direction = _order_name(term)
+            order.append(_Term(self._output(name), direction))
         return self._with(self.state.evolve(order=tuple(order), reversed=False))
 
     def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
@@ -70,7 +72,11 @@ class CombinedQuerySet(Reading[M, R]):
             dict.fromkeys(self._output_names().values())
         )
         select = tuple((name, F(self._output(name))) for name in names)
-        return self._with(self.state.evolve(row=row, select=tuple((n, _Narrowed(e)) for n, e in select)))
+        state = self.state
+        # before a slice the set is one of the selected values, as in Django; a slice has its rows already
+        narrows = state.combined is not None and state.combined[0] == "union" and not state.is_sliced
+        chosen = tuple((n, _Narrowed(e)) for n, e in select)
+        return self._with(state.evolve(row=row, select=chosen, narrows_branches=narrows))
 
     def _ordered(self) -> Any:
         state = self.state
@@ -175,20 +181,18 @@ for _name in UNSUPPORTED:
 
 
 class _Term:
-    """One term of the order of a set operation."""
+    """One term of the order of a set operation: an output column and a direction."""
 
-    __slots__ = ("descending", "name")
+    __slots__ = ("_order", "name")
 
-    def __init__(self, name: str, descending: bool) -> None:
+    def __init__(self, name: str, order: OrderBy) -> None:
         self.name = name
-        self.descending = descending
-
-    def __iter__(self) -> Any:
-        return iter((self.name, self.descending))
+        self._order = order
 
     def shape(self, values: list[Any]) -> Any:
         """Name and direction."""
-        return (self.name, self.descending)
+        order = self._order
+        return (self.name, order.descending, order.nulls_first, order.nulls_last)
 
     def slotted(self, slots: Any) -> _Term:
         """Itself: it holds no value."""
@@ -196,7 +200,11 @@ class _Term:
 
     def reverse_ordering(self) -> _Term:
         """The other direction."""
-        return _Term(self.name, not self.descending)
+        return _Term(self.name, self._order.reverse_ordering())
+
+    def directed(self, element: Any) -> Any:
+        """``element`` with this term's direction."""
+        return self._order.directed(element)
 
 
 class _Narrowed(F):
@@ -209,21 +217,25 @@ class _Narrowed(F):
         return self
 
 
-def _order_name(term: Any) -> tuple[str, bool]:
+def _order_name(term: Any) -> tuple[str, OrderBy]:
     if isinstance(term, str):
-        return (term[1:], True) if term.startswith("-") else (term, False)
-    expression = getattr(term, "expression", term)
-    descending = bool(getattr(term, "descending", False))
-    name = getattr(expression, "name", None) or getattr(expression, "lookup_path", None)
-    if not isinstance(name, str):
+        descending = term.startswith("-")
+        name = term[1:] if descending else term
+        return name, OrderBy(name, descending)
+    order = term if isinstance(term, OrderBy) else OrderBy(term)
+    name = getattr(order.expression, "name", None)
+    if not isinstance(order.expression, F) or not isinstance(name, str):
         raise NotSupportedError("A set operation is ordered by the names of its output columns.")
-    return name, descending
+    return name, order
 
 
 def combine(first: Any, operator: str, others: tuple[Any, ...], every: bool) -> CombinedQuerySet[Any, Any]:
     """The set operation of several querysets. Runs nothing and opens nothing.
 
-    :raises TypeError: for branches of different models, or with different numbers of columns.
+    Instances get the related objects that the first queryset asks for.
+
+    :raises TypeError: for branches of different models, or with different columns.
+    :raises NotSupportedError: for a branch that locks its rows.
     """
     root = first._root()
     states = [root.state]
@@ -231,12 +243,20 @@ def combine(first: Any, operator: str, others: tuple[Any, ...], every: bool) -> 
         if not hasattr(other, "get_queryset"):
             raise TypeError(f"{operator}() takes querysets, not {other!r}.")
         states.append(other._root().state)
+    if any(state.lock is not None for state in states):
+        raise NotSupportedError(
+            f"select_for_update() is not possible inside {operator}(): a database locks the rows of tables, and not those of "
+            "a set operation. Lock the rows in a query of their own: filter(pk__in=…).select_for_update()."
+        )
     _check(operator, states)
     kept = _without_empty(operator, states)
     state = QueryState(root.state.opts)
     row = root.state.row
     using = next((s.using for s in states if s.using is not None), None)
     changes: dict[str, Any] = {"combined": (operator, every, tuple(kept)), "row": row, "using": using}
+    if row == "instance":
+        # a set has no columns of related models: what the first queryset joins is fetched like what it prefetches
+        changes["prefetch"] = (*paths_of(root.state), *root.state.prefetch)
     if not kept:
         changes["combined"] = (operator, every, (root.state,))
         changes["empty"] = True
@@ -261,15 +281,35 @@ def _check(operator: str, states: list[QueryState]) -> None:
             raise TypeError(
                 f"{operator}() needs the same number of columns in every queryset: {width} and {_width(state)}."
             )
+        if first.row == "instance" and set(_attributes(state)) != set(_attributes(first)):
+            names = ", ".join(sorted(set(_attributes(state)) ^ set(_attributes(first))))
+            raise TypeError(
+                f"{operator}() of instances needs the same columns in every queryset, and only some have {names}: give all "
+                "of them the same only(), defer() and annotate(), or select columns with values()."
+            )
 
 
 def _width(state: QueryState) -> int:
+    state = _source(state)
+    return len(_attributes(state) if state.select is None else state.select)
+
+
+def _source(state: QueryState) -> QueryState:
+    """What says the columns of a state: itself, or the first branch of a set operation that selects none."""
     while state.combined is not None and state.select is None:
         state = state.combined[2][0]
-    if state.select is not None:
-        return len(state.select)
-    shown = state.annotations if state.selected is None else state.selected
-    return len(state.opts.concrete_fields) + len(shown)
+    return state
+
+
+def _attributes(state: QueryState) -> list[str]:
+    """The attributes that instances get from the columns of a query."""
+    state = _source(state)
+    return [*(field.attname for field in loaded_fields(state.opts, state.only, state.defer)), *_shown(state)]
+
+
+def _shown(state: QueryState) -> tuple[str, ...]:
+    """The annotations that rows carry."""
+    return tuple(state.annotations) if state.selected is None else state.selected
 
 
 def _without_empty(operator: str, states: list[QueryState]) -> list[QueryState]:
@@ -290,6 +330,7 @@ def union_with(head: Any, others: tuple[Any, ...], every: bool, order_by: Any) -
 
     :param others: managers, querysets, or ``(queryset, {output name: expression or field name})``.
     :raises TypeError: for anything else.
+    :raises FieldDoesNotExist: for a name in a mapping that is no output column.
     """
     root = head._root()
     if root.state.row == "instance":
@@ -310,6 +351,9 @@ def _branch(other: Any, columns: list[str]) -> Any:
         other, mapping = other
     if not hasattr(other, "get_queryset"):
         raise TypeError(f"union_with() takes querysets, managers, or pairs with a mapping, not {other!r}.")
+    unknown = next((name for name in mapping if name not in columns), None)
+    if unknown is not None:
+        raise FieldDoesNotExist(f"union_with(): '{unknown}' is not among the output columns. {hint(unknown, columns)}")
     root = other._root()
     state: QueryState = root.state
     names = Names(state)

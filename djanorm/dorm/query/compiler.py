@@ -6,12 +6,16 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built
-from dorm.expressions.references import ColumnRef
+from dorm.expressions.references import ColumnRef, F
 from dorm.expressions.values import Slot
 from dorm.query import clauses, isolation
+from dorm.query.isolation import different
+from dorm.query.joins import fresh_table
 from dorm.query.layout import Layout, Output
+from dorm.query.multiplying import order_tells_apart, rows_multiply
 from dorm.query.names import Names
 from dorm.query.scope import Compilation, Scope
 from dorm.query.select import EmptyResult, Select
@@ -36,6 +40,7 @@ class QueryScope(Scope):
     json_compare = clauses.json_compare
     json_member = clauses.json_member
     json_absent = clauses.json_absent
+    aggregates_apart = isolation.aggregates_apart  # pyright: ignore
 
     def isolated_aggregate(self, aggregate: Any) -> Built | None:
         """The aggregate as a subquery when it needs one, else None."""
@@ -54,6 +59,10 @@ class QueryScope(Scope):
         if use == "exists":
             return exists_select(self.compilation, state, self), None
         if state.combined is not None:
+            if state.row == "instance":
+                name = _compared_field(state, field).attname
+                narrows = _is_union(state) and not state.is_sliced
+                state = state.evolve(row="tuple", select=((name, F(name)),), narrows_branches=narrows)
             statement = combined_rows(self.compilation, state, self)
             return _single(statement.sql, statement.layout, True, use, self.compilation)
         if state.row == "instance":
@@ -63,7 +72,7 @@ class QueryScope(Scope):
             state = state.evolve(order=())
         select = Select(QueryScope(self.compilation, state, self), use)
         try:
-            select.replay(annotations=True)
+            select.replay(annotations=True, multiplying=state.is_sliced)
         except EmptyResult:
             select.where.append(sa.false())
         if state.empty:
@@ -115,12 +124,16 @@ def _nullable(state: QueryState) -> bool:
 
 
 def _one_column(state: QueryState, field: Any) -> QueryState:
-    """An instance query as the column that ``field`` is compared with: the key it points at, else the primary key."""
-    target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
-    name = "pk"
-    if target is not None and any(target is own for own in state.opts.concrete_fields):
-        name = target.name
+    """An instance query as the column that ``field`` is compared with."""
+    own = _compared_field(state, field)
+    name = "pk" if own is state.opts.pk else own.name
     return state.evolve(row="tuple", select=((name, Names(state).reference(name)),), select_related=())
+
+
+def _compared_field(state: QueryState, field: Any) -> Any:
+    """What instances are compared by with ``field``: the key it points at, else the primary key."""
+    target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
+    return next((own for own in state.opts.concrete_fields if own is target), state.opts.pk)
 
 
 # -- the uses ------------------------------------------------------------------------------------------------------------
@@ -140,12 +153,14 @@ def rows(compilation: Compilation, state: QueryState, parent: Scope | None = Non
 
 def exists_select(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Any:
     """``SELECT 1`` for each row of a queryset."""
-    if state.combined is not None or (state.is_sliced and state.distinct) or _groups_values(state):
+    state = state.evolve(lock=None)
+    combined = state.combined is not None
+    if combined or _groups_values(state) or (state.is_sliced and (state.distinct or rows_multiply(state))):
         inner = rows(compilation, state, parent).sql
         return sa.select(ONE).select_from(inner.subquery(_fresh_name(compilation)))
-    select = Select(QueryScope(compilation, state.evolve(lock=None), parent), "exists")
+    select = Select(QueryScope(compilation, state, parent), "exists")
     try:
-        select.replay(annotations=state.group is not None)
+        select.replay(annotations=state.group is not None, multiplying=False)
     except EmptyResult:
         if parent is None:
             raise
@@ -175,6 +190,7 @@ def count(compilation: Compilation, state: QueryState) -> Statement:
     if plain:
         select = Select(QueryScope(compilation, state), "count")
         select.replay(annotations=False)
+        select.join_rows()
         select.columns.append(sa.func.count())
         return Statement(select.finish(ordered=False), layout)
     inner = _inner(compilation, state)[0]
@@ -185,6 +201,7 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
     """The rows of a queryset with as few columns as tell them apart."""
     if state.combined is not None:
         return combined_rows(compilation, state, None).sql, None
+    keep_order = _needs_order(state)
     if state.row == "instance":
         annotations = tuple(
             (name, Names(state).reference(name))
@@ -193,34 +210,112 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
         )
         key = (("pk", Names(state).reference("pk")),)
         state = state.evolve(row="tuple", select=key + annotations, select_related=())
-    keep_order = state.is_sliced or isinstance(state.distinct, tuple)
     select = Select(QueryScope(compilation, state), "inner")
     select.replay(annotations=True)
     select.select_rows()
     return select.finish(ordered=keep_order), select
 
 
+def _needs_order(state: QueryState) -> bool:
+    """Whether the order decides which rows there are."""
+    return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
+
+
 # -- aggregate() ---------------------------------------------------------------------------------------------------------
 
 
-class OverSubquery(QueryScope):
-    """The scope of ``aggregate()`` over rows that a subquery delivers: columns become columns of the subquery."""
+class OverRows(QueryScope):
+    """The scope of ``aggregate()`` over rows that a subquery delivers: their columns become columns of the subquery.
 
-    select: Select
-    name: str
+    A relation of several rows that the rows themselves do not follow is joined outside, so that it neither repeats what a
+    slice counts nor falls into the groups of an annotation.
 
-    def _expose(self, built: Built) -> Built:
+    :ivar select: the subquery, still growing.
+    :ivar name: its name.
+    :ivar apart: whether each aggregate gets a SELECT of its own over the rows.
+    """
+
+    def __init__(self, compilation: Compilation, state: QueryState, select: Select, name: str) -> None:
+        super().__init__(compilation, state.evolve(steps=()))
+        self.state = state
+        self.select = select
+        self.name = name
+        self.apart = len(different(chain for _, e in state.aggregates or () for chain in self._chains(e))) > 1
+        self._outside: dict[Any, tuple[Any, Any]] = {}
+
+    def _chains(self, expression: Any) -> Any:
+        """What the aggregates inside ``expression`` join outside the rows; nothing for those that no join changes."""
+        for node in expression.flatten():
+            if isinstance(node, Aggregate):
+                hops = [n.path.hops for part in node.children() for n in part.flatten() if isinstance(n, ColumnRef)]
+                chain = max((h for h in hops if self._leaves(h) is not None), key=len, default=())
+                if chain or (node.counts_rows and not node.distinct):
+                    yield chain
+
+    def _leaves(self, hops: tuple[Any, ...]) -> int | None:
+        """The number of the hop that leads outside the rows, if one does."""
+        joins, grouped = self.select.scope.joins, self.select.groups
+        return next(
+            (n for n, hop in enumerate(hops) if hop.multiple and (grouped or not joins.has(hops[: n + 1], None))), None
+        )
+
+    def _expose(self, built: Built, grouping: bool) -> Built:
         label = f"x{len(self.select.columns)}"
         self.select.columns.append(built.sql.label(label))
+        if grouping and self.select.groups:
+            self.select.group_beside(sa.literal_column(str(len(self.select.columns))))
         type_ = built.field.sql_type() if built.field is not None else built.sql.type
         return Built(sa.literal_column(f"{self.name}.{label}", type_), built.field)
 
+    def _of_groups(self, built: Built, path: Any) -> Built:
+        if self.select.groups_values and not any(built.sql is column for column in self.select.columns):
+            raise FieldError(
+                f"Cannot aggregate '{path.name}' over the groups of values(): a group has no one value of it. Add it to "
+                "values(), or annotate() each group with an aggregate of it."
+            )
+        return built
+
     def column(self, path: Any) -> Built:
-        with self.select.scope.reusing(None):
-            return self._expose(self.select.scope.column(path))
+        at = self._leaves(path.hops)
+        inner = self.select.scope
+        with inner.reusing(None):
+            if at is None:
+                return self._expose(self._of_groups(inner.column(path), path), grouping=True)
+            hop = path.hops[at]
+            key = tuple((id(h.source_field), id(h.target_field)) for h in path.hops[: at + 1])
+            if key not in self._outside:
+                own = inner.joins.follow(path.hops[:at]).table.c[hop.source_field.column]
+                source = self._of_groups(Built(own, hop.source_field), path)
+                self._join(key, hop, self._expose(source, grouping=True).sql)
+        for hop in path.hops[at + 1 :]:
+            source = self._outside[key][0].c[hop.source_field.column]
+            key = (*key, (id(hop.source_field), id(hop.target_field)))
+            if key not in self._outside:
+                self._join(key, hop, source)
+        return Built(self._outside[key][0].c[path.field.column], path.field)
+
+    def _join(self, key: Any, hop: Any, source: Any) -> None:
+        table = fresh_table(hop.target.table, self.compilation.table_names)
+        self._outside[key] = (table, table.c[hop.target_field.column] == source)
 
     def annotation(self, name: str) -> Built:
-        return self._expose(self.select.scope.annotation(name))
+        grouping = not self.state.annotations[name].contains_aggregate
+        return self._expose(self.select.scope.annotation(name), grouping)
+
+    def isolated_aggregate(self, aggregate: Any) -> Built | None:
+        if not self.apart:
+            return None
+        part = OverRows(self.compilation, self.state, self.select, self.name)
+        part.apart = False
+        built = aggregate.build_here(part)
+        return built._replace(sql=sa.type_coerce(part.over(built.sql).scalar_subquery(), built.sql.type))
+
+    def over(self, *columns: Any) -> Any:
+        """A SELECT of ``columns`` from the rows and what is joined to them."""
+        clause: Any = sa.table(self.name)
+        for table, condition in self._outside.values():
+            clause = clause.outerjoin(table, condition)
+        return sa.select(*columns).select_from(clause)
 
 
 def aggregate(compilation: Compilation, state: QueryState) -> Statement:
@@ -239,6 +334,7 @@ def aggregate(compilation: Compilation, state: QueryState) -> Statement:
         return _aggregate_apart(compilation, state)
     select = Select(QueryScope(compilation, state), "aggregate")
     select.replay(annotations=False)
+    select.join_rows()
     outputs: list[Output] = []
     with select.scope.reusing(None):
         for name, expression in state.aggregates:
@@ -254,6 +350,7 @@ def _aggregate_apart(compilation: Compilation, state: QueryState) -> Statement:
     for number, (name, expression) in enumerate(state.aggregates or ()):
         select = Select(QueryScope(compilation, state), "aggregate")
         select.replay(annotations=False)
+        select.join_rows()
         with select.scope.reusing(None):
             built = expression.build(select.scope)
         select.columns.append(built.sql)
@@ -266,7 +363,7 @@ def _aggregate_apart(compilation: Compilation, state: QueryState) -> Statement:
 def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Statement:
     if state.combined is not None:
         raise FieldError("aggregate() after a set operation is not supported; aggregate each queryset on its own.")
-    keep_order = state.is_sliced or isinstance(state.distinct, tuple)
+    keep_order = _needs_order(state)
     if state.row == "instance":
         key = (("pk", Names(state).reference("pk")),)
         inner_state = state.evolve(row="tuple", select=key, select_related=())
@@ -275,18 +372,16 @@ def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Sta
     select = Select(QueryScope(compilation, inner_state), "inner")
     select.replay(annotations=True)
     select.select_rows()
-    name = _fresh_name(compilation)
-    outer = OverSubquery(compilation, state.evolve(steps=()))
-    outer.state = state
-    outer.select = select
-    outer.name = name
+    select.join_rows()
+    outer = OverRows(compilation, state, select, _fresh_name(compilation))
     columns, outputs = [], []
     for number, (alias, expression) in enumerate(state.aggregates or ()):
         built = expression.build(outer)
         columns.append(built.sql.label(f"c{number}"))
         outputs.append(Output(alias, built.field, built.sql.type))
-    inner = select.finish(ordered=keep_order).subquery(name)
-    return Statement(sa.select(*columns).select_from(inner), Layout("dict", state.opts, tuple(outputs)))
+    statement = sa.select(*columns) if outer.apart else outer.over(*columns)
+    statement = statement.add_cte(select.finish(ordered=keep_order).cte(outer.name))
+    return Statement(statement, Layout("dict", state.opts, tuple(outputs)))
 
 
 # -- set operations ------------------------------------------------------------------------------------------------------
@@ -303,11 +398,13 @@ def combined_rows(compilation: Compilation, state: QueryState, parent: Scope | N
     """The rows of a set operation: the branches in a subquery, order and slice around it."""
     assert state.combined is not None
     operator, every, states = state.combined
+    if state.narrows_branches:
+        states = _narrowed(state, states)
     branches: list[Any] = []
     layout: Layout | None = None
     for number, branch in enumerate(states):
         try:
-            statement = _branch(compilation, branch, parent)
+            statement = _branch(compilation, branch, parent, layout)
         except EmptyResult:
             if operator == "intersection" or (operator == "difference" and number == 0):
                 raise
@@ -328,7 +425,28 @@ def _all_outputs(layout: Layout | None) -> tuple[Output, ...]:
     return layout.outputs + layout.annotations
 
 
-def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -> Statement:
+def _narrowed(state: QueryState, states: tuple[QueryState, ...]) -> tuple[QueryState, ...]:
+    """The branches with the columns that a set operation of instances selects and is ordered by, no others."""
+    if any(branch.row != "instance" or branch.distinct or (branch.combined and branch.is_sliced) for branch in states):
+        return states
+    names = tuple(dict.fromkeys([*(e.name for _, e in state.select or ()), *(term.name for term in state.order or ())]))
+    found = []
+    for branch in states:
+        reference = F if branch.combined else Names(branch).reference
+        select = tuple((name, reference(name)) for name in names)
+        found.append(branch.evolve(row="tuple", select=select, select_related=(), narrows_branches=_is_union(branch)))
+    return tuple(found)
+
+
+def _is_union(state: QueryState) -> bool:
+    return state.combined is not None and state.combined[0] == "union"
+
+
+def _branch(compilation: Compilation, state: QueryState, parent: Scope | None, first: Layout | None) -> Statement:
+    """One queryset of a set operation.
+
+    :param first: the columns of the queryset before it; instances have theirs in the same order.
+    """
     nested = state.combined is not None
     if not state.is_sliced and not nested and not isinstance(state.distinct, tuple):
         state = state.evolve(order=())
@@ -336,10 +454,15 @@ def _branch(compilation: Compilation, state: QueryState, parent: Scope | None) -
         raise EmptyResult
     statement = rows(compilation, state.evolve(lock=None, select_related=()), parent)
     columns = list(statement.sql.selected_columns)
-    if state.is_sliced or nested:
+    outputs = _all_outputs(statement.layout)
+    places = list(range(len(outputs)))
+    if first is not None and first.row == "instance":
+        named = {output.name: place for place, output in enumerate(outputs)}
+        places = [named[output.name] for output in _all_outputs(first)]
+    if state.is_sliced or nested or places != sorted(places):
         assert statement.layout is not None
         inner = statement.sql.subquery(_fresh_name(compilation))
-        columns = list(inner.c)[: len(_all_outputs(statement.layout))]
+        columns = [list(inner.c)[place] for place in places]
         labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
         return Statement(sa.select(*labelled), statement.layout._replace(hidden=0))
     labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]
@@ -357,7 +480,7 @@ def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Lay
         position.setdefault(output.name, number)
         if output.field is not None and getattr(output.field, "name", None):
             position.setdefault(output.field.name, number)
-    if layout.row == "instance":
+    if state.opts.pk.attname in position:
         position.setdefault("pk", position[state.opts.pk.attname])
     chosen = outputs
     numbers = list(range(len(outputs)))
@@ -372,10 +495,9 @@ def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Lay
     columns = [sa.type_coerce(inner.c[f"c{n}"], inner.c[f"c{n}"].type).label(f"c{n}") for n in numbers]
     select = sa.select(*columns).select_from(inner)
     order = []
-    for name, descending in state.order or ():
-        column = inner.c[f"c{_position(position, name)}"]
-        flipped = descending != state.reversed
-        order.append(column.desc() if flipped else column.asc())
+    for term in state.order or ():
+        column = inner.c[f"c{_position(position, term.name)}"]
+        order.append((term.reverse_ordering() if state.reversed else term).directed(column))
     if order:
         select = select.order_by(*order)
     low, high = state.low, state.high
@@ -408,7 +530,7 @@ def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any
     select = Select(QueryScope(compilation, state), "write")
     simple = not (state.is_sliced or state.distinct or state.group is not None)
     if simple:
-        select.replay(annotations=False)
+        select.replay(annotations=False, multiplying=False)
         if not select.scope.joins.joins:
             return select.scope.joins.root.table, select.where, select
     compilation.table_names.clear()

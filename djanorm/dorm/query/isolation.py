@@ -7,14 +7,16 @@ only, an aggregate over the row itself sees the joined rows, as in Django.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from dorm.aggregates import Aggregate
-from dorm.exceptions import NotSupportedError
+from dorm.exceptions import FieldError, NotSupportedError
 from dorm.expressions.base import Built
 from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.query.multiplying import rows_multiply
 from dorm.query.predicates import Junction, Leaf, Predicate
 from dorm.query.scope import Scope, same_hops
 from dorm.query.state import AnnotateStep, FilterStep
@@ -37,7 +39,7 @@ def find_isolated(scope: Scope) -> set[int]:
     ]
     followed = [chain for _, chain in aggregates if chain]
     filtered = _filtered_chains(state) if followed else []
-    if len(_different(followed + filtered)) < 2:
+    if len(different(followed + filtered)) < 2:
         return set()
     wanting = [
         aggregate
@@ -50,6 +52,33 @@ def find_isolated(scope: Scope) -> set[int]:
             "values(). Use distinct=True, or one query per relation."
         )
     return {id(aggregate) for aggregate in wanting}
+
+
+def aggregates_apart(scope: Scope, reference: AnnotationRef) -> set[int]:
+    """The ids of the aggregates behind an annotation that a subquery refers to.
+
+    A subquery stands where the groups are not made yet (or, on SQLite, cannot see them), so it gets them computed anew.
+
+    :raises FieldError: when that would be another value, because of what else the query joins or groups by.
+    """
+    state = scope.state
+    filtered = _filtered_chains(state)
+    found: set[int] = set()
+    waiting = [state.annotations[reference.name]]
+    while waiting:
+        for node in waiting.pop().flatten():
+            if isinstance(node, AnnotationRef):
+                waiting.append(state.annotations[node.name])
+            elif isinstance(node, Aggregate):
+                chain = chain_of(node)
+                joined = any(same_hops(chain, other) for other in filtered)
+                if not chain or joined or state.group != "pk" or rows_multiply(state):
+                    raise FieldError(
+                        f"OuterRef({reference.name!r}) refers to {node!r}, an aggregate of the groups of this query, which a "
+                        "subquery cannot see. Compute it in the subquery, or filter in a second query."
+                    )
+                found.add(id(node))
+    return found
 
 
 def chain_of(aggregate: Aggregate) -> Chain:
@@ -87,10 +116,11 @@ def chains_of(state: Any) -> list[Chain]:
                 chain = chain_of(node)
                 if chain or (node.counts_rows and not node.distinct):
                     chains.append(chain)
-    return _different(chains)
+    return different(chains)
 
 
-def _different(chains: list[Chain]) -> list[Chain]:
+def different(chains: Iterable[Chain]) -> list[Chain]:
+    """The chains without repetitions."""
     found: list[Chain] = []
     for chain in chains:
         if not any(same_hops(chain, other) for other in found):

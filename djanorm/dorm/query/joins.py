@@ -61,8 +61,8 @@ class Joins:
             here = found
         return here
 
-    def has(self, hops: tuple[Any, ...], reuse: set[Join]) -> bool:
-        """Whether these hops are joined already, multi-valued ones among ``reuse``."""
+    def has(self, hops: tuple[Any, ...], reuse: set[Join] | None) -> bool:
+        """Whether these hops are joined already, multi-valued ones among ``reuse`` (None: any)."""
         here: Join | None = self.root
         for hop in hops:
             here = self._find(here, hop, reuse) if here is not None else None

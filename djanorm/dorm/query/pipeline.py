@@ -34,7 +34,7 @@ def fetch(state: QueryState, alias: str, use: str = "rows") -> list[Any]:
     statement = plan.statement
     if statement is None:
         return []
-    if state.lock is not None:
+    if state.lock is not None and use == "rows":
         _check_lock(session)
     bind = plan.bind
     return plan.hydrate(session.fetch(statement, values if bind is None else bind(values)))

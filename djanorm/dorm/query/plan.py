@@ -150,7 +150,8 @@ def compile_plan(
         made = compiler.USES[use](compilation, slotted)
     except EmptyResult:
         return EMPTY, slots.samples
-    kind = "read" if made.layout is not None and state.lock is None else "write"
+    locks = state.lock is not None and use == "rows"
+    kind = "read" if made.layout is not None and not locks else "write"
     statement, bind = compile_statement(made.sql, compilation, kind, identity, len(slots.samples))
     hydrate = None if made.layout is None else make_hydrator(made.layout, engine.dialect, alias)
     return Plan(statement, bind, hydrate, made.layout), slots.samples

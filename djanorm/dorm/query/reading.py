@@ -182,10 +182,9 @@ class Reading(Chaining[M, R]):
             expression = as_operand(value).resolve(resolver)
             if not expression.contains_aggregate:
                 raise TypeError(f"{name} is not an aggregate expression")
-            resolved.append((name, expression))
+            resolved.append((name, _inlined(expression, dict(resolved))))
         if not resolved:
             return {}
-        resolved = [(name, _inlined(expression, dict(resolved))) for name, expression in resolved]
         rows = pipeline.fetch(state.evolve(aggregates=tuple(resolved), lock=None), root._read_alias(), "aggregate")
         if rows:
             return rows[0]
@@ -277,7 +276,7 @@ class Reading(Chaining[M, R]):
 
 
 def _inlined(expression: Any, siblings: dict[str, Any]) -> Any:
-    """References to other results of the same ``aggregate()`` call, replaced by what they name."""
+    """References to earlier results of the same ``aggregate()`` call, replaced by what they name."""
     if isinstance(expression, AnnotationRef) and expression.name in siblings:
         return siblings[expression.name]
     return expression.rebuilt(lambda child: _inlined(child, siblings)) if expression.anatomy else expression

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from dorm.exceptions import FieldDoesNotExist, InvalidRelationPath
@@ -48,6 +49,17 @@ def tree_of(state: Any) -> dict[str, Any]:
         for name in path.split("__"):
             here = here.setdefault(name, {})
     return tree
+
+
+def paths_of(state: Any) -> tuple[str, ...]:
+    """The paths of ``select_related``, each relation with its own."""
+
+    def visit(tree: dict[str, Any], prefix: str) -> Iterator[str]:
+        for name, below in tree.items():
+            yield prefix + name
+            yield from visit(below, f"{prefix}{name}__")
+
+    return tuple(visit(tree_of(state), ""))
 
 
 MAX_DEPTH = 5

@@ -123,8 +123,18 @@ class Scope(result_types.ResultTypes):
                 f"OuterRef({name!r}) belongs inside Subquery() or Exists()."
             )
         from_outer = scope.names.reference(name)
-        with scope.reusing(None), scope.lenient():
-            return from_outer.build(scope)
+        apart = scope.aggregates_apart(from_outer) if from_outer.contains_aggregate else set()
+        apart -= scope.isolated
+        scope.isolated |= apart
+        try:
+            with scope.reusing(None), scope.lenient():
+                return from_outer.build(scope)
+        finally:
+            scope.isolated -= apart
+
+    def aggregates_apart(self, reference: Any) -> set[int]:
+        """The ids of the aggregates behind a reference, which a subquery computes anew; the compiler's scope knows how."""
+        raise NotImplementedError
 
     def surrounding(self) -> Scope | None:
         """The scope of the query around this one; a rerooted scope is part of its own query."""

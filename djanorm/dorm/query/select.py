@@ -13,6 +13,7 @@ from dorm.lookups.documents import KeyTransform
 from dorm.query import isolation, partition, related_columns
 from dorm.query.clauses import Clauses
 from dorm.query.layout import Layout, Output
+from dorm.query.multiplying import multiplies, shown_and_sorted
 from dorm.query.ordering import effective_order, order_elements
 from dorm.query.predicates import Junction, Predicate
 from dorm.query.result_types import free_number
@@ -48,17 +49,20 @@ class Select:
 
     # -- conditions ------------------------------------------------------------------------------------------------
 
-    def replay(self, annotations: bool) -> None:
+    def replay(self, *, annotations: bool, multiplying: bool = True) -> None:
         """Filters and annotations in their order; joins come to be in that order.
 
         :param annotations: build those that rows carry; those that something else refers to are built in any case.
+        :param multiplying: build those that decide how often a row comes.
         """
         referred = _referred(self.state)
         for step in self.state.steps:
             if isinstance(step, FilterStep):
                 self._filter(step)
             elif isinstance(step, AnnotateStep) and (
-                step.name in referred or (annotations and self._is_selected(step.name))
+                step.name in referred
+                or (annotations and self._is_selected(step.name))
+                or (multiplying and multiplies(step.expression))
             ):
                 with self.scope.reusing(self._shared if step.last else None):
                     self._built[step.name] = step.expression.build(self.scope)
@@ -99,6 +103,13 @@ class Select:
     def groups_values(self) -> bool:
         """Whether the rows are groups of equal values, and no objects."""
         return self.state.group is not None and self.state.group != "pk"
+
+    def join_rows(self) -> None:
+        """The joins by which selected values and the order give a row more than once, without their columns."""
+        with self.scope.reusing(None):
+            for expression in shown_and_sorted(self.state):
+                if multiplies(expression):
+                    expression.build(self.scope)
 
     # -- columns ---------------------------------------------------------------------------------------------------
 
@@ -261,6 +272,8 @@ class Select:
             if name in scope.labels and not expression.contains_aggregate and _depends(expression):
                 if state.group == "pk" or name not in state.group:
                     terms.append(self._place(scope.labels[name]))
+            elif state.group == "pk" and name in self._built and multiplies(expression):
+                terms.append(self._built[name].sql)
         for name in state.annotations:
             if name in self._built and state.annotations[name].contains_aggregate:
                 terms.extend(self._columns_beside(state.annotations[name]))
@@ -268,6 +281,10 @@ class Select:
         if self.groups_values:
             terms.extend(self._place(label) for label in hidden)
         return _unique(terms + self._order_columns() + self._having_columns)
+
+    def group_beside(self, term: Any) -> None:
+        """One more term of GROUP BY."""
+        self._having_columns.append(term)
 
     def _place(self, label: Any) -> Any:
         """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""

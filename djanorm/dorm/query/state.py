@@ -83,6 +83,7 @@ class QueryState:
     :ivar select: ``(name, expression)`` of each selected value, for rows that are no instances; None means all fields.
     :ivar group: None, ``"pk"``, or the names that ``values()`` had selected when the first aggregate came.
     :ivar combined: ``(operator, all, states)`` for set operations.
+    :ivar narrows_branches: whether ``select`` is what the branches of a set operation select, and not what is taken of it.
     :ivar aggregates: ``(name, expression)`` of each result of ``aggregate()``.
     :ivar assignments: ``(field, expression)`` of each new value of ``update()``.
     :ivar sticky: the next filter shares the joins of the one before (many-to-many managers).
@@ -108,6 +109,7 @@ class QueryState:
     empty: bool = False
     group: Any = None
     combined: tuple[str, bool, tuple[QueryState, ...]] | None = None
+    narrows_branches: bool = False
     aggregates: tuple[tuple[str, Expression], ...] | None = None
     assignments: tuple[tuple[str, Expression], ...] | None = None
     sticky: bool = False
@@ -261,6 +263,7 @@ _SHAPED: dict[str, Any] = {
     "group": None,
     "using": None,
     "combined": _shape_combined,
+    "narrows_branches": None,
     "aggregates": _shape_select,
     "assignments": _shape_select,
 }

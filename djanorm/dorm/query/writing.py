@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from dorm.db import transactions
@@ -122,13 +123,13 @@ class Writing(Reading[M, R]):
         """
         root = self._root()
         state: QueryState = root.state
-        values = {**dict(assignments), **values}
+        pairs = [*assignments, *values.items()]
         if state.combined is not None:
             raise TypeError("Cannot update a set operation.")
-        if not values:
+        if not pairs:
             return 0
         alias = root._write_alias()
-        state = writes.assigned_state(state, assigned_values(state, values))
+        state = writes.assigned_state(state, assigned_values(state, pairs))
         count = writes.update_state(state.evolve(lock=None, prefetch=()), alias)
         self.__dict__.pop("_result_cache", None)
         return count
@@ -201,15 +202,16 @@ def saved_names(opts: Any, values: dict[str, Any]) -> list[str] | None:
     return names
 
 
-def assigned_values(state: QueryState, values: dict[str, Any]) -> dict[Any, Any]:
+def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict[Any, Any]:
     """The new values of an UPDATE by field, converted.
 
     :raises FieldDoesNotExist: for a name that is no column of the model.
+    :raises FieldError: for one that is no column of this row, and for a column that gets two values.
     """
     opts = state.opts
     names = Names(state)
     found: dict[Any, Any] = {}
-    for name, value in values.items():
+    for name, value in pairs:
         # "pk" names no column here, as in Django: a key is changed under its own name
         item = opts.names.get(name)
         if item is None:
@@ -221,6 +223,10 @@ def assigned_values(state: QueryState, values: dict[str, Any]) -> dict[Any, Any]
             raise FieldError(
                 f"Cannot update model field '{name}' of {opts.object_name} (only non-relations and foreign keys "
                 "permitted): use the relation's manager."
+            )
+        if item in found:
+            raise FieldError(
+                f"update() got two values for the column '{item.column}' of {opts.object_name}: name it once."
             )
         if is_operand(value):
             expression = as_operand(value).resolve(names)

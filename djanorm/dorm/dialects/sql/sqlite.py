@@ -152,10 +152,12 @@ class SqliteHooks(SqliteDocuments):
         return sqlite.insert(table)
 
     def lock(self, select: Any, lock: tuple[Any, ...], of: list[Any]) -> Any:
-        no_wait, skip_locked, _, _ = lock
-        if no_wait or skip_locked:
-            flag = "no_wait" if no_wait else "skip_locked"
-            raise NotImplementedError(f"select_for_update({flag}=True) is not possible on SQLite, which locks files.")
+        flags = dict(zip(("no_wait", "skip_locked", "no_key", "of"), lock, strict=True))
+        for flag, value in flags.items():
+            if value:
+                raise NotImplementedError(
+                    f"select_for_update({flag}={value!r}) is not possible on SQLite, which locks files."
+                )
         return select
 
     def explain(self, sql: str, analyze: bool, format: str | None, verbose: bool) -> str:
