@@ -429,7 +429,8 @@ def _narrowed(state: QueryState, states: tuple[QueryState, ...]) -> tuple[QueryS
     """The branches with the columns that a set operation of instances selects and is ordered by, no others."""
     if any(branch.row != "instance" or branch.distinct or (branch.combined and branch.is_sliced) for branch in states):
         return states
-    names = tuple(dict.fromkeys([*(e.name for _, e in state.select or ()), *(term.name for term in state.order or ())]))
+    selected: Any = state.select or ()
+    names = tuple(dict.fromkeys([*(source.name for _, source in selected), *(term.name for term in state.order or ())]))
     found = []
     for branch in states:
         reference = F if branch.combined else Names(branch).reference
