@@ -31,7 +31,7 @@ import sqlalchemy as sa
 from dorm.conf import settings
 from dorm.db.execution import Statement
 from dorm.expressions.base import Unshapable
-from dorm.query import compiler
+from dorm.query import aggregation, compiler
 from dorm.query.hydrate import make_hydrator
 from dorm.query.layout import Layout
 from dorm.query.scope import Compilation
@@ -41,6 +41,9 @@ from dorm.query.state import QueryState, Slots
 CAPACITY = 2048
 
 Binder = Callable[[Any], Any]
+
+
+USES = {**compiler.USES, "aggregate": aggregation.aggregate}
 
 
 class Plan:
@@ -147,7 +150,7 @@ def compile_plan(
         return EMPTY, slots.samples
     compilation = Compilation(engine.dialect, engine.features, alias)
     try:
-        made = compiler.USES[use](compilation, slotted)
+        made = USES[use](compilation, slotted)
     except EmptyResult:
         return EMPTY, slots.samples
     locks = state.lock is not None and use == "rows"
