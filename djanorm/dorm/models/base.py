@@ -143,7 +143,8 @@ class Model(metaclass=ModelBase):
 
         A new instance whose key was chosen by the caller is updated where a row has that key, else inserted.
 
-        :param using: the alias to write to; by default where the instance came from, then what the routers say.
+        :param using: the alias to write to; by default where the instance was written before, then what the routers say,
+            then where it came from.
         :param force_insert: never update.
         :param force_update: never insert.
         :param update_fields: write these columns only; an empty list writes nothing.

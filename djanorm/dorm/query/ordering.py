@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dorm.aggregates import Aggregate
-from dorm.exceptions import FieldError, ImproperlyConfigured
+from dorm.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, InvalidRelationPath
 from dorm.expressions.base import as_operand, is_operand
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import ColumnRef
@@ -116,7 +116,7 @@ class _NamesUnder(Names):
 def meta_order(opts: Any) -> tuple[OrderBy, ...]:
     """``Meta.ordering``, resolved once per model.
 
-    :raises ImproperlyConfigured: for a term that cannot be resolved (META-21).
+    :raises ImproperlyConfigured: for a name that leads nowhere (META-21).
     """
     cache = opts.query_cache
     found = cache.get("meta_order")
@@ -124,7 +124,7 @@ def meta_order(opts: Any) -> tuple[OrderBy, ...]:
         names = Names(_Bare(opts))
         try:
             found = cache["meta_order"] = resolve_terms(names, opts.ordering)
-        except FieldError as problem:
+        except (FieldDoesNotExist, InvalidRelationPath) as problem:
             raise ImproperlyConfigured(
                 f"{opts.label}: ordering {opts.ordering!r} cannot be used: {problem}"
             ) from problem
