@@ -7,8 +7,10 @@ OR, in HAVING, and in the condition itself. Rows that read NULL are found by the
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -229,3 +231,25 @@ async def test_a_value_computed_from_a_row_finds_it(database, mode):
 async def test_a_value_computed_from_a_group_finds_it(database, mode):
     await filled(mode)
     assert [line for expression in OF_GROUPS for line in await broken(mode, expression)] == []
+
+
+async def test_what_is_cut_or_shifted_finds_its_row_with_time_zones(database, mode):
+    dorm.configure(USE_TZ=True, TIME_ZONE="Europe/Madrid")
+    with warnings.catch_warnings():
+        # the rows are written with moments that have no zone
+        warnings.simplefilter("ignore")
+        await filled(mode)
+    moments = [
+        F("joined") + F("shift"),
+        F("joined") - dt.timedelta(minutes=1),
+        F("joined") - F("joined"),
+        fn.Cast("joined", "date"),
+        fn.Cast("joined", "time"),
+        fn.TruncMonth("joined"),
+        fn.TruncDay("joined"),
+        fn.TruncHour("joined", tzinfo=ZoneInfo("Asia/Tokyo")),
+        fn.TruncDate("joined"),
+        fn.ExtractHour("joined"),
+        Max("joined"),
+    ]
+    assert [line for expression in moments for line in await broken(mode, expression)] == []
