@@ -223,10 +223,9 @@ def _order_name(term: Any) -> tuple[str, OrderBy]:
         name = term[1:] if descending else term
         return name, OrderBy(name, descending)
     order = term if isinstance(term, OrderBy) else OrderBy(term)
-    name = getattr(order.expression, "name", None)
-    if not isinstance(order.expression, F) or not isinstance(name, str):
+    if not isinstance(order.expression, F):
         raise NotSupportedError("A set operation is ordered by the names of its output columns.")
-    return name, order
+    return order.expression.name, order
 
 
 def combine(first: Any, operator: str, others: tuple[Any, ...], every: bool) -> CombinedQuerySet[Any, Any]:

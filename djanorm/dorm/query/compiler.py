@@ -379,7 +379,9 @@ def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Sta
         built = expression.build(outer)
         columns.append(built.sql.label(f"c{number}"))
         outputs.append(Output(alias, built.field, built.sql.type))
-    statement = sa.select(*columns) if outer.apart else outer.over(*columns)
+    statement: Any = outer.over(*columns)
+    if outer.apart:
+        statement = sa.select(*columns)
     statement = statement.add_cte(select.finish(ordered=keep_order).cte(outer.name))
     return Statement(statement, Layout("dict", state.opts, tuple(outputs)))
 
@@ -429,7 +431,8 @@ def _narrowed(state: QueryState, states: tuple[QueryState, ...]) -> tuple[QueryS
     """The branches with the columns that a set operation of instances selects and is ordered by, no others."""
     if any(branch.row != "instance" or branch.distinct or (branch.combined and branch.is_sliced) for branch in states):
         return states
-    names = tuple(dict.fromkeys([*(e.name for _, e in state.select or ()), *(term.name for term in state.order or ())]))
+    named: tuple[Any, ...] = (*(expression for _, expression in state.select or ()), *(state.order or ()))
+    names = tuple(dict.fromkeys(item.name for item in named))
     found = []
     for branch in states:
         reference = F if branch.combined else Names(branch).reference
