@@ -6,7 +6,6 @@ import pytest
 
 import dorm
 from dorm import F
-from dorm.exceptions import FieldError
 
 
 class Leaflet(dorm.Model):
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.models([Leaflet])
 @pytest.mark.parametrize("value", [None, 1.5, True, ["a"], F("pk")])
 def test_a_key_is_a_text(value, database):
     for lookup, given in (("json_has_key", value), ("json_has_any", [value]), ("json_has_all", ["a", value])):
-        with pytest.raises(ValueError, match="texts, not"):
+        with pytest.raises(ValueError, match="needs the name of a key, not"):
             Leaflet.objects.filter(**{f"data__{lookup}": given})
 
 
@@ -29,9 +28,3 @@ def test_several_keys_are_a_list(database):
     assert Leaflet.objects.filter(data__json_has_any="ab").count() == 1
     with pytest.raises(ValueError, match="json_has_any"):
         Leaflet.objects.filter(data__json_has_any=None)
-
-
-def test_a_comparison_of_arrays_is_no_key_of_a_document(database):
-    for name in ("data__array_overlap", "data__a__array_overlap"):
-        with pytest.raises(FieldError, match="json_has_any"):
-            Leaflet.objects.filter(**{name: ["a"]})

@@ -73,7 +73,6 @@ def _documents() -> None:
         documents.HasAnyKey,
         documents.HasAllKeys,
         documents.ArrayContains,
-        documents.DocumentOverlap,
         documents.ContainedBy,
     ):
         registry.add_lookup(fields.JSONField, lookup.lookup_name, lookup())

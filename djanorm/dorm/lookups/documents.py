@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from dorm.exceptions import FieldError, NotSupportedError
+from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
 from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
@@ -263,18 +263,6 @@ class ArrayOverlap(_Array):
 
     lookup_name = "array_overlap"
     operator = "&&"
-
-
-class DocumentOverlap(Lookup):
-    """Refused: JSON has no such comparison, and the name would be taken for a key."""
-
-    lookup_name = "array_overlap"
-
-    def read(self, field: Any, value: Any) -> Right:
-        raise FieldError(
-            "The lookup 'array_overlap' compares arrays and no JSON documents; ask for keys with 'json_has_any', or for "
-            "elements with several 'array_contains' joined by Q(…) | Q(…)."
-        )
 
 
 class ContainedBy(_Array):
