@@ -12,7 +12,7 @@ from dorm.expressions.references import ColumnRef, F
 from dorm.expressions.values import Slot
 from dorm.query import clauses, isolation
 from dorm.query.layout import Layout, Output
-from dorm.query.multiplying import order_tells_apart, rows_multiply
+from dorm.query.multiplying import order_multiplies, rows_multiply
 from dorm.query.names import Names
 from dorm.query.scope import Compilation, Scope
 from dorm.query.select import EmptyResult, Select
@@ -216,7 +216,7 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
 
 def needs_order(state: QueryState) -> bool:
     """Whether the order decides which rows there are."""
-    return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
+    return state.is_sliced or isinstance(state.distinct, tuple) or order_multiplies(state)
 
 
 # -- set operations ------------------------------------------------------------------------------------------------------
