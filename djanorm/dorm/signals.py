@@ -168,9 +168,7 @@ class Signal:
             try:
                 result = call(sender=sender, **told)
             except Exception as error:
-                if self.raise_exceptions and not robust:
-                    raise
-                logger.exception("receiver %s of a signal failed", _name(receiver))
+                self._failed(receiver, error, robust)
                 if robust:
                     results.append((receiver, error))
             else:
@@ -193,9 +191,7 @@ class Signal:
                 if inspect.isawaitable(result):
                     result = await result
             except Exception as error:
-                if self.raise_exceptions and not robust:
-                    raise
-                logger.exception("receiver %s of a signal failed", _name(receiver))
+                self._failed(receiver, error, robust)
                 if robust:
                     results.append((receiver, error))
             else:
@@ -203,6 +199,12 @@ class Signal:
         return results
 
     # --------------------------------------------------------------------------------------------------- internals
+
+    def _failed(self, receiver: Any, error: Exception, robust: bool) -> None:
+        """What becomes of a receiver's error: the sender gets it, or the log (SIG-13)."""
+        if self.raise_exceptions and not robust:
+            raise error
+        logger.error("receiver %s of a signal failed", _name(receiver), exc_info=error)
 
     def _calls(self, sender: Any, kwargs: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
         """The receivers for ``sender``, each with the arguments it gets."""

@@ -20,13 +20,6 @@ BY_NAME = {
 }
 
 
-def is_database_error(error: BaseException) -> bool:
-    """Whether the error comes from a driver or from SQLAlchemy and must not leave the library as it is."""
-    if isinstance(error, sa_exc.SQLAlchemyError):
-        return True
-    return any(module.is_driver_error(error) for module in registry.MODULES.values())
-
-
 def driver_error(error: BaseException) -> BaseException:
     """The driver's error inside one of SQLAlchemy's, or the error itself."""
     if isinstance(error, sa_exc.DBAPIError) and error.orig is not None:

@@ -24,7 +24,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement
 
-from dorm.exceptions import FieldError
 from dorm.expressions.conditions import Q
 
 if TYPE_CHECKING:
@@ -508,8 +507,3 @@ def require_condition(value: Any, what: str) -> None:
     """
     if not (isinstance(value, Q) or getattr(value, "conditional", False)):
         raise TypeError(f"{what} must be a condition: a Q object or a boolean expression, not {value!r}.")
-
-
-def unknown_type(expression: Expression) -> FieldError:
-    """The error for an expression whose result type cannot be derived."""
-    return FieldError(f"The type of {expression!r} cannot be derived: wrap it as ExpressionWrapper(…, output_field=…).")

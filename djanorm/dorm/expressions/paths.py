@@ -27,11 +27,6 @@ N = TypeVar("N", default=Any)
 M = TypeVar("M", default=Any)
 
 
-def is_path(value: Any) -> bool:
-    """Whether ``value`` is a field or path of a model class, usable where an expression may stand."""
-    return isinstance(value, PathOperators)
-
-
 class PathOperators:
     """The operators of a path at run time. The class that mixes this in has a property ``lookup_path``."""
 

@@ -289,9 +289,6 @@ class FloatField(Field[F], Generic[F]):
     def stored_type(self) -> TypeEngine[Any]:
         return FloatType(self.column_type(), computed=self.is_free)
 
-    def expression_type(self) -> TypeEngine[Any]:
-        return FloatType(self.column_type(), computed=True)
-
 
 class DecimalField(Field[D], Generic[D]):
     """A decimal number with a fixed number of places (FLD-25).
@@ -384,10 +381,6 @@ class DecimalField(Field[D], Generic[D]):
 
     def stored_type(self) -> TypeEngine[Any]:
         return DecimalType(self.column_type(), None if self.is_free else self.decimal_places, self.max_digits)
-
-    def expression_type(self) -> TypeEngine[Any]:
-        """Computed values keep the digits they have: an average of prices is not a price."""
-        return DecimalType(sa.Numeric(), None)
 
 
 class BooleanField(Field[B], Generic[B]):

@@ -92,16 +92,6 @@ class RelatedField(Field[N], Generic[N]):
             target = self.remote_field.model
         return target
 
-    def target_name(self) -> str:
-        """The target as people write it, for messages and migrations."""
-        target = self.remote_field.model or self.to
-        if isinstance(target, str):
-            return target
-        meta = getattr(target, "_meta", None)
-        if meta is not None:
-            return str(meta.label)
-        return str(self.model._meta.label) if self.model is not None and target == "self" else repr(target)
-
     def get_limit_choices_to(self) -> Any:
         """The condition on the rows to choose from: a ``Q`` or a dict; a callable is asked now."""
         limit = self.remote_field.limit_choices_to

@@ -122,10 +122,6 @@ class Stored:
         """Whether the field belongs to no model, as the output field of an expression does: its values are computed."""
         return self.model is None
 
-    def expression_type(self) -> TypeEngine[Any]:
-        """The type of a computed value with this field as its output; like :meth:`sql_type` unless precision matters."""
-        return self.sql_type()
-
     def _build_sql_type(self) -> TypeEngine[Any]:
         made = self._own_column_type() or self.stored_type()
         if self.choice_enum is not None and not isinstance(made, EnumType):

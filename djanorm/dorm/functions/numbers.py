@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import sqlalchemy as sa
-
 from dorm.expressions.base import Built
 from dorm.functions.base import Func
 
@@ -197,8 +195,3 @@ class Random(Func):
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         return scope.hooks.number_function("random", [])
-
-
-def as_number(element: Any) -> Any:
-    """``element`` as a double precision number."""
-    return sa.cast(element, sa.Double())

@@ -7,8 +7,6 @@ from collections.abc import Hashable, Iterable
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple, Self
 
-import sqlalchemy as sa
-
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.functions.base import Func
 from dorm.lookups import registry
@@ -128,8 +126,3 @@ def require_iterable(name: str, value: Any) -> list[Any]:
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
         raise ValueError(f"The lookup '{name}' needs a list, tuple, set or other iterable, not {value!r}.")
     return list(value)
-
-
-def text_type() -> sa.types.TypeEngine[Any]:
-    """The type of text parameters."""
-    return sa.Text()

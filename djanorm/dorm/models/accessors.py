@@ -74,8 +74,8 @@ class _ManyDescriptor:
         raise NotImplementedError
 
 
-class ReverseForeignKey(_ManyDescriptor):
-    """``author.book_set``: makes a `ReverseManager` (REL-30)."""
+class _ReverseDescriptor(_ManyDescriptor):
+    """On the model that a relation refers to."""
 
     _manager_behind = attrgetter("relation.related_model._meta.default_manager")
 
@@ -89,6 +89,10 @@ class ReverseForeignKey(_ManyDescriptor):
 
     def _model(self) -> Any:
         return self.relation.related_model
+
+
+class ReverseForeignKey(_ReverseDescriptor):
+    """``author.book_set``: makes a `ReverseManager` (REL-30)."""
 
     def _side(self, default: Any) -> Side:
         field = self.relation.field
@@ -117,21 +121,8 @@ class ManyToManyForward(_ManyDescriptor):
         return Side(ManyRelatedManager, self.field, self.field, self.accessor, type(default), key)
 
 
-class ManyToManyReverse(_ManyDescriptor):
+class ManyToManyReverse(_ReverseDescriptor):
     """``tag.articles``, on the model that the field refers to."""
-
-    _manager_behind = attrgetter("relation.related_model._meta.default_manager")
-
-    def __init__(self, relation: Any) -> None:
-        super().__init__()
-        self.relation = relation
-        self.accessor = relation.accessor_name()
-
-    def _on_class(self) -> Any:
-        return RelationRef(self.relation.query_names[0], self.relation.field)
-
-    def _model(self) -> Any:
-        return self.relation.related_model
 
     def _side(self, default: Any) -> Side:
         key = self.relation.junction.source.target_field.attname

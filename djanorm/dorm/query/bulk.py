@@ -9,10 +9,10 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine.interfaces import BindTyping
 
 from dorm.db import transactions
 from dorm.db.sessions import session as session_of
+from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.conditional import Case, When
 from dorm.expressions.references import F
@@ -372,13 +372,14 @@ def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[
 
 def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
     """Join a list of rows: a CASE is read once per row and branch, so its cost is the square of the batch."""
-    dialect = session_of(alias).dialect
+    session = session_of(alias)
+    dialect = session.dialect
     quote = dialect.identifier_preparer.quote
     written = [opts.pk, *fields]
     given = [keys, *zip(*values, strict=True)]
     marks, sent = zip(*(_parameters(f, column, dialect) for f, column in zip(written, given, strict=True)), strict=True)
     line = f"({', '.join(marks)})"
-    first = f"({', '.join(_typed(f, mark, dialect) for f, mark in zip(written, marks, strict=True))})"
+    first = f"({', '.join(_typed(f, mark, session) for f, mark in zip(written, marks, strict=True))})"
     lines = [first, *[line] * (len(keys) - 1)]
     table = dialect.identifier_preparer.format_table(opts.table)
     target = quote(opts.table.name)
@@ -413,11 +414,11 @@ def _parameters(field: Any, values: Sequence[Any], dialect: Any) -> tuple[str, l
     return mark, list(values) if process is None else [process(value) for value in values]
 
 
-def _typed(field: Any, mark: str, dialect: Any) -> str:
+def _typed(field: Any, mark: str, session: Any) -> str:
     """A parameter of the first row: where a list of rows has types, it takes them from there, and NULL or text has none."""
-    if dialect.bind_typing is not BindTyping.RENDER_CASTS or "::" in mark:
-        return mark
-    return f"CAST({mark} AS {dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))})"
+    dialect = session.dialect
+    kind = dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))
+    return hooks_for(session.features).typed_parameter(mark, kind)
 
 
 def _update_by_expressions(

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from typing import Any, NoReturn, Self
 
-from dorm.db import bridge
 from dorm.exceptions import FieldDoesNotExist, NotSupportedError
 from dorm.expressions.base import Expression, as_operand
 from dorm.expressions.conditions import Q
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import F
 from dorm.expressions.values import Value
+from dorm.query.doors import ReadingDoors
 from dorm.query.names import Names
-from dorm.query.reading import Reading
 from dorm.query.related_columns import loaded_fields, paths_of
 from dorm.query.root import M, R
 from dorm.query.state import QueryState
 from dorm.utils.suggest import hint
 
 
-class CombinedQuerySet(Reading[M, R]):
+class CombinedQuerySet(ReadingDoors[M, R]):
     """The rows of a set operation. It can be ordered by output columns, sliced, counted, narrowed and combined again.
 
     What would act on one branch only raises ``NotSupportedError`` (SO-07).
@@ -102,51 +100,6 @@ class CombinedQuerySet(Reading[M, R]):
         if conditions or lookups:
             self._refuse("get() with conditions")
         return super().get()
-
-    # -- doors -----------------------------------------------------------------------------------------------------
-
-    def __await__(self) -> Generator[Any, None, list[R]]:
-        return bridge.run_async(self._fetched).__await__()
-
-    def _fetched(self) -> list[R]:
-        return list(self._fetch_all())
-
-    async def __aiter__(self) -> AsyncIterator[R]:
-        for row in await bridge.run_async(self._fetch_all):
-            yield row
-
-    def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
-        """Rows one by one, without keeping them."""
-        return bridge.iterate_chunks(lambda: self._checked_chunks(chunk_size))
-
-    async def aget(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R:
-        return await bridge.run_async(self.get, *conditions, **lookups)
-
-    async def aget_or_none(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R | None:
-        return await bridge.run_async(self.get_or_none, *conditions, **lookups)
-
-    async def afirst(self) -> R | None:
-        return await bridge.run_async(self.first)
-
-    async def alast(self) -> R | None:
-        return await bridge.run_async(self.last)
-
-    async def acount(self) -> int:
-        return await bridge.run_async(self.count)
-
-    async def aexists(self) -> bool:
-        return await bridge.run_async(self.exists)
-
-    async def aexplain(self, *, format: str | None = None, analyze: bool = False, verbose: bool = False) -> str:
-        return await bridge.run_async(self.explain, format=format, analyze=analyze, verbose=verbose)
-
-    async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
-        return await self.values(*fields, **expressions)
-
-    async def avalues_list(
-        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
-    ) -> list[Any]:
-        return await self.values_list(*fields, flat=flat, named=named, **expressions)
 
     # -- what would act on one branch ------------------------------------------------------------------------------
 

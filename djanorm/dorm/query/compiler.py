@@ -15,7 +15,7 @@ from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import order_multiplies, rows_multiply
 from dorm.query.names import Names
 from dorm.query.scope import Compilation, Scope
-from dorm.query.select import EmptyResult, Select
+from dorm.query.select import EmptyResult, Select, with_slice
 from dorm.query.state import QueryState
 
 ONE: Any = sa.literal_column("1")
@@ -336,17 +336,8 @@ def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Lay
         order.append((term.reverse_ordering() if state.reversed else term).directed(column))
     if order:
         select = select.order_by(*order)
-    low, high = state.low, state.high
-    if high is not None:
-        source = _number(high) if not low else f"max({_number(high)} - {_number(low)}, 0)"
-        select = select.limit(compilation.bind(source, sa.BigInteger()))
-    if low:
-        select = select.offset(compilation.bind(_number(low), sa.BigInteger()))
+    select = with_slice(select, state, compilation)
     return Statement(select, layout)
-
-
-def _number(bound: Any) -> str:
-    return f"v[{bound.index}]" if hasattr(bound, "index") and not isinstance(bound, int) else repr(int(bound))
 
 
 def _position(position: dict[str, int], name: str) -> int:

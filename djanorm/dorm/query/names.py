@@ -264,8 +264,3 @@ def _has_names(value: Any) -> bool:
 def _is_boolean(expression: Expression) -> bool:
     field = expression.result_field()
     return field is not None and type(field).__name__ in ("BooleanField", "NullBooleanField")
-
-
-def unknown_annotation(name: str, valid: list[str]) -> FieldError:
-    """The error for a name that is no annotation."""
-    return FieldError(f"Cannot resolve '{name}'. {hint(name, valid)}")

@@ -26,8 +26,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-import sqlalchemy as sa
-
 from dorm.conf import settings
 from dorm.db.execution import Statement
 from dorm.expressions.base import Unshapable
@@ -190,8 +188,3 @@ def compile_statement(
         return statement, None
     text = f"lambda v: ({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     return statement, eval(text, space)  # noqa: S307  (text made of positions only)
-
-
-def text_of(sql: Any, dialect: Any) -> str:
-    """A statement as text, for messages."""
-    return str(sql.compile(dialect=dialect)) if isinstance(sql, sa.ClauseElement) else str(sql)

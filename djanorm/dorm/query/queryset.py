@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from dorm.db import bridge
-from dorm.expressions.base import Expression
-from dorm.expressions.conditions import Q
 from dorm.query.bulk import BATCH, Bulk
 from dorm.query.combined import CombinedQuerySet, combine, union_with
+from dorm.query.doors import ReadingDoors
 from dorm.query.root import M, R
 
 
-class QuerySet(Bulk[M, R]):
+class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
     """A lazy, immutable query for rows of a model (spec sections 11 to 20; Django 5.2).
 
     Chain methods return new querysets and run nothing. Iterating, ``len()``, ``bool()``, ``await`` and ``async for`` run
@@ -34,38 +33,7 @@ class QuerySet(Bulk[M, R]):
         """Rows of this queryset that are in none of the others (SO-02)."""
         return combine(self, "difference", others, False)
 
-    # -- awaiting --------------------------------------------------------------------------------------------------
-
-    def __await__(self) -> Generator[Any, None, list[R]]:
-        return self._all_async().__await__()
-
-    async def _all_async(self) -> list[R]:
-        rows = self._result_cache
-        return list(rows) if rows is not None else list(await bridge.run_async(self._fetch_all))
-
-    async def __aiter__(self) -> AsyncIterator[R]:
-        rows = self._result_cache
-        for row in rows if rows is not None else await bridge.run_async(self._fetch_all):
-            yield row
-
-    def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
-        """Rows one by one, without keeping them (ST-01)."""
-        root = self._root()
-        return bridge.iterate_chunks(lambda: root._checked_chunks(chunk_size))
-
     # -- reading ---------------------------------------------------------------------------------------------------
-
-    async def aget(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R:
-        return await bridge.run_async(self.get, *conditions, **lookups)
-
-    async def aget_or_none(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R | None:
-        return await bridge.run_async(self.get_or_none, *conditions, **lookups)
-
-    async def afirst(self) -> R | None:
-        return await bridge.run_async(self.first)
-
-    async def alast(self) -> R | None:
-        return await bridge.run_async(self.last)
 
     async def alatest(self, *fields: str) -> R:
         return await bridge.run_async(self.latest, *fields)
@@ -73,33 +41,14 @@ class QuerySet(Bulk[M, R]):
     async def aearliest(self, *fields: str) -> R:
         return await bridge.run_async(self.earliest, *fields)
 
-    async def acount(self) -> int:
-        return await bridge.run_async(self.count)
-
-    async def aexists(self) -> bool:
-        return await bridge.run_async(self.exists)
-
     async def acontains(self, instance: Any) -> bool:
         return await bridge.run_async(self.contains, instance)
 
     async def aaggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
         return await bridge.run_async(self.aggregate, *expressions, **named)
 
-    async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
-        """The rows of :meth:`values`, fetched (QX-08)."""
-        return await self.values(*fields, **expressions)
-
-    async def avalues_list(
-        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
-    ) -> list[Any]:
-        """The rows of :meth:`values_list`, fetched (QX-09)."""
-        return await self.values_list(*fields, flat=flat, named=named, **expressions)
-
     async def ain_bulk(self, id_list: Any = None, *, field_name: str = "pk") -> dict[Any, R]:
         return await bridge.run_async(self.in_bulk, id_list, field_name=field_name)
-
-    async def aexplain(self, *, format: str | None = None, analyze: bool = False, verbose: bool = False) -> str:
-        return await bridge.run_async(self.explain, format=format, analyze=analyze, verbose=verbose)
 
     async def araw(self, sql: str, params: Any = None, translations: dict[str, str] | None = None) -> list[M]:
         """The instances of :meth:`raw`, fetched."""

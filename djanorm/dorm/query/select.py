@@ -194,7 +194,7 @@ class Select:
             first = [] if key is None else [key]
             select = select.order_by(*first, *[term.directed(element) for term, element in order])
         if limited and key is None:
-            select = self._limited(select)
+            select = with_slice(select, state, self.scope.compilation)
         if state.lock is not None and self.use == "rows":
             select = self._locked(select)
         if key is not None:
@@ -203,16 +203,6 @@ class Select:
             select = self.scope.correlated(select)
         if hidden and self.use in ("scalar", "members"):
             return sa.select(*list(select.subquery().c)[:shown])
-        return select
-
-    def _limited(self, select: Any) -> Any:
-        state, compilation = self.state, self.scope.compilation
-        low, high = state.low, state.high
-        if high is not None:
-            source = _source(high) if not low else f"max({_source(high)} - {_source(low)}, 0)"
-            select = select.limit(compilation.bind(source, sa.BigInteger()))
-        if low:
-            select = select.offset(compilation.bind(_source(low), sa.BigInteger()))
         return select
 
     def _limited_per_key(self, select: Any, key: Any, order: list[Any], shown: int) -> Any:
@@ -334,6 +324,17 @@ class Select:
                     with self.scope.reusing(None):
                         columns.append(node.build(self.scope).sql)
         return columns
+
+
+def with_slice(select: Any, state: QueryState, compilation: Any) -> Any:
+    """``select`` with the slice of ``state``."""
+    low, high = state.low, state.high
+    if high is not None:
+        source = _source(high) if not low else f"max({_source(high)} - {_source(low)}, 0)"
+        select = select.limit(compilation.bind(source, sa.BigInteger()))
+    if low:
+        select = select.offset(compilation.bind(_source(low), sa.BigInteger()))
+    return select
 
 
 def _referred(state: QueryState) -> set[str]:

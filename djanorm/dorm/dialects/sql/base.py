@@ -196,6 +196,10 @@ class SqlHooks:
         """An INSERT that knows ON CONFLICT."""
         return sa.insert(table)
 
+    def typed_parameter(self, mark: str, kind: str) -> str:
+        """A parameter in a list of rows, written so that its column has the type ``kind``, NULL or not."""
+        return mark
+
     def distinct_on(self, select: Any, columns: list[Any]) -> Any:
         """A SELECT of the first row for each value of the columns."""
         raise NotImplementedError

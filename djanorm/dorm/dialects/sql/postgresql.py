@@ -192,6 +192,9 @@ class PostgresqlHooks(SqlHooks):
     def json_has_key(self, document: Any, key: Any) -> Any:
         return sa.func.jsonb_exists(document, key)
 
+    def typed_parameter(self, mark: str, kind: str) -> str:
+        return mark if "::" in mark else f"CAST({mark} AS {kind})"
+
     def insert(self, table: Any) -> Any:
         return postgresql.insert(table)
 
