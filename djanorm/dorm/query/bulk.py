@@ -18,6 +18,7 @@ from dorm.expressions.conditional import Case, When
 from dorm.expressions.references import F
 from dorm.expressions.values import Value
 from dorm.query import writes
+from dorm.query.plan import plans
 from dorm.query.root import M, R
 from dorm.query.writing import Writing
 from dorm.utils.suggest import hint
@@ -350,17 +351,20 @@ def _update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alia
 
 
 def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
-    dialect = session_of(alias).dialect
+    session = session_of(alias)
+    dialect = session.dialect
     quote = dialect.identifier_preparer.quote
     key = opts.pk
-    key_mark, keys = _parameters(key, keys, dialect)
+    of_key = _parameter(opts, key, session)
+    key_mark, keys = of_key.mark, of_key.bound(keys)
     params: list[Any] = []
     columns: list[Any] = []
     pieces = []
     for position, field in enumerate(fields):
-        mark, column_values = _parameters(field, [line[position] for line in values], dialect)
+        parameter = _parameter(opts, field, session)
+        column_values = parameter.bound([line[position] for line in values])
         column = quote(field.column)
-        whens = " ".join([f"WHEN {key_mark} THEN {mark}"] * len(keys))
+        whens = " ".join([f"WHEN {key_mark} THEN {parameter.mark}"] * len(keys))
         pieces.append(f"{column} = CASE {quote(key.column)} {whens} ELSE {column} END")
         params += itertools.chain.from_iterable(zip(keys, column_values, strict=True))
         columns += [key.column, field.column] * len(keys)
@@ -376,10 +380,10 @@ def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: l
     dialect = session.dialect
     quote = dialect.identifier_preparer.quote
     written = [opts.pk, *fields]
-    given = [keys, *zip(*values, strict=True)]
-    marks, sent = zip(*(_parameters(f, column, dialect) for f, column in zip(written, given, strict=True)), strict=True)
-    line = f"({', '.join(marks)})"
-    first = f"({', '.join(_typed(f, mark, session) for f, mark in zip(written, marks, strict=True))})"
+    parameters = [_parameter(opts, field, session) for field in written]
+    sent = [p.bound(column) for p, column in zip(parameters, [keys, *zip(*values, strict=True)], strict=True)]
+    line = f"({', '.join(parameter.mark for parameter in parameters)})"
+    first = f"({', '.join(parameter.first for parameter in parameters)})"
     lines = [first, *[line] * (len(keys) - 1)]
     table = dialect.identifier_preparer.format_table(opts.table)
     target = quote(opts.table.name)
@@ -405,20 +409,38 @@ def _value_of(field: Any, row: Any, data: dict[str, Any]) -> Any:
     return getattr(row, field.attname)
 
 
-def _parameters(field: Any, values: Sequence[Any], dialect: Any) -> tuple[str, list[Any]]:
-    """How a parameter of a field is written, with the cast that some databases want, and the values as bound."""
-    type_ = field.write_type()
-    text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
-    mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
-    process = type_.dialect_impl(dialect).bind_processor(dialect)
-    return mark, list(values) if process is None else [process(value) for value in values]
+class _Parameter:
+    """How the values of a field are written in the text of a bulk UPDATE.
+
+    :ivar mark: the parameter, with the cast that some databases want.
+    :ivar first: the same in the first of a list of rows, from which such a list takes the types of its columns.
+    """
+
+    __slots__ = ("_process", "first", "mark", "used")
+
+    def __init__(self, field: Any, session: Any) -> None:
+        dialect, type_ = session.dialect, field.write_type()
+        text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
+        self.mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
+        kind = dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))
+        self.first = hooks_for(session.features).typed_parameter(self.mark, kind)
+        self._process = type_.dialect_impl(dialect).bind_processor(dialect)
+        self.used = False
+
+    def bound(self, values: Sequence[Any]) -> list[Any]:
+        """The values as the driver gets them."""
+        process = self._process
+        return list(values) if process is None else [process(value) for value in values]
 
 
-def _typed(field: Any, mark: str, session: Any) -> str:
-    """A parameter of the first row: where a list of rows has types, it takes them from there, and NULL or text has none."""
-    dialect = session.dialect
-    kind = dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))
-    return hooks_for(session.features).typed_parameter(mark, kind)
+def _parameter(opts: Any, field: Any, session: Any) -> _Parameter:
+    """The parameter of a field, compiled once."""
+    key = ("bulk parameter", session.alias, opts, field.attname)
+    found: _Parameter | None = plans.get(key)
+    if found is None:
+        found = _Parameter(field, session)
+        plans.put(key, found)
+    return found
 
 
 def _update_by_expressions(
