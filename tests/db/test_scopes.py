@@ -165,6 +165,9 @@ def test_a_forked_child_uses_connections_of_its_own(database: Any, program: Any)
         """,
         "-W",
         "error::ResourceWarning",
+        # Python 3.12 and later warn of any fork beside threads, which aiosqlite's connection is
+        "-W",
+        "ignore:This process:DeprecationWarning",
     )
     assert (done.stdout.strip(), done.stderr, done.returncode) == ("9", "", 0)
 
