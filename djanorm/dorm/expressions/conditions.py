@@ -14,7 +14,7 @@ XOR = "XOR"
 
 
 class Q(Generic[Root]):
-    """An immutable condition (spec EX-01…03; Django 5.2).
+    """An immutable condition (spec EX-01…03; Django 5.2). ``Q()`` restricts nothing, and neither does its negation.
 
     :param args: conditions (``Q``, boolean expressions, ``(lookup, value)`` pairs), all of which must hold.
     :param lookups: keyword lookups such as ``age__gte=18``, which must hold too.
@@ -67,9 +67,9 @@ class Q(Generic[Root]):
             raise TypeError(f"A Q object combines with conditions only, not with {other!r}.")
         if not isinstance(other, Q):
             other = Q(other)
-        if not self.children and not self.negated:
+        if not self.children:
             return other
-        if not other.children and not other.negated:
+        if not other.children:
             return self
         left = self.children if self.connector == connector and not self.negated else (self,)
         right = other.children if other.connector == connector and not other.negated else (other,)

@@ -15,7 +15,7 @@ from dorm.query.multiplying import keeps_rows
 from dorm.query.names import Names
 from dorm.query.ordering import resolve_terms
 from dorm.query.paths import Path, column_path
-from dorm.query.predicates import Junction, Predicate
+from dorm.query.predicates import Junction, Predicate, joined
 from dorm.query.prefetch import check_lookups
 from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
@@ -450,7 +450,7 @@ def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str,
         children = [names.predicate(item) for item in conditions]
         if lookups:
             children.append(names.lookups(lookups, False))
-        made = children[0] if len(children) == 1 and not negated else Junction(tuple(children), AND, negated)
+        made = joined(children, AND, negated)
     if made.contains_aggregate and state.group is None:
         raise FieldError("A condition on an aggregate needs it as an annotation: annotate(n=Count(…)).filter(n=…).")
     return made

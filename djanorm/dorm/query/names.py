@@ -17,7 +17,7 @@ from dorm.lookups import builtin as _builtin  # noqa: F401  (registers the built
 from dorm.lookups import registry
 from dorm.lookups.base import INTEGER_LIMIT, Right
 from dorm.query.paths import walk
-from dorm.query.predicates import Junction, Leaf, Predicate, Term
+from dorm.query.predicates import Junction, Leaf, Predicate, Term, joined
 from dorm.query.values import key_value
 from dorm.utils.suggest import hint
 
@@ -216,10 +216,9 @@ class Names:
         :raises TypeError: for anything else.
         """
         if isinstance(condition, Q):
-            children = tuple([self.predicate(child) for child in condition.children])
-            if len(children) == 1 and not condition.negated:
-                return children[0]
-            return Junction(children, condition.connector, condition.negated)
+            return joined(
+                [self.predicate(child) for child in condition.children], condition.connector, condition.negated
+            )
         if isinstance(condition, tuple) and len(condition) == 2 and isinstance(condition[0], str):
             return self._leaf(self.template(condition[0]), condition[1])
         if isinstance(condition, Comparison):

@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 from dorm.expressions.base import Expression, Unshapable
+from dorm.expressions.conditions import AND
 from dorm.lookups.base import Right
 
 
@@ -142,3 +143,14 @@ class Junction(Predicate):
     def expressions(self) -> Iterator[Expression]:
         for child in self.children:
             yield from child.expressions()
+
+
+NO_CONDITION = Junction((), AND, False)
+
+
+def joined(parts: list[Predicate], connector: str, negated: bool) -> Predicate:
+    """``parts`` joined by AND, OR or XOR. Those without any condition, such as ``Q()``, restrict nothing, negated or not."""
+    kept = tuple([part for part in parts if not isinstance(part, Junction) or part.children])
+    if not kept:
+        return NO_CONDITION
+    return kept[0] if len(kept) == 1 and not negated else Junction(kept, connector, negated)
