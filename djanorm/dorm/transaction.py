@@ -101,7 +101,7 @@ class _Context:
 
     @staticmethod
     def _close(opened: _Opened, failure: BaseException | None) -> None:
-        leave(opened.session, opened.block, failure)
+        leave(opened.session, opened.block, failure, told=True)
 
 
 def _scope() -> Any:

@@ -170,10 +170,11 @@ async def test_a_statement_inside_a_block_is_not_tried_again(database: Any, mode
     impatient(database)
     entry = {**database.entry, "OPTIONS": {"timeout": 0.01, "transaction_mode": "deferred"}}
     dorm.configure(DATABASES={"default": entry})
-    async with mode.atomic():
-        await sql.fetch("SELECT 1")
-        with Lock(database.entry["NAME"], 0.2), pytest.raises(dorm.OperationalError, match="locked"):
-            await sql.run("INSERT INTO things (id) VALUES (?)", 1)
+    with pytest.raises(dorm.OperationalError, match="locked"):
+        async with mode.atomic():
+            await sql.fetch("SELECT 1")
+            with Lock(database.entry["NAME"], 0.2):
+                await sql.run("INSERT INTO things (id) VALUES (?)", 1)
 
 
 @pytest.mark.only("postgresql")

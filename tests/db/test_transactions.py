@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -71,35 +72,109 @@ async def test_an_inner_failure_leaves_the_outer_work(database: Any, mode: Any, 
     assert database.rows("SELECT id FROM things ORDER BY id") == [(1,), (3,)]
 
 
-@pytest.mark.only("postgresql")
 async def test_a_broken_transaction_says_so_until_it_is_rolled_back(database: Any, mode: Any, sql: Any) -> None:
-    with pytest.raises(dorm.TransactionManagementError, match="broken until it is rolled back"):
+    with pytest.raises(dorm.TransactionManagementError, match="broken until it is rolled back") as caught:
         async with mode.atomic():
             await sql.run(INSERT, 1, "a")
-            with pytest.raises(dorm.IntegrityError):
+            with pytest.raises(dorm.IntegrityError) as first:
                 await sql.run(INSERT, 1, "a")
-            await sql.run(INSERT, 2, "b")
+            await sql.run("DELETE FROM things")
+    assert "INSERT INTO things" in str(caught.value)
+    assert caught.value.__cause__ is first.value
+    assert database.count("things") == 0
+    await sql.run(INSERT, 2, "b")
+    assert database.count("things") == 1
+
+
+@pytest.mark.parametrize("wrong", ["SELECT nothing FROM things", "INSERT INTO nowhere VALUES (1)", "not even sql"])
+async def test_every_kind_of_failed_statement_breaks_the_transaction(
+    database: Any, mode: Any, sql: Any, wrong: str
+) -> None:
+    with pytest.raises(dorm.TransactionManagementError, match=re.escape(wrong)):
+        async with mode.atomic():
+            await sql.run(INSERT, 1, "a")
+            with pytest.raises(dorm.DatabaseError):
+                await sql.run(wrong)
+            await sql.value(COUNT)
     assert database.count("things") == 0
 
 
-@pytest.mark.only("postgresql")
 async def test_a_swallowed_error_cannot_be_committed_silently(database: Any, mode: Any, sql: Any) -> None:
-    with pytest.raises(dorm.TransactionManagementError, match="rolled back, because a statement in it failed"):
+    seen: list[str] = []
+    with pytest.raises(dorm.TransactionManagementError, match="rolled back, because an earlier statement failed"):
         async with mode.atomic():
+            transaction.on_commit(lambda: seen.append("committed"))
+            transaction.on_rollback(lambda: seen.append("rolled back"))
             await sql.run(INSERT, 1, "a")
             with pytest.raises(dorm.IntegrityError):
                 await sql.run(INSERT, 1, "a")
     assert database.count("things") == 0
+    assert seen == ["rolled back"]
 
 
-@pytest.mark.only("sqlite")
-async def test_sqlite_undoes_only_the_failed_statement(database: Any, mode: Any, sql: Any) -> None:
+async def test_a_block_whose_statements_were_refused_has_told_it_already(database: Any, mode: Any, sql: Any) -> None:
     async with mode.atomic():
         await sql.run(INSERT, 1, "a")
         with pytest.raises(dorm.IntegrityError):
             await sql.run(INSERT, 1, "a")
+        for _ in range(2):
+            with pytest.raises(dorm.TransactionManagementError):
+                await sql.run(INSERT, 2, "b")
+    assert database.count("things") == 0
+
+
+async def test_a_swallowed_error_undoes_its_own_savepoint_only(database: Any, mode: Any, sql: Any) -> None:
+    async with mode.atomic():
+        await sql.run(INSERT, 1, "a")
+        with pytest.raises(dorm.TransactionManagementError):
+            async with mode.atomic():
+                await sql.run(INSERT, 2, "b")
+                with pytest.raises(dorm.IntegrityError):
+                    await sql.run(INSERT, 1, "a")
+        await sql.run(INSERT, 3, "c")
+    assert database.rows("SELECT id FROM things ORDER BY id") == [(1,), (3,)]
+
+
+async def test_a_failed_statement_of_one_alias_does_not_break_the_other(
+    database: Any, mode: Any, sql: Any, tmp_path: Any
+) -> None:
+    other = {"ENGINE": "sqlite", "NAME": str(tmp_path / "other.db")}
+    dorm.configure(DATABASES={"default": database.entry, "other": other})
+    async with mode.atomic():
+        await sql.run(INSERT, 1, "a")
+        with pytest.raises(dorm.DatabaseError):
+            async with mode.atomic("other"):
+                with pytest.raises(dorm.DatabaseError):
+                    await sql.value("SELECT nothing FROM nowhere", alias="other")
+                await sql.value("SELECT 1", alias="other")
         await sql.run(INSERT, 2, "b")
     assert database.count("things") == 2
+
+
+async def test_a_failed_part_without_savepoint_takes_no_more_statements(database: Any, mode: Any, sql: Any) -> None:
+    with pytest.raises(dorm.TransactionManagementError, match="KeyError"):
+        async with mode.atomic():
+            with pytest.raises(KeyError):
+                async with mode.atomic(savepoint=False):
+                    await sql.run(INSERT, 1, "a")
+                    raise KeyError
+            await sql.run(INSERT, 2, "b")
+    assert database.count("things") == 0
+
+
+async def test_who_mends_the_damage_may_go_on(database: Any, mode: Any, sql: Any) -> None:
+    async with mode.atomic():
+        await sql.run(INSERT, 1, "a")
+        mark = await mode.call(transaction, "savepoint")
+        with pytest.raises(dorm.DatabaseError):
+            async with mode.atomic(savepoint=False):
+                await sql.run("SELECT no_such_column FROM things")
+        assert await sql.work(transactions.get_rollback)
+        await sql.work(transaction.set_rollback, False)
+        await mode.call(transaction, "savepoint_rollback", mark)
+        assert not await sql.work(transactions.get_rollback)
+        await sql.run(INSERT, 2, "b")
+    assert database.rows("SELECT id FROM things ORDER BY id") == [(1,), (2,)]
 
 
 async def test_a_block_without_statements_sends_nothing(database: Any, mode: Any, queries: Any) -> None:

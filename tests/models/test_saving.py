@@ -302,3 +302,13 @@ async def test_a_deferred_column_named_in_update_fields_is_loaded_first(database
         await mode.call(thing, "save", update_fields=["size"])
     assert 5 == database.value("SELECT size FROM test_saving_thing")
     assert log.count == (1 if mode.name == "async" else 2)
+
+
+async def test_a_clash_that_only_the_database_finds_breaks_the_transaction(database, mode):
+    with pytest.raises(dorm.TransactionManagementError, match="UniqueViolation"):
+        async with mode.atomic():
+            first = await mode.call(Unique.objects, "create", code="a")
+            with pytest.raises(dorm.IntegrityError):
+                await mode.call(Unique(pk=first.pk, code="b"), "save", force_insert=True)
+            await mode.call(Unique.objects, "create", code="c")
+    assert 0 == database.count("test_saving_unique")

@@ -10,7 +10,8 @@ class Transaction:
     """A transaction of one scope on one alias; in manual mode, the series of transactions until the mode ends.
 
     ``began`` says whether BEGIN was sent: that waits for the first statement. ``broken`` holds the error after which
-    no statement is taken any more. ``top`` is the innermost open block, of whichever task.
+    no statement is taken any more, ``failed_sql`` the statement that raised it, and ``told`` whether somebody has heard of
+    it since. ``top`` is the innermost open block, of whichever task.
     """
 
     __slots__ = (
@@ -18,6 +19,7 @@ class Transaction:
         "broken",
         "commit_callbacks",
         "dedicated",
+        "failed_sql",
         "link",
         "manual",
         "rollback_callbacks",
@@ -25,6 +27,7 @@ class Transaction:
         "savepoint_number",
         "session",
         "started",
+        "told",
         "top",
         "turn",
         "waiting_for_top",
@@ -38,6 +41,8 @@ class Transaction:
         self.dedicated = False
         self.began = False
         self.broken: BaseException | None = None
+        self.failed_sql: str | None = None
+        self.told = False
         self.started = 0.0
         self.top: Block | None = None
         self.savepoint_number = 0
@@ -47,6 +52,18 @@ class Transaction:
         self.turn: Any = None
         self.write_turn = False
         self.waiting_for_top: list[Any] = []
+
+    def mark_broken(self, error: BaseException, sql: str | None = None, *, told: bool = False) -> None:
+        """No statement is taken any more, because of ``error``; the first one counts."""
+        if self.broken is None:
+            self.broken = error
+            self.failed_sql = sql
+            self.told = told
+
+    def mend(self) -> None:
+        """What failed has been undone: statements are taken again."""
+        self.broken = self.failed_sql = None
+        self.told = False
 
     def next_savepoint(self) -> str:
         """A name that this transaction has not used yet."""

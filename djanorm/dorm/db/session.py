@@ -19,7 +19,7 @@ from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
-from dorm.exceptions import OperationalError, TransactionManagementError
+from dorm.exceptions import DatabaseError, OperationalError, TransactionManagementError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 Params = Sequence[Any] | None
 DEBUG = 10
+SHOWN_SQL = 200
 LEAVING_TRACES = frozenset({"control", "other"})
 
 
@@ -174,7 +175,7 @@ class Session:
             try:
                 return self._send(link, verb, statement, params, many)
             except BaseException as error:
-                self.note_failure(transaction, error)
+                self.note_failure(transaction, error, statement)
                 raise
 
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
@@ -242,7 +243,7 @@ class Session:
             try:
                 opened = self._send(link, "open_stream", statement, params, False, (chunk_size, True))
             except BaseException as error:
-                self.note_failure(transaction, error)
+                self.note_failure(transaction, error, statement)
                 raise
         try:
             while True:
@@ -252,7 +253,7 @@ class Session:
                     try:
                         rows = self._step(opened.next)
                     except BaseException as error:
-                        self.note_failure(transaction, error)
+                        self.note_failure(transaction, error, statement)
                         raise
                 if not rows:
                     return
@@ -288,7 +289,9 @@ class Session:
                 with borrowed_connection(self, link) as connection:
                     yield connection
             except BaseException as error:
-                self.note_failure(transaction, error)
+                problem = self._translated(error)
+                if isinstance(problem, DatabaseError) or link.failed or link.lost or not link.in_transaction:
+                    self.note_failure(transaction, problem)
                 self._raise_translated(error)
             return
         try:
@@ -376,22 +379,20 @@ class Session:
     def transaction_began(self, transaction: Transaction) -> None:
         """Told when BEGIN was accepted."""
 
-    def note_failure(self, transaction: Transaction, error: BaseException) -> None:
-        """Remembers that a transaction takes no more statements, where that is so."""
-        link = transaction.link
-        if link is None or transaction.broken is not None:
-            return
-        if link.lost or link.failed or (transaction.began and not link.in_transaction):
-            transaction.broken = error
+    def note_failure(self, transaction: Transaction, error: BaseException, statement: Statement | None = None) -> None:
+        """Remembers that a statement failed: the transaction takes no more of them, on any database (TX-12)."""
+        if transaction.link is not None:
+            transaction.mark_broken(error, None if statement is None else statement.sql)
 
     def _broken(self, transaction: Transaction) -> BaseException:
+        transaction.told = True
         cause = transaction.broken
-        lost = transaction.link is None or transaction.link.lost
+        lost = transaction.link is not None and transaction.link.lost
         text = (
             "the connection of this transaction was lost; nothing of it is kept. Run the whole block again."
             if lost
-            else "this transaction is broken until it is rolled back, because an earlier statement failed "
-            f"({type(cause).__name__}: {cause}). Put statements that may fail into an inner atomic() block."
+            else f"this transaction is broken until it is rolled back, because {what_failed(transaction)}. Let the error "
+            "leave the block, or put statements that may fail into an inner atomic() block."
         )
         error = TransactionManagementError(text, sqlstate="25P02")
         error.__cause__ = cause
@@ -482,6 +483,16 @@ def _left_open(statement: Statement) -> TransactionManagementError:
         f"{statement.sql.strip()[:60]!r} left a transaction open outside any block; it was rolled back. Use "
         "transaction.atomic(), or set_autocommit(False) with commit() and rollback()."
     )
+
+
+def what_failed(transaction: Transaction) -> str:
+    """What broke a transaction, for messages: the error, and the statement that raised it."""
+    cause = transaction.broken
+    text = f"{type(cause).__name__}: {cause}".removesuffix(".")
+    if transaction.failed_sql is None:
+        return f"an earlier part of it failed ({text})"
+    sql = errors.without_secrets(" ".join(transaction.failed_sql.split()))
+    return f"an earlier statement failed ({text}): {sql if len(sql) <= SHOWN_SQL else sql[:SHOWN_SQL] + '…'}"
 
 
 def too_long_for_lock(alias: str, seconds: float) -> OperationalError:

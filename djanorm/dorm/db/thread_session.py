@@ -64,8 +64,8 @@ class ThreadSession(Session):
     def transaction_began(self, transaction: Transaction) -> None:
         self._aim()
 
-    def note_failure(self, transaction: Transaction, error: BaseException) -> None:
-        super().note_failure(transaction, error)
+    def note_failure(self, transaction: Transaction, error: BaseException, statement: Statement | None = None) -> None:
+        super().note_failure(transaction, error, statement)
         self._aim()
 
     def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
@@ -198,7 +198,7 @@ class ThreadSession(Session):
         problem = self._translated(error)
         block = self._block
         if block is not None:
-            self.note_failure(block.transaction, problem)
+            self.note_failure(block.transaction, problem, statement)
         else:
             self._give_back_failed(self._link, statement, error)
             if self._may_try_again(problem, statement, True, 1):

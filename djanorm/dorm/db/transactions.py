@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
 from dorm.db import bridge
 from dorm.db.blocks import Block, Transaction
-from dorm.db.session import Session
+from dorm.db.session import Session, what_failed
 from dorm.db.sessions import async_block, peek_sync, session
 from dorm.exceptions import TransactionManagementError
 
@@ -64,8 +65,11 @@ def enter(here: Session, *, savepoint: bool = True, durable: bool = False) -> Bl
     return block
 
 
-def leave(here: Session, block: Block, failure: BaseException | None) -> None:
-    """Closes a block: keeps its work when ``failure`` is None and nothing else forbids it, undoes it otherwise."""
+def leave(here: Session, block: Block, failure: BaseException | None, *, told: bool = False) -> None:
+    """Closes a block: keeps its work when ``failure`` is None and nothing else forbids it, undoes it otherwise.
+
+    :param told: whoever opened the block knows that without a savepoint its failure takes the outer block along.
+    """
     transaction = block.transaction
     if block.closed:
         if failure is None:
@@ -80,7 +84,7 @@ def leave(here: Session, block: Block, failure: BaseException | None) -> None:
         if block.parent is None:
             _leave_outermost(here, transaction, block, failure, unfinished)
         else:
-            _leave_inner(here, transaction, block, failure, unfinished)
+            _leave_inner(here, transaction, block, failure, unfinished, told)
     finally:
         close_block(here, transaction, block)
 
@@ -99,8 +103,9 @@ def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
 
     :param keep: commit; a transaction that a failed statement has broken is rolled back all the same, and that is raised.
     """
-    refused = rolled_back(transaction) if keep and transaction.broken is not None else None
-    keep = keep and refused is None
+    refused = None
+    if keep and transaction.broken is not None:
+        keep, refused = False, rolled_back(transaction)
     try:
         if keep:
             commit(here, transaction)
@@ -115,7 +120,12 @@ def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
 
 
 def _leave_inner(
-    here: Session, transaction: Transaction, block: Block, failure: BaseException | None, unfinished: bool
+    here: Session,
+    transaction: Transaction,
+    block: Block,
+    failure: BaseException | None,
+    unfinished: bool,
+    told: bool,
 ) -> None:
     parent = block.parent
     assert parent is not None
@@ -124,8 +134,10 @@ def _leave_inner(
     if keep and transaction.broken is not None:
         keep, refused = False, rolled_back(transaction)
     if block.savepoint is None:
-        if not keep:
-            parent.undo = parent.undo or transaction.broken is None or not transaction.manual
+        if failure is not None or unfinished:
+            transaction.mark_broken(failure or _out_of_order(here), told=told)
+        elif block.undo:
+            parent.undo = True
     elif keep:
         _release(here, transaction, block.savepoint)
     else:
@@ -181,15 +193,19 @@ def _out_of_order(here: Session) -> RuntimeError:
     )
 
 
-def rolled_back(transaction: Transaction) -> TransactionManagementError:
-    """The error of a commit that is refused because a statement failed."""
-    cause = transaction.broken
+def rolled_back(transaction: Transaction) -> TransactionManagementError | None:
+    """The error of a commit that is refused because something in the transaction failed.
+
+    None when a statement was refused since then, which told of it.
+    """
+    if transaction.told:
+        return None
     error = TransactionManagementError(
-        f"the transaction could not be committed and was rolled back, because a statement in it failed "
-        f"({type(cause).__name__}: {cause}). Let the error leave the block, or put the statement into an inner block.",
+        f"the transaction could not be committed and was rolled back, because {what_failed(transaction)}. Let the error "
+        "leave the block, or put what may fail into an inner block.",
         sqlstate="25P02",
     )
-    error.__cause__ = cause
+    error.__cause__ = transaction.broken
     return error
 
 
@@ -224,7 +240,7 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
     """Gives the connection back and runs the callbacks of the end."""
     link, transaction.link = transaction.link, None
     began, transaction.began = transaction.began, False
-    transaction.broken = None
+    transaction.mend()
     seconds = monotonic() - transaction.started if began else 0.0
     after = transaction.commit_callbacks if committed else transaction.rollback_callbacks[::1]
     transaction.commit_callbacks, transaction.rollback_callbacks = [], []
@@ -288,7 +304,7 @@ def _undo_to(here: Session, transaction: Transaction, name: str) -> None:
     with here.turn(transaction):
         here.control(transaction, f"ROLLBACK TO SAVEPOINT {name}", "finish")
         here.control(transaction, f"RELEASE SAVEPOINT {name}", "finish")
-        transaction.broken = None
+        transaction.mend()
 
 
 def _atomic_block(using: str, what: str) -> tuple[Session, Block]:
@@ -415,9 +431,43 @@ def in_async_block(using: str = "default") -> bool:
 
 
 def set_rollback(rollback: bool = True, using: str = "default") -> None:
-    """Makes the innermost open block roll back at its end without an exception, or not (TX-17)."""
-    _, block = _atomic_block(using, "set_rollback()")
+    """Makes the innermost open block roll back at its end without an exception, or not (TX-17).
+
+    ``False`` also lets statements in again after one has failed, for a block that mends the damage itself; where the
+    database has given the transaction up, only going back to a savepoint does.
+    """
+    here, block = _atomic_block(using, "set_rollback()")
     block.undo = rollback
+    transaction = block.transaction
+    link = transaction.link
+    if not rollback and (link is None or (not (link.failed or link.lost) and link.in_transaction)):
+        transaction.mend()
+        here.set_block(here.block)
+
+
+def get_rollback(using: str = "default") -> bool:
+    """Whether the innermost open block is going to be rolled back at its end."""
+    _, block = _atomic_block(using, "get_rollback()")
+    return block.undo or block.transaction.broken is not None
+
+
+@contextmanager
+def set_right(using: str) -> Generator[None, None, None]:
+    """For the library's own work on a statement that has just failed and left nothing behind: lets statements in again.
+
+    When the block ends normally, so that the failure is raised after all, the transaction is broken by it as before.
+    """
+    here = session(using)
+    transaction = here.transaction
+    if transaction is None or transaction.broken is None:
+        yield
+        return
+    failure, sql = transaction.broken, transaction.failed_sql
+    transaction.mend()
+    here.set_block(here.block)
+    yield
+    transaction.mark_broken(failure, sql)
+    here.set_block(here.block)
 
 
 def is_manual_bottom(block: Block) -> bool:

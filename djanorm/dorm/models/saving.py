@@ -247,7 +247,8 @@ def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
         stored = writes.insert_one(plan.options, fields, row, using=alias, returning=returning)
     except UniqueViolation as problem:
         if checking:
-            _explain(instance, alias, problem)
+            with transactions.set_right(alias):
+                _explain(instance, alias, problem)
         raise
     if stored is not None:
         for field, value in zip(returning, stored, strict=True):
