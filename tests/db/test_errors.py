@@ -52,7 +52,7 @@ async def test_violations_name_what_was_violated(
 
 
 async def test_a_missing_table_is_named_with_the_next_step(database: Any, mode: Any) -> None:
-    with pytest.raises(dorm.OperationalError, match=r"'missing' does not exist.*makemigrations.*migrate"):
+    with pytest.raises(dorm.OperationalError, match=r"'missing' does not exist.*dorm.create_tables\(\)"):
         await mode.settle(mode.connection().execute("SELECT * FROM missing"))
 
 

@@ -240,7 +240,7 @@ async def test_slow_statements_are_warned_about_at_the_threshold(
         dorm.configure(SLOW_QUERY_MS=limit)
         caplog.clear()
         await sql.fetch("SELECT 1")
-        assert len([record for record in caplog.records if "slow statement" in record.getMessage()]) == expected
+        assert len([record for record in caplog.records if "slow query" in record.getMessage()]) == expected
 
 
 async def test_the_plan_of_slow_reads_is_logged_without_running_them_again(

@@ -49,6 +49,4 @@ def log_statement(
 
 def log_slow(logger: logging.Logger, statement: Statement, params: Any, many: bool, elapsed_ms: float) -> None:
     """One line at WARNING."""
-    logger.warning(
-        "slow statement (%.1f ms): %s; params=%s", elapsed_ms, statement.sql, _Shown(statement, params, many)
-    )
+    logger.warning("slow query (%.1f ms): %s; params=%s", elapsed_ms, statement.sql, _Shown(statement, params, many))

@@ -1,4 +1,4 @@
-"""The plan of a slow statement (OBS-12, OBS-13)."""
+"""The plan of a slow query (OBS-12, OBS-13)."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any]
         rows = link.fetch(session.hooks.explain_sql(statement.sql), params)
         plan = session.hooks.explain_text(rows)
     except Exception as problem:
-        logger.warning("no plan for the slow statement %s: %s", statement.sql, session._translated(problem))
+        logger.warning("no plan for the slow query %s: %s", statement.sql, session._translated(problem))
     else:
-        logger.warning("plan of the slow statement %s:\n%s", statement.sql, plan)
+        logger.warning("plan of the slow query %s:\n%s", statement.sql, plan)
         _add_to_span(plan)
     finally:
         _explaining.set(False)

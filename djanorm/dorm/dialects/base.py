@@ -35,6 +35,7 @@ class Features:
     unnest_insert: bool
     update_from_values: bool
     distinct_on: bool
+    joins_exists: bool  # EXISTS among conditions that must all hold is planned as a join
     nulls_first_last: bool
     set_operation_parentheses: bool
     limit_needed_for_offset: bool
@@ -72,3 +73,8 @@ class Features:
     listen_notify: bool
     copy: bool
     statement_timeout: bool
+
+
+def missing_table(table: str, text: str) -> str:
+    """What to say about a table that does not exist, after the database's own ``text``."""
+    return f"table {table!r} does not exist ({text}). dorm.create_tables() makes the tables of all models that are imported."

@@ -13,7 +13,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
-from dorm.dialects.base import Features
+from dorm.dialects.base import Features, missing_table
 from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
 from dorm.exceptions import DatabaseError
 from dorm.utils.optional import require
@@ -44,6 +44,7 @@ FEATURES = Features(
     unnest_insert=True,
     update_from_values=True,
     distinct_on=True,
+    joins_exists=True,
     nulls_first_last=True,
     set_operation_parentheses=True,
     limit_needed_for_offset=False,
@@ -252,13 +253,6 @@ def translate(error: Any) -> DatabaseError:
     if details["columns"] and details["table"] and issubclass(kind, exceptions.IntegrityError):
         text = f"{text} ({details['table']}: {', '.join(details['columns'])})"
     return kind(text, **details)
-
-
-def missing_table(table: str, text: str) -> str:
-    return (
-        f"table {table!r} does not exist ({text}). Run `dorm makemigrations` and `dorm migrate`, or "
-        "dorm.create_tables() for a quick start."
-    )
 
 
 def _columns(error: Any) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
-from dorm.dialects.base import Features
+from dorm.dialects.base import Features, missing_table
 from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, open_worker, set_up
 from dorm.exceptions import DatabaseError, ImproperlyConfigured
 from dorm.utils.optional import require
@@ -46,6 +46,7 @@ FEATURES = Features(
     unnest_insert=False,
     update_from_values=sqlite3.sqlite_version_info >= (3, 33),
     distinct_on=False,
+    joins_exists=False,
     nulls_first_last=sqlite3.sqlite_version_info >= (3, 30),
     set_operation_parentheses=False,
     limit_needed_for_offset=True,
@@ -288,13 +289,6 @@ def translate(error: BaseException) -> DatabaseError:
         wrong = re.search(r"syntax error|no such column|no such function|has no column|incomplete input", text)
         return exceptions.ProgrammingError(text) if wrong else exceptions.OperationalError(text)
     return DatabaseError(text)
-
-
-def missing_table(table: str, text: str) -> str:
-    return (
-        f"table {table!r} does not exist ({text}). Run `dorm makemigrations` and `dorm migrate`, or "
-        "dorm.create_tables() for a quick start."
-    )
 
 
 def _violation(kind: str, detail: str, text: str) -> DatabaseError:

@@ -139,6 +139,7 @@ class RawSQL(Expression):
             near = hints if len(hints) == len(self.params) else (None,) * len(self.params)
             params = iter(zip(self.params, near, strict=True))
             pieces = [self._piece(text, params, scope) for text in _MARKERS.split(self.sql)]
+        scope.reaches_out = True  # the text may name a table around it
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
 
     @staticmethod

@@ -21,6 +21,7 @@ from dorm.expressions.values import RawSQL, Slot
 from dorm.lookups.documents import KeyTransform, kind_of
 from dorm.query.joins import Join
 from dorm.query.predicates import Junction, Leaf, Predicate, Term
+from dorm.query.presence import related_rows
 from dorm.query.result_types import field_named, is_number, key_of
 from dorm.query.scope import Scope
 
@@ -121,11 +122,13 @@ class Clauses:
 
     :param split: whether a negated comparison over several related rows becomes a subquery about all of them, as in
         ``exclude()``; inside expressions it is about the joined row, as in Django.
+    :ivar conjunct: whether what is being built stands alone, or its opposite does, among conditions that must all hold.
     """
 
     def __init__(self, scope: Scope, split: bool = True) -> None:
         self.scope = scope
         self.split = split
+        self.conjunct = split
 
     def build(self, node: Predicate, negated: bool | None = False, below_not: bool = False) -> Clause:
         """The condition of a node.
@@ -143,7 +146,10 @@ class Clauses:
     def _junction(self, node: Junction, negated: bool | None, below_not: bool) -> Clause:
         # XOR needs operands that are true or false and never unknown, whatever stands above
         inside = None if negated is None or node.connector == XOR else negated ^ node.negated
+        alone = self.conjunct
+        self.conjunct = alone and (len(node.children) == 1 or (node.connector == AND and not node.negated))
         clauses = [self.build(child, inside, below_not or node.negated) for child in node.children]
+        self.conjunct = alone
         if node.connector == AND:
             clause = _all(clauses)
         elif node.connector == OR:
@@ -257,42 +263,38 @@ class Clauses:
 
     def _presence(self, path: Any, absent: bool) -> Clause:
         at = next(i for i, hop in enumerate(path.hops) if i >= path.last_relation and hop.multiple)
-        inner, condition = self._rerooted(path.hops[: at + 1])
-        exists = _exists(inner, [condition])
+        inner, outer = self._rerooted(path.hops[: at + 1])
+        exists = related_rows(inner, path.hops[: at + 1], outer, [], conjunct=self.conjunct)
         return Clause(sa.not_(exists) if absent else exists)
 
     def _split(self, leaf: Leaf, path: Any) -> Clause:
         """A comparison below a NOT: some related row matches, as its own subquery (Django's split_exclude)."""
         first = next(i for i, hop in enumerate(path.hops) if hop.multiple)
-        inner, correlation = self._rerooted(path.hops[: first + 1])
+        prefix = path.hops[: first + 1]
+        inner, outer = self._rerooted(prefix)
         clause = Clauses(inner)._one_row(leaf, path, False)
         if clause.sql is False:
             return Clause(False)
         inner.joins.demand(clause.demands)
-        conditions = [correlation] if clause.sql is True else [correlation, clause.sql]
-        exists = _exists(inner, conditions)
+        conditions = [] if clause.sql is True else [clause.sql]
+        lone = self.conjunct and not _is_null_test(leaf)
+        exists = related_rows(inner, prefix, outer, conditions, conjunct=lone)
         if not _is_null_test(leaf):
             return Clause(exists)
         # a missing row counts as NULL, as it does for filter()
-        bare, related = self._rerooted(path.hops[: first + 1])
-        return Clause(sa.or_(exists, sa.not_(_exists(bare, [related]))))
+        bare, outer = self._rerooted(prefix)
+        return Clause(sa.or_(exists, sa.not_(related_rows(bare, prefix, outer, [], conjunct=False))))
 
-    def _rerooted(self, prefix: tuple[Any, ...]) -> tuple[Scope, Any]:
+    def _rerooted(self, prefix: tuple[Any, ...]) -> tuple[Scope, Join]:
+        """A scope for the rows at the end of ``prefix``, and the join whose rows they belong to."""
         scope = self.scope
         own = prefix[len(scope._prefix) :]
         outer = scope.joins.follow(own[:-1], scope.reuse)
-        inner = scope.rerooted(prefix)
-        return inner, inner.correlation(prefix, outer)
+        return scope.rerooted(prefix), outer
 
 
 def _is_null_test(leaf: Leaf) -> bool:
     return leaf.right.variant is True or leaf.right.variant == "null"
-
-
-def _exists(inner: Scope, conditions: list[Any]) -> Any:
-    one: Any = sa.literal_column("1")
-    select = sa.select(one).select_from(inner.joins.from_clause()).where(*conditions)
-    return inner.correlated(select).exists()
 
 
 def _path_inside(expression: Expression) -> Any:

@@ -67,6 +67,7 @@ class Scope(result_types.ResultTypes):
 
     :param state: the (slotted) description.
     :param parent: the surrounding scope, for subqueries.
+    :ivar reaches_out: whether something in it reads a row of the scope around it.
     """
 
     def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None) -> None:
@@ -79,6 +80,7 @@ class Scope(result_types.ResultTypes):
         self.joins = Joins(fresh_table(self.opts.table, compilation.table_names), compilation.table_names)
         self.reuse: set[Join] | None = None
         self.labels: dict[str, Any] = {}
+        self.reaches_out = False
         self.isolated: set[int] = set()
         self._touched: set[Join] = set()
         self._lenient = 0
@@ -95,6 +97,7 @@ class Scope(result_types.ResultTypes):
             count = len(self._prefix)
             if not same_hops(hops[:count], self._prefix):
                 assert self.parent is not None
+                self.reaches_out = True
                 return self.parent.column(path)
             hops = hops[count:]
         join = self.joins.follow(hops, self.reuse)
@@ -105,6 +108,7 @@ class Scope(result_types.ResultTypes):
     def annotation(self, name: str) -> Built:
         """An annotation of this query, built anew."""
         if not self._own_annotations and self.parent is not None:
+            self.reaches_out = True
             return self.parent.annotation(name)
         expression = self.state.annotations.get(name)
         if expression is None:
@@ -195,6 +199,7 @@ class Scope(result_types.ResultTypes):
         table = fresh_table(target.table, self.compilation.table_names)
         made.joins = Joins(table, self.compilation.table_names)
         made.reuse = set()
+        made.reaches_out = False
         made._touched = set()
         made._lenient = 0
         return made
