@@ -94,15 +94,27 @@ def test_the_number_of_markers_survives(pieces: list[str]) -> None:
 @pytest.mark.parametrize(
     ("sql", "hints"),
     [
-        ("SELECT 1 FROM u WHERE password = ? AND n > ?", ("password", "n")),
-        ('UPDATE u SET "api_token" = ?, x = ? WHERE id IN (?, ?)', ("api_token", "x", "id", "id")),
-        ("INSERT INTO u (a, secret) VALUES (?, ?), (?, ?)", ("a", "secret", "a", "secret")),
-        ("SELECT ?", ()),
+        ("SELECT 1 FROM u WHERE password = ? AND n > ?", ("password ", "n ")),
+        ('UPDATE u SET "api_token" = ?, x = ? WHERE id IN (?)', ("api_token ", "x ", "")),
+        ("SELECT ?", ("",)),
+        ("SELECT 1 WHERE a = ? || b", ("",)),
     ],
 )
-def test_columns_are_guessed_for_masking(sql: str, hints: tuple[str, ...]) -> None:
-    assert column_hints(sql, "qmark") == hints
-    assert column_hints(sql.replace("?", "%s"), "format") == hints
+def test_a_parameter_is_about_its_column_and_the_rest_of_the_text(sql: str, hints: tuple[str, ...]) -> None:
+    found = column_hints(sql, "qmark")
+    assert tuple(hint.partition("SELECT")[0].partition("UPDATE")[0] for hint in found) == hints
+    assert all("password" not in hint for hint in found[1:])
+    assert len(column_hints(sql.replace("?", "%s"), "format")) == len(hints)
+
+
+def test_marks_that_nobody_closes_cost_no_more_than_their_length() -> None:
+    for mark in ("/*", "'", '"', "$a$", "%(", "E'\\", "$", "--", "a=", "(", "$$ "):
+        sql = "SELECT " + mark * 100_000
+        count(sql)
+        column_hints(sql, "format")
+        classify(sql)
+    sql = " ".join(f"$t{number}$" for number in range(50_000))
+    assert count(sql) == 0
 
 
 @pytest.mark.parametrize(

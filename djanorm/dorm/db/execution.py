@@ -22,7 +22,8 @@ LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", 
 class Statement:
     """One statement in the placeholders of its driver: ``?`` on SQLite, ``%s`` on PostgreSQL.
 
-    ``columns`` names, per parameter position, the column the value is bound to, for masking (OBS-04); it may be empty.
+    ``columns`` says, per parameter position, what the value may be about: the names of columns it meets, "" where it is
+    about none, None where only the text of the statement tells (OBS-04). It may be shorter than there are parameters.
     ``identity`` is the identity of the plan it comes from. Treat it as immutable.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dorm.db.execution import Statement
-from dorm.db.masking import masked
+from dorm.db.masking import masked, masked_sql
 
 LONG = 4000
 
@@ -28,25 +28,26 @@ class _Shown:
         self._many = many
 
     def __str__(self) -> str:
-        columns = self._statement.columns
         if self._many:
-            text = str([masked(columns, row) for row in self._params or ()])
+            text = str([masked(self._statement, row) for row in self._params or ()])
         else:
-            text = str(masked(columns, self._params))
+            text = str(masked(self._statement, self._params))
         return text if len(text) <= LONG else f"{text[:LONG]}… ({len(text)} characters)"
 
 
 def log_statement(
     logger: logging.Logger, statement: Statement, params: Any, many: bool, elapsed_ms: float, error: Any
 ) -> None:
-    """One line at DEBUG: time, SQL, masked parameters, and the error if there was one."""
+    """One line at DEBUG: time, masked SQL and parameters, and the error if there was one."""
+    sql = masked_sql(statement.sql, statement.kind)
     shown = _Shown(statement, params, many)
     if error is None:
-        logger.debug("(%.3f ms) %s; params=%s", elapsed_ms, statement.sql, shown)
+        logger.debug("(%.3f ms) %s; params=%s", elapsed_ms, sql, shown)
     else:
-        logger.debug("(%.3f ms) %s; params=%s; %s", elapsed_ms, statement.sql, shown, type(error).__name__)
+        logger.debug("(%.3f ms) %s; params=%s; %s", elapsed_ms, sql, shown, type(error).__name__)
 
 
 def log_slow(logger: logging.Logger, statement: Statement, params: Any, many: bool, elapsed_ms: float) -> None:
     """One line at WARNING."""
-    logger.warning("slow query (%.1f ms): %s; params=%s", elapsed_ms, statement.sql, _Shown(statement, params, many))
+    sql = masked_sql(statement.sql, statement.kind)
+    logger.warning("slow query (%.1f ms): %s; params=%s", elapsed_ms, sql, _Shown(statement, params, many))

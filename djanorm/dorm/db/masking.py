@@ -1,9 +1,16 @@
-"""Keeping secrets out of log lines (OBS-04, OBS-07). Signal receivers get the values as they are."""
+"""Keeping secrets out of log lines (OBS-04, OBS-07). Signal receivers get the values as they are.
+
+When in doubt, a value is masked: what the compiler, or the shape of a hand-written statement, knows to meet other columns
+only is shown; everything else is hidden as soon as a sensitive name stands anywhere in the statement.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
+
+from dorm.db.execution import Statement
 
 BUILT_IN = (
     "password",
@@ -18,6 +25,28 @@ BUILT_IN = (
     "private_key",
 )
 MASK = "***"
+SHORTEST = 3  # the length of a text of one character, such as the escape character of LIKE
+TABLE = r'(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\s()"`\[])+'
+# columns that the text does not name as they are: rows without a list of columns, and names written in escapes
+UNNAMED = re.compile(
+    rf"\bINTO\s+{TABLE}(?:\s+AS\s+{TABLE})?(?:\s+OVERRIDING\s+\w+\s+VALUE)?\s*(?:\(\s*)?"
+    rf'\b(?:VALUES|SELECT|TABLE|WITH)\b|\bINSERT\s+VALUES\b|\bU&"',
+    re.IGNORECASE,
+)
+COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+LITERALS = re.compile(
+    r"""
+      (?P<name>"(?:[^"]|"")*"|`[^`]*`)
+    | (?P<text>\b[Ee]'(?:[^'\\]|''|\\.)*(?:'|\Z)
+        |'(?:[^']|'')*(?:'|\Z)
+        |--[^\n]*
+        |/\*.*?(?:\*/|\Z)
+        |(?<!\w)\$(?P<tag>[A-Za-z_]\w*)\$.*?(?:\$(?P=tag)\$|\Z)
+        |(?<!\w)\$\$.*?(?:\$\$|\Z))
+    | (?P<number>(?<![\w$.])(?:0x[0-9a-f]+|[0-9][0-9._]+)(?:e[+-]?[0-9]+)?(?!\w))
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
 _patterns: tuple[str, ...] = BUILT_IN
 
 
@@ -49,15 +78,47 @@ def is_sensitive(column: str | None) -> bool:
     return any(pattern in folded for pattern in _patterns)
 
 
-def masked(columns: Sequence[str | None], params: Sequence[Any] | None) -> list[Any]:
-    """The parameters for a log line."""
-    values = list(params or ())
-    if not columns:
-        return values
-    hidden = [is_sensitive(column) for column in columns]
-    if not any(hidden):
-        return values
-    return [
-        MASK if index < len(hidden) and hidden[index] and value is not None else value
-        for index, value in enumerate(values)
-    ]
+def in_doubt(text: str) -> bool:
+    """Whether a value that belongs to some part of ``text``, nobody knows which, may be a secret."""
+    return is_sensitive(text) or any(UNNAMED.search(form) for form in {text, COMMENT.sub(" ", text)})
+
+
+def masked(statement: Statement, params: Sequence[Any] | None) -> list[Any]:
+    """The parameters for a log line: a value that may be a secret is ``***``.
+
+    A parameter is about what ``statement.columns`` says, and where that says nothing about anything in the text.
+    """
+    columns = statement.columns
+    known: dict[str, bool] = {}
+    shown = []
+    for index, value in enumerate(params or ()):
+        column = columns[index] if index < len(columns) else None
+        about = statement.sql if column is None else column
+        hidden = known.get(about)
+        if hidden is None:
+            hidden = known[about] = in_doubt(about)
+        shown.append(MASK if hidden and value is not None else value)
+    return shown
+
+
+def masked_sql(sql: str, kind: str = "other") -> str:
+    """SQL for a log line: where it names something sensitive, texts, numbers and comments in it are ``***``."""
+    if not in_doubt(sql):
+        return sql
+    return LITERALS.sub(lambda found: _masked_literal(found, kind), sql)
+
+
+def _masked_literal(found: re.Match[str], kind: str) -> str:
+    text = found[0]
+    if found["name"] is not None or (found["number"] is not None and kind == "ddl"):
+        return text
+    if found["number"] is not None:
+        return MASK
+    if text.startswith(("--", "/*")):
+        return f"/*{MASK}*/"
+    return text if len(text) <= SHORTEST else f"'{MASK}'"
+
+
+def reveals_secrets(statement: Statement, params: Sequence[Any] | None) -> bool:
+    """Whether something of a statement is masked in a log line; its plan then stays out of the log."""
+    return masked_sql(statement.sql, statement.kind) != statement.sql or masked(statement, params) != list(params or ())

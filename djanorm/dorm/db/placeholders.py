@@ -21,12 +21,12 @@ TOKENS = re.compile(
         |"(?:[^"]|"")*"                                         # identifier
         |`[^`]*`
         |--[^\n]*
-        |/\*.*?\*/
-        |\$(?P<tag>[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)?\$.*?\$(?P=tag)\$
-        |\$\$.*?\$\$)
+        |/\*.*?(?:\*/|\Z)
+        |(?<!\w)\$(?P<tag>[A-Za-z_\x80-\uffff][\w\x80-\uffff]*)\$.*?(?:\$(?P=tag)\$|\Z)
+        |(?<!\w)\$\$.*?(?:\$\$|\Z))
     | (?P<percent>%%)
     | (?P<format>%s)
-    | %\((?P<named>[^)]+)\)s
+    | %\((?P<named>[^()]+)\)s
     | (?<![\w$])\$(?P<dollar>[1-9][0-9]*)
     | (?P<operator>\?(?:\|(?!\|)|&))
     | (?P<qmark>\?)
@@ -146,37 +146,34 @@ def _values(parsed: _Parsed, params: Mapping[str, Any] | Sequence[Any]) -> list[
     return list(params)
 
 
-NAME = r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>[A-Za-z_]\w*))'
-COMPARED = re.compile(
-    NAME + r"\s*(?:=|<>|!=|<=|>=|<|>|(?:NOT\s+)?I?LIKE|(?:NOT\s+)?IN\s*\(|=\s*ANY\s*\()\s*$", re.IGNORECASE
-)
-INSERT = re.compile(r"\s*INSERT\b[^(]*\((?P<columns>[^)]*)\)\s*VALUES\s*\(", re.IGNORECASE)
+NAME = r'(?:"(?P<quoted>(?:[^"]|"")+)"|(?P<bare>(?<!\w)[A-Za-z_]\w{0,200}))'
+COMPARED = re.compile(NAME + r"\s{0,9}(?:=|<>|!=|<=|>=|<|>)\s{0,9}\Z")
+ENDED = re.compile(r"\s{0,9}(?:\Z|[,);]|(?:AND|OR|WHERE|GROUP|ORDER|LIMIT|RETURNING)\b)", re.IGNORECASE)
+LOOK_BACK = 240
 
 
 @lru_cache(maxsize=512)
-def column_hints(sql: str, paramstyle: ParamStyle) -> tuple[str | None, ...]:
-    """Per parameter of hand-written SQL in driver placeholders, the column it is compared with, assigned or inserted.
+def column_hints(sql: str, paramstyle: ParamStyle) -> tuple[str, ...]:
+    """Per parameter of hand-written SQL in driver placeholders, what its value may be about, for masking.
 
-    A guess for masking only, where no compiled statement knows better; () when nothing was recognised.
+    ``name = %s`` between AND, OR, commas and the like is about that column; every parameter may also be about anything
+    that the rest of the text says.
     """
     kind = "qmark" if paramstyle == "qmark" else "format"
-    insert = INSERT.match(sql)
-    inserted = [name.strip().strip('"') for name in insert["columns"].split(",")] if insert else []
-    hints: list[str | None] = []
-    previous: str | None = None
+    names: list[str] = []
+    rest: list[str] = []
     end = 0
     for match in TOKENS.finditer(sql):
         if _kind(match) != kind:
             continue
         before = sql[end : match.start()]
-        found = COMPARED.search(before)
-        if insert and match.start() >= insert.end():
-            name: str | None = inserted[len(hints) % len(inserted)] if inserted else None
-        elif found:
-            name = found["bare"] or found["quoted"]
+        found = COMPARED.search(before, max(len(before) - LOOK_BACK, 0))
+        if found is None or not ENDED.match(sql, match.end()):
+            names.append("")
+            rest.append(before)
         else:
-            name = previous if before.strip() == "," else None
-        hints.append(name)
-        previous = name
+            names.append(found["bare"] or found["quoted"])
+            rest.append(before[: found.start()])
         end = match.end()
-    return tuple(hints) if any(hints) else ()
+    said = "".join([*rest, sql[end:]])
+    return tuple(f"{name} {said}" if name else said for name in names)

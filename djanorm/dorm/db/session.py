@@ -17,6 +17,7 @@ from dorm.db import errors, hooks, logs, retry, slow
 from dorm.db.blocks import Block, Transaction
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
+from dorm.db.masking import masked_sql
 from dorm.db.pools import Pool
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
 from dorm.exceptions import DatabaseError, OperationalError, TransactionManagementError
@@ -480,7 +481,7 @@ class Session:
 
 def _left_open(statement: Statement) -> TransactionManagementError:
     return TransactionManagementError(
-        f"{statement.sql.strip()[:60]!r} left a transaction open outside any block; it was rolled back. Use "
+        f"{masked_sql(statement.sql).strip()[:60]!r} left a transaction open outside any block; it was rolled back. Use "
         "transaction.atomic(), or set_autocommit(False) with commit() and rollback()."
     )
 

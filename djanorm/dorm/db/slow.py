@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from dorm.db.execution import Statement
+from dorm.db.masking import masked_sql, reveals_secrets
 
 logger = logging.getLogger("dorm.db.slow_explain")
 _explaining: ContextVar[bool] = ContextVar("dorm_explaining", default=False)
@@ -18,9 +19,13 @@ SAVEPOINT = "dorm_explain"
 def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any] | None) -> None:
     """Logs the plan of a slow reading statement, on the connection that ran it, without running it again.
 
-    Never recursive; a failure is logged and does not reach the caller; inside a transaction it happens in a savepoint.
+    A plan quotes values, so there is none of a statement in which something is masked. Never recursive; a failure is logged and does not reach the caller; inside a transaction it happens in a savepoint.
     """
     if _explaining.get() or link.failed or link.lost:
+        return
+    sql = masked_sql(statement.sql, statement.kind)
+    if reveals_secrets(statement, params):
+        logger.warning("no plan of the slow query %s: it would show values that the log masks", sql)
         return
     _explaining.set(True)
     inside = link.in_transaction
@@ -30,9 +35,9 @@ def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any]
         rows = link.fetch(session.hooks.explain_sql(statement.sql), params)
         plan = session.hooks.explain_text(rows)
     except Exception as problem:
-        logger.warning("no plan for the slow query %s: %s", statement.sql, session._translated(problem))
+        logger.warning("no plan for the slow query %s: %s", sql, session._translated(problem))
     else:
-        logger.warning("plan of the slow query %s:\n%s", statement.sql, plan)
+        logger.warning("plan of the slow query %s:\n%s", sql, plan)
         _add_to_span(plan)
     finally:
         _explaining.set(False)

@@ -11,7 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dorm.db.placeholders import column_hints
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, field_shape
 from dorm.expressions.type_names import stated_field
@@ -134,21 +133,16 @@ class RawSQL(Expression):
     def build(self, scope: Any) -> Built:
         pieces: list[Any] = [self.sql]
         if self.params:
-            hints = column_hints(self.sql, "format")
-            # what is compared with a column in the text belongs to that column in the log
-            near = hints if len(hints) == len(self.params) else (None,) * len(self.params)
-            params = iter(zip(self.params, near, strict=True))
+            params = iter(self.params)
             pieces = [self._piece(text, params, scope) for text in _MARKERS.split(self.sql)]
         scope.reaches_out = True  # the text may name a table around it
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
 
     @staticmethod
-    def _piece(text: str, params: Iterator[tuple[Expression, str | None]], scope: Any) -> Any:
+    def _piece(text: str, params: Iterator[Expression], scope: Any) -> Any:
         if text != "%s":
             return "%" if text == "%%" else text
-        param, column = next(params)
-        with scope.near(column):
-            return param.build(scope).sql
+        return next(params).build(scope).sql
 
 
 _MARKERS = re.compile("(%%|%s)")

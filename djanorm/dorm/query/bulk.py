@@ -20,6 +20,7 @@ from dorm.expressions.values import Value
 from dorm.query import writes
 from dorm.query.plan import plans
 from dorm.query.root import M, R
+from dorm.query.scope import names_of_column
 from dorm.query.writing import Writing
 from dorm.utils.suggest import hint
 
@@ -367,11 +368,13 @@ def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[
         whens = " ".join([f"WHEN {key_mark} THEN {parameter.mark}"] * len(keys))
         pieces.append(f"{column} = CASE {quote(key.column)} {whens} ELSE {column} END")
         params += itertools.chain.from_iterable(zip(keys, column_values, strict=True))
-        columns += [key.column, field.column] * len(keys)
+        columns += [names_of_column(key), names_of_column(field)] * len(keys)
     table = dialect.identifier_preparer.format_table(opts.table)
     marks = ", ".join([key_mark] * len(keys))
     sql = f"UPDATE {table} SET {', '.join(pieces)} WHERE {quote(key.column)} IN ({marks})"
-    return writes.run_text(opts, sql, params + keys, using=alias, columns=(*columns, *[key.column] * len(keys)))
+    return writes.run_text(
+        opts, sql, params + keys, using=alias, columns=(*columns, *[names_of_column(key)] * len(keys))
+    )
 
 
 def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
@@ -393,7 +396,7 @@ def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: l
         + f" FROM (VALUES {', '.join(lines)}) AS new WHERE {target}.{quote(opts.pk.column)} = new.column1"
     )
     params = list(itertools.chain.from_iterable(zip(*sent, strict=True)))
-    columns = tuple(field.column for field in written) * len(keys)
+    columns = tuple(names_of_column(field) for field in written) * len(keys)
     return writes.run_text(opts, sql, params, using=alias, columns=columns)
 
 

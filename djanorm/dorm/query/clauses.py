@@ -23,7 +23,7 @@ from dorm.query.joins import Join
 from dorm.query.predicates import Junction, Leaf, Predicate, Term
 from dorm.query.presence import related_rows
 from dorm.query.result_types import field_named, is_number, key_of
-from dorm.query.scope import Scope
+from dorm.query.scope import Scope, names_of_column
 
 NO_JOINS: frozenset[Join] = frozenset()
 _OPERATORS = {
@@ -112,9 +112,9 @@ class RightSide:
         with self._scope.near(self.column()):
             return expression.build(self._scope)
 
-    def column(self) -> str | None:
-        """The columns that its values are compared with, for masking."""
-        return " ".join(dict.fromkeys(names_inside(self._leaf.left))) or None
+    def column(self) -> str:
+        """The names of what its values are compared with, for masking."""
+        return " ".join(dict.fromkeys(names_inside(self._leaf.left)))
 
 
 class Clauses:
@@ -394,10 +394,10 @@ def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide
 
 
 def names_inside(expression: Expression) -> Iterator[str]:
-    """The names that tell what values of an expression are about: those of columns, annotations and keys."""
+    """The names that tell what values of an expression are about: those of columns, annotations, keys and functions."""
     for node in expression.flatten():
         if isinstance(node, ColumnRef):
-            yield node.path.field.column
+            yield names_of_column(node.path.field)
         elif isinstance(node, AnnotationRef):
             yield node.name
             yield from names_inside(node.target)
@@ -408,6 +408,8 @@ def names_inside(expression: Expression) -> Iterator[str]:
         elif isinstance(node, Subquery):
             for _, selected in node.state.select or ():
                 yield from names_inside(selected)
+        else:
+            yield " ".join(str(getattr(node, part, "")) for part in ("function", "template", "extra"))
 
 
 def _is_document(field: Any) -> bool:

@@ -14,7 +14,7 @@ from dorm.query import clauses, isolation
 from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import order_multiplies, rows_multiply
 from dorm.query.names import Names
-from dorm.query.scope import Compilation, Scope
+from dorm.query.scope import Compilation, Scope, names_of_column
 from dorm.query.select import EmptyResult, Select, with_slice
 from dorm.query.state import QueryState
 
@@ -380,9 +380,9 @@ def update(compilation: Compilation, state: QueryState) -> Statement:
     for name, expression in state.assignments or ():
         field = state.opts.get_field(name)
         if isinstance(expression, Slot):
-            element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), field.column)
+            element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), names_of_column(field))
         else:
-            with select.scope.near(field.column):
+            with select.scope.near(names_of_column(field)):
                 element = clauses.beside(select.scope, expression.build(select.scope), field)
         assigned[table.c[field.column]] = element
     if select.scope.joins.joins:

@@ -15,13 +15,14 @@ from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Value
 from dorm.fields.types import CustomType, StoredType, WrittenType
+from dorm.functions.base import Func
 from dorm.functions.numbers import Round
 from dorm.query.compiler import QueryScope
 from dorm.query.hydrate import make_hydrator
 from dorm.query.layout import Layout, Output
 from dorm.query.names import Names
 from dorm.query.plan import compile_statement, plans
-from dorm.query.scope import Compilation
+from dorm.query.scope import Compilation, names_of_column
 from dorm.query.state import QueryState, Slots
 
 _VALUES = re.compile(r"VALUES (\(.*\))(?= ON CONFLICT| RETURNING|$)", re.DOTALL)
@@ -61,7 +62,7 @@ def _statement(
     if fields:
         insert = insert.values(
             {
-                table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), field.column)
+                table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), names_of_column(field))
                 for n, field in enumerate(fields)
             }
         )
@@ -251,7 +252,7 @@ def _compile_unnested(
     )
     for n, field in enumerate(fields):
         compilation.binds[f"p{n}"] = f"v[{n}]"
-        compilation.columns[f"p{n}"] = field.column
+        compilation.columns[f"p{n}"] = names_of_column(field)
     statement, _ = compile_statement(_finished(insert, table, returning, on_conflict), compilation, "write", key)
     processors = [_processor(field, dialect) for field in fields]
     return WritePlan(statement, None, _returning(options, returning, dialect), None, processors)
@@ -290,12 +291,13 @@ def with_expressions(
                 if not session.features.native_decimal:
                     resolved = as_stored(resolved, options, field.name)
                 _refuse_columns(options, field, resolved)
-                with compilation.near(field.column):
+                alone = all(isinstance(node, Value | Func) for node in resolved.flatten())
+                with compilation.near(names_of_column(field), alone=alone):
                     element = resolved.slotted(slots).build(scope).sql
             else:
                 name = f"given{number}"
                 element = sa.bindparam(name, value, type_=field.write_type())
-                compilation.columns[name] = field.column
+                compilation.columns[name] = names_of_column(field)
             assigned[options.table.c[field.column]] = element
         insert = hooks_for(session.features).insert(options.table).values(assigned)
         sql = _finished(insert, options.table, returning, on_conflict)

@@ -175,6 +175,9 @@ def compile_statement(
         process = processors.get(name)
         if source is None:
             value = compiled.binds[name].effective_value
+            if value == 0:
+                # the OFFSET that goes with a LIMIT
+                compilation.columns[name] = ""
             space[f"k{number}"] = process(value) if process is not None else value
             parts.append(f"k{number}")
         elif process is not None:
@@ -182,8 +185,7 @@ def compile_statement(
             parts.append(f"b{number}({source})")
         else:
             parts.append(source)
-    columns = tuple(compilation.columns.get(name) for name in names)
-    statement = Statement(compiled.string, kind, columns, identity)
+    statement = Statement(compiled.string, kind, compilation.about(names, compiled.string), identity)
     if width in (None, len(parts)) and parts == [f"v[{n}]" for n in range(len(parts))]:
         return statement, None
     text = f"lambda v: ({', '.join(parts)}{',' if len(parts) == 1 else ''})"

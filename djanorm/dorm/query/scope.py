@@ -6,7 +6,7 @@ dialect, the names of tables, the bound parameters) is the :class:`Compilation`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,9 @@ class Compilation:
 
     :ivar literal: whether values are written out instead of bound (constraints).
     :ivar binds: parameter name -> Python source that computes it from the values tuple ``v``.
-    :ivar columns: parameter name -> name of the column it is compared with or written to (for masking); of several, all.
+    :ivar columns: parameter name -> names of the column it meets, for masking; "" for a number of rows.
+    :ivar doubts: parameter name -> names that it may be about besides all that stands in the statement.
+    :ivar mentioned: the names of fields whose columns have other names.
     """
 
     literal = False
@@ -41,25 +43,44 @@ class Compilation:
         self.table_names: set[str] = set()
         self.binds: dict[str, str] = {}
         self.columns: dict[str, str] = {}
-        self._near: str | None = None
+        self.doubts: dict[str, str] = {}
+        self.mentioned: set[str] = set()
+        self._near = ""
+        self._alone = False
 
     @contextmanager
-    def near(self, column: str | None) -> Generator[None, None, None]:
-        """Inside, parameters that no column of their own is known of belong to ``column``; None changes nothing."""
-        previous, self._near = self._near, column or self._near
+    def near(self, names: str, *, alone: bool = False) -> Generator[None, None, None]:
+        """Inside, parameters that no column of their own is known of may be about these names too, or about them alone."""
+        previous = self._near, self._alone
+        self._near, self._alone = f"{self._near} {names}", alone
         try:
             yield
         finally:
-            self._near = previous
+            self._near, self._alone = previous
 
     def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
-        """A parameter computed by ``source`` from the values ``v``."""
+        """A parameter computed by ``source`` from the values ``v``.
+
+        :param column: what is known of what it is compared with or written to; None for nothing.
+        """
         name = f"p{len(self.binds)}"
         self.binds[name] = source
-        column = column or self._near
+        if column is None and self._alone:
+            column = self._near
         if column is not None:
             self.columns[name] = column
+        elif self._near:
+            self.doubts[name] = self._near
         return sa.bindparam(name, type_=type_)
+
+    def about(self, names: Sequence[str], text: str) -> tuple[str | None, ...]:
+        """What each parameter of the finished statement may be about, see ``Statement.columns``."""
+        beside = " ".join(self.mentioned)
+        return tuple([self.columns.get(name, self._in_doubt(name, beside, text)) for name in names])
+
+    def _in_doubt(self, name: str, beside: str, text: str) -> str | None:
+        names = f"{self.doubts.get(name, '')} {beside}".strip()
+        return f"{names} {text}" if names else None
 
 
 class Scope(result_types.ResultTypes):
@@ -103,6 +124,8 @@ class Scope(result_types.ResultTypes):
         join = self.joins.follow(hops, self.reuse)
         if not self._lenient:
             self._touched.add(join)
+        if path.field.name != path.field.column:
+            self.compilation.mentioned.add(path.field.name)
         return Built(join.table.c[path.field.column], path.field)
 
     def annotation(self, name: str) -> Built:
@@ -234,17 +257,17 @@ class Scope(result_types.ResultTypes):
         """A subquery's SELECT and the field of its one column; the compiler's scope knows how."""
         raise NotImplementedError
 
-    def near(self, column: str | None) -> Any:
+    def near(self, names: str) -> Any:
         """See :meth:`Compilation.near`."""
-        return self.compilation.near(column)
+        return self.compilation.near(names)
 
     # -- values ----------------------------------------------------------------------------------------------------
 
-    def slot(self, slot: Slot, field: Any, column: str | None = None) -> Built:
+    def slot(self, slot: Slot, field: Any) -> Built:
         """A bound parameter for a slot."""
         field = field or self.natural_field(slot.sample)
         type_ = self.bind_type(field) if field is not None else None
-        return Built(self.compilation.bind(f"v[{slot.index}]", type_, column), field)
+        return Built(self.compilation.bind(f"v[{slot.index}]", type_), field)
 
     def bound(self, value: Any, field: Any) -> Built:
         """A bound parameter with a value of its own."""
@@ -257,7 +280,7 @@ class Scope(result_types.ResultTypes):
         if not self.can_hold(field, sample):
             return expression.build(self)
         if isinstance(expression, Slot):
-            return self.slot(expression, field, getattr(field, "column", None))
+            return self.slot(expression, field)
         return expression.build(self) if sample is None else self.bound(sample, field)
 
     def typed(self, expression: Expression, built: Built, field: Any) -> Any:
@@ -293,3 +316,8 @@ def same_hops(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
     return len(a) == len(b) and all(
         x.source_field is y.source_field and x.target_field is y.target_field for x, y in zip(a, b, strict=True)
     )
+
+
+def names_of_column(field: Any) -> str:
+    """What a value of a column is about, for masking: the name of the column, and that of its field if it is another."""
+    return field.column if field.column == field.name else f"{field.column} {field.name}"

@@ -331,9 +331,9 @@ def with_slice(select: Any, state: QueryState, compilation: Any) -> Any:
     low, high = state.low, state.high
     if high is not None:
         source = _source(high) if not low else f"max({_source(high)} - {_source(low)}, 0)"
-        select = select.limit(compilation.bind(source, sa.BigInteger()))
+        select = select.limit(compilation.bind(source, sa.BigInteger(), ""))
     if low:
-        select = select.offset(compilation.bind(_source(low), sa.BigInteger()))
+        select = select.offset(compilation.bind(_source(low), sa.BigInteger(), ""))
     return select
 
 

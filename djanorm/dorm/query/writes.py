@@ -21,7 +21,7 @@ from dorm.query import events, inserts
 from dorm.query.events import WriteEvent
 from dorm.query.names import Names
 from dorm.query.plan import compile_statement, plan_for, plans
-from dorm.query.scope import Compilation
+from dorm.query.scope import Compilation, names_of_column
 from dorm.query.state import FilterStep, QueryState
 
 OnConflict = Any  # None, "ignore", or ("update", unique fields, updated fields)
@@ -111,11 +111,11 @@ def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any], ke
     compilation = Compilation(session.dialect, session.features)
     table = options.table
     assigned = {
-        table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), field.column)
+        table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), names_of_column(field))
         for n, field in enumerate(fields)
     }
     pk = options.pk
-    condition = table.c[pk.column] == compilation.bind(f"v[{len(fields)}]", pk.write_type(), pk.column)
+    condition = table.c[pk.column] == compilation.bind(f"v[{len(fields)}]", pk.write_type(), names_of_column(pk))
     sql = sa.update(table).where(condition).values(assigned)
     statement, bind = compile_statement(sql, compilation, "write", key)
     return inserts.WritePlan(statement, bind, None)
@@ -143,7 +143,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     if plan is None:
         compilation = Compilation(session.dialect, session.features)
         table = options.table
-        bound = compilation.bind("v[0]", field.write_type(), field.column)
+        bound = compilation.bind("v[0]", field.write_type(), names_of_column(field))
         sql = sa.delete(table).where(table.c[field.column] == bound)
         statement, bind = compile_statement(sql, compilation, "write", key)
         plan = inserts.WritePlan(statement, bind, None)
