@@ -16,6 +16,7 @@ from dorm.conf.entries import DatabaseSettings, normalise
 from dorm.conf.settings import settings
 from dorm.db import bridge
 from dorm.db.pools import Pool
+from dorm.db.queues import TaskPlace, ThreadPlace
 from dorm.dialects import registry
 from dorm.dialects.base import Features
 from dorm.exceptions import ImproperlyConfigured
@@ -51,7 +52,7 @@ class Database:
                 pool = self._sync_pool
                 if pool is None or pool.closed:
                     pool = self._sync_pool = self._pool(
-                        self.connector.engine, self.connector.link, "sync", self.settings.max_pool_size
+                        self.connector.engine, self.connector.link, ThreadPlace, "sync", self.settings.max_pool_size
                     )
         return pool
 
@@ -63,8 +64,9 @@ class Database:
             self.drop_dead_loops()
             size = self.settings.max_pool_size if self.features.pooled else ASYNC_SQLITE_CONNECTIONS
             pool = self._pool(
-                lambda: self.connector.async_engine(size),
+                self.connector.async_engine,
                 lambda fairy: self.connector.async_link(fairy, bridge.wait, bridge.wait_to_the_end),
+                TaskPlace,
                 "async",
                 size,
             )
@@ -73,13 +75,16 @@ class Database:
                 self._strong_pools.append((weakref.ref(loop), pool))
         return pool
 
-    def _pool(self, engine: Callable[[], Engine], make: Callable[[Any], Any], place: str, size: int) -> Pool:
+    def _pool(
+        self, engine: Callable[[], Engine], make: Callable[[Any], Any], line: Callable[[], Any], place: str, size: int
+    ) -> Pool:
         pooled = self.features.pooled
         return Pool(
             self.settings,
             self.vendor,
             engine,
             make,
+            line,
             place=place,
             size=size,
             least=self.settings.min_pool_size if pooled else 0,

@@ -1,10 +1,12 @@
-"""The pool of one alias in one world: SQLAlchemy's pool, with the idle connections kept at hand.
+"""The pool of one alias in one world: first come, first served.
 
-SQLAlchemy's pool makes connections, keeps their number below the limit and lets callers wait. Connections that become
-idle do not travel back to it as long as nobody waits there: they lie on a stack in front, where borrowing and returning
-cost a pop and an append. A caller first looks at the stack, then announces itself as waiting, looks again and only then
-turns to the pool behind; whoever returns a connection appends it and then looks for announcements. So no connection
-can lie on the stack while somebody waits behind it.
+Idle connections lie on a stack, where borrowing and returning cost a pop and an append while nobody waits. As soon as
+somebody waits there is a queue: whoever comes later stands behind it, and a connection that comes back goes to its head.
+A caller stands in line first and looks at the stack afterwards; whoever returns a connection lays it down first and looks
+at the line afterwards. So no connection can lie on the stack while somebody waits for it.
+
+SQLAlchemy's engine makes the connections; its pools and psycopg's cost several times as much per statement, and
+SQLAlchemy's lets newcomers pass those who wait.
 """
 
 from __future__ import annotations
@@ -21,15 +23,20 @@ from sqlalchemy.engine import Engine
 
 from dorm.conf.entries import DatabaseSettings
 from dorm.db.through_sqlalchemy import prepare
+from dorm.exceptions import OperationalError, PoolTimeout
 
 FRESH = 1.0
 """Seconds of idleness after which the liveness check makes a round trip."""
 TRIM = 5.0
 """Seconds between looks at connections that nobody needs any more."""
+OPEN: Any = object()
+"""Given to somebody who waits: a place at which to open a connection."""
+CLOSED: Any = object()
+"""Given to somebody who waits in vain."""
 
 
 class Pool:
-    """Connections of one alias. ``make`` turns a checked-out SQLAlchemy connection into a link."""
+    """Connections of one alias. ``make`` turns a SQLAlchemy connection into a link, ``line`` makes a place to wait at."""
 
     def __init__(
         self,
@@ -37,6 +44,7 @@ class Pool:
         vendor: str,
         engine: Callable[[], Engine],
         make: Callable[[Any], Any],
+        line: Callable[[], Any],
         *,
         place: str,
         size: int,
@@ -57,11 +65,15 @@ class Pool:
         self._make = make
         self._engine: Engine | None = None
         self._idle: deque[Any] = deque()
+        self._queue: deque[Any] = deque()
+        self._line = line
         self._links: set[Any] = set()
         self._outside: set[Any] = set()
-        self._waiting = 0
+        self._places = 0  # taken by a connection, or by one that is being opened
+        self._doubted = 0.0
         self._opened = False
-        self._lock = threading.Lock()
+        # reentrant, because finalizers of dead threads' connections may run at any point
+        self._lock = threading.RLock()
         self._trimmed = monotonic()
         self.opened_count = self.lost_count = self.error_count = self.queued_count = self.failed_requests = 0
 
@@ -82,7 +94,7 @@ class Pool:
     def acquire(self) -> Any:
         """A connection that is alive as far as the checks asked for can tell."""
         idle = self._idle
-        while idle:
+        while idle and not self._queue:
             try:
                 link = idle.pop()
             except IndexError:
@@ -96,46 +108,39 @@ class Pool:
         """Takes a connection back; it must be outside any transaction."""
         now = monotonic()
         link.idle_since = now
-        if self.closed:
-            self.discard(link)
-            return
         self._idle.append(link)
-        if self._waiting:
-            self._pass_on()
+        if self.closed:
+            self._close_idle()
+        elif self._queue:
+            self._serve()
         elif now - self._trimmed > TRIM:
             self._trim(now)
 
     def discard(self, link: Any) -> None:
         """Closes a connection instead of keeping it."""
-        counted = link in self._links
-        self._links.discard(link)
-        self._outside.discard(link)
-        fairy, link.fairy = link.fairy, None
+        counted = self._forget(link)
         try:
             link.close()
         finally:
-            if counted and fairy is not None:
-                fairy.invalidate()
+            if counted:
+                self._vacate()
 
     def abandon(self, link: Any) -> None:
         """Like :meth:`discard`, without waiting for anything."""
-        counted = link in self._links
-        self._links.discard(link)
-        self._outside.discard(link)
-        link.abandon()
-        fairy, link.fairy = link.fairy, None
-        if counted and fairy is not None:
-            fairy.detach()
+        counted = self._forget(link)
+        try:
+            link.abandon()
+        finally:
+            if counted:
+                self._vacate()
+
+    def doubt(self) -> None:
+        """Told when a connection turns out to be dead: others that lie idle are looked at before they are used."""
+        self._doubted = monotonic()
 
     def dedicated(self) -> Any:
         """A connection outside the pool: it leaves its place there to others."""
-        fairy = self.engine.raw_connection()
-        try:
-            link = self._make(fairy)
-        except BaseException:
-            fairy.invalidate()
-            raise
-        fairy.detach()
+        link = self._new()
         self._outside.add(link)
         return link
 
@@ -147,8 +152,8 @@ class Pool:
         borrowed: list[Any] = []
         self._announce_opening()
         try:
-            while len(self._links) < wanted:
-                borrowed.append(self._from_behind())
+            while self._take_place(wanted):
+                borrowed.append(self._connect())
         finally:
             for link in borrowed:
                 self.release(link)
@@ -157,13 +162,10 @@ class Pool:
     def close(self) -> None:
         """Closes idle connections and those outside the pool now, borrowed ones when they come back."""
         self.closed = True
-        while self._idle:
-            self.discard(self._idle.pop())
+        self._send_away()
+        self._close_idle()
         for link in tuple(self._outside):
             self.abandon(link)
-        for link in [link for link in self._links if link.fairy is None]:  # passed on, and taken by nobody
-            self._links.discard(link)
-            link.close()
         if self._engine is not None:
             self._engine.dispose()
         self._announce_closing()
@@ -171,6 +173,7 @@ class Pool:
     def drop(self) -> None:
         """Closes every connection without waiting: their loop is gone, or the process ends."""
         self.closed = True
+        self._send_away()
         self._idle.clear()
         for link in (*self._links, *self._outside):
             self.abandon(link)
@@ -181,8 +184,7 @@ class Pool:
         if not self._opened or self.closed:
             return {"open": False, "vendor": self.vendor}
         total = len(self._links)
-        # what was passed on and then not taken lies in SQLAlchemy's pool
-        idle = len(self._idle) + sum(link.fairy is None for link in tuple(self._links))
+        idle = len(self._idle)
         return {
             "open": True,
             "vendor": self.vendor,
@@ -193,7 +195,7 @@ class Pool:
             "pool_size": total,
             "pool_available": idle,
             "in_use": max(total - idle, 0),
-            "requests_waiting": self._waiting,
+            "requests_waiting": len(self._queue),
             "requests_queued": self.queued_count,
             "requests_errors": self.failed_requests,
             "connections_num": self.opened_count,
@@ -207,7 +209,7 @@ class Pool:
         now = monotonic()
         if now >= link.expires or now - link.idle_since > self.settings.max_idle:
             return False
-        if not self.check:
+        if not self.check and link.idle_since >= self._doubted:
             return True
         if now - link.idle_since > FRESH or not link.quick_check():
             return self._probed(link)
@@ -222,28 +224,17 @@ class Pool:
             raise
 
     def _acquire_slowly(self) -> Any:
-        if self.closed:
-            raise RuntimeError("the pool is closed")
         first = not self._opened
         self._announce_opening()
-        self._waiting += 1
         try:
-            while self._idle:
-                try:
-                    link = self._idle.pop()
-                except IndexError:
-                    break
-                if self._usable(link):
-                    return link
-                self._lose(link)
-            if len(self._links) >= self.size:
-                self.queued_count += 1
-            link = self._from_behind()
+            link = self._next()
+            if link is None:
+                link = self._connect()
+            elif not self._usable(link):
+                link = self._replaced(link)
         except BaseException:
             self.failed_requests += 1
             raise
-        finally:
-            self._waiting -= 1
         if first and self.least > 1:
             try:
                 self.open()
@@ -252,38 +243,135 @@ class Pool:
                 raise
         return link
 
-    def _from_behind(self) -> Any:
-        """A connection of SQLAlchemy's pool: one that came back there, a new one, or the next to come back."""
-        fairy = self.engine.raw_connection()
-        known = fairy.info.get("link")
-        if known is not None and known.raw is fairy.driver_connection:
-            known.fairy = fairy
-            if self._usable(known):
-                return known
-            self._lose(known)
-            return self._from_behind()
+    def _next(self) -> Any:
+        """The next connection, in order of arrival; None for a place at which the caller opens one."""
+        with self._lock:
+            if self.closed:
+                raise self._is_closed()
+            if not self._queue:
+                if self._idle:
+                    return self._idle.pop()
+                if self._take_place(self.size):
+                    return None
+            place = self._line()
+            self._queue.append(place)
+            self.queued_count += 1
+            self._serve()
         try:
-            link = self._make(fairy)
+            came = place.wait(self.settings.pool_timeout)
+        except BaseException:
+            self._leave_line(place, pass_on=True)
+            raise
+        if not came and not self._leave_line(place):
+            raise PoolTimeout(
+                f"no connection of alias {self.settings.alias!r} became free within POOL_TIMEOUT "
+                f"({self.settings.pool_timeout:g} s). Every connection is in use: raise MAX_POOL_SIZE, or look for "
+                "transactions and streams that stay open."
+            )
+        if place.given is CLOSED:
+            raise self._is_closed()
+        return None if place.given is OPEN else place.given
+
+    def _leave_line(self, place: Any, *, pass_on: bool = False) -> bool:
+        """Takes a place out of the queue; whether something had been given to it by then."""
+        with self._lock:
+            if place.given is None:
+                self._queue.remove(place)
+                return False
+        if pass_on and place.given is OPEN:
+            self._vacate()
+        elif pass_on and place.given is not CLOSED:
+            self.release(place.given)
+        return True
+
+    def _serve(self) -> None:
+        """Gives what is free to those who wait, in order."""
+        with self._lock:
+            while self._queue and not self.closed:
+                what: Any = OPEN
+                try:
+                    what = self._idle.pop()
+                except IndexError:
+                    if not self._take_place(self.size):
+                        return
+                self._queue.popleft().give(what)
+
+    def _take_place(self, limit: int) -> bool:
+        """Reserves the place of a connection that is about to be opened; whether there was one below the limit."""
+        with self._lock:
+            if self._places >= limit:
+                return False
+            self._places += 1
+            return True
+
+    def _vacate(self) -> None:
+        with self._lock:
+            self._places -= 1
+            self._serve()
+
+    def _send_away(self) -> None:
+        """Tells those who wait that nothing will come."""
+        with self._lock:
+            while self._queue:
+                self._queue.popleft().give(CLOSED)
+
+    def _is_closed(self) -> OperationalError:
+        return OperationalError(
+            f"the pool of alias {self.settings.alias!r} was closed while this waited for a connection. Close pools "
+            "when their users have finished."
+        )
+
+    def _connect(self) -> Any:
+        """Opens a connection at a place that the caller has taken."""
+        try:
+            link = self._new()
         except BaseException:
             self.error_count += 1
-            fairy.invalidate()
+            self._vacate()
             raise
         now = monotonic()
         link.born = link.idle_since = now
         link.expires = now + self.settings.max_lifetime
-        fairy.info["link"] = link
         self.opened_count += 1
         self._links.add(link)
         return link
 
-    def _pass_on(self) -> None:
-        """Hands an idle connection to whoever waits behind."""
+    def _new(self) -> Any:
+        fairy = self.engine.raw_connection()
         try:
-            link = self._idle.popleft()
-        except IndexError:
-            return
-        fairy, link.fairy = link.fairy, None
-        fairy.close()
+            link = self._make(fairy)
+        except BaseException:
+            fairy.invalidate()
+            raise
+        fairy.detach()
+        return link
+
+    def _replaced(self, link: Any) -> Any:
+        """A new connection at the place of one that cannot be used."""
+        self.lost_count += 1
+        self._forget(link)
+        try:
+            link.close()
+        except BaseException:
+            self._vacate()
+            raise
+        return self._connect()
+
+    def _forget(self, link: Any) -> bool:
+        """Takes a connection off the books; whether it held a place."""
+        with self._lock:
+            counted = link in self._links
+            self._links.discard(link)
+            self._outside.discard(link)
+        return counted
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            try:
+                link = self._idle.pop()
+            except IndexError:
+                return
+            self.discard(link)
 
     def _lose(self, link: Any) -> None:
         self.lost_count += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.engine import URL, Engine, create_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
+from sqlalchemy.pool import NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
@@ -167,25 +167,22 @@ class Connector:
             database=settings.name,
         )
 
-    def _options(self, size: int) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         require("psycopg", extra="postgresql", purpose="the postgresql engine")
         return {
             "connect_args": self.arguments,
-            "pool_size": size,
-            "max_overflow": 0,
-            "pool_timeout": self.settings.pool_timeout,
+            "poolclass": NullPool,
             "pool_reset_on_return": None,
-            "pool_use_lifo": True,
             "paramstyle": "format",
             "use_native_hstore": False,
         }
 
     def engine(self) -> Engine:
-        return create_engine(self.url, poolclass=QueuePool, **self._options(self.settings.max_pool_size))
+        return create_engine(self.url, **self._options())
 
-    def async_engine(self, pool_size: int) -> Engine:
+    def async_engine(self) -> Engine:
         """The asynchronous engine, as its synchronous façade."""
-        return create_engine(self.url, poolclass=AsyncAdaptedQueuePool, _is_async=True, **self._options(pool_size))
+        return create_engine(self.url, _is_async=True, **self._options())
 
     def link(self, fairy: Any) -> PostgresLink:
         return PostgresLink(fairy, fairy.driver_connection)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine, create_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
@@ -167,7 +167,7 @@ class Connector:
             pool_reset_on_return=None,
         )
 
-    def async_engine(self, pool_size: int) -> Engine:
+    def async_engine(self) -> Engine:
         """The asynchronous engine, as its synchronous façade: each connection works in a thread of its own."""
         aiosqlite = require("aiosqlite", extra="sqlite", purpose="async access to SQLite")
         adapter: list[Any] = []
@@ -182,10 +182,7 @@ class Connector:
         engine = create_engine(
             "sqlite+aiosqlite://",
             creator=create,
-            poolclass=AsyncAdaptedQueuePool,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=self.settings.pool_timeout,
+            poolclass=NullPool,
             pool_reset_on_return=None,
             paramstyle="qmark",
             _is_async=True,
