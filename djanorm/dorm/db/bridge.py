@@ -10,7 +10,6 @@ In *inline* mode the async verbs run on the synchronous connection of the thread
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import threading
 from asyncio import _get_running_loop
@@ -19,6 +18,7 @@ from contextvars import ContextVar
 from typing import Any, Self, TypeVar
 
 from dorm import signals
+from dorm.utils.held import to_the_end
 from dorm.utils.optional import require
 
 T = TypeVar("T")
@@ -122,23 +122,7 @@ def wait_to_the_end(awaitable: Awaitable[T], limit: float = 10.0) -> T:
 
     A cancellation that arrives meanwhile is raised when the work is done, or after ``limit`` seconds.
     """
-    return wait(_to_the_end(awaitable, limit))
-
-
-async def _to_the_end(awaitable: Awaitable[T], limit: float) -> T:
-    task = asyncio.ensure_future(awaitable)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        if not task.cancelled():
-            await asyncio.wait({task}, timeout=limit)
-            if not task.done():
-                task.cancel()
-            elif not task.cancelled():
-                failure = task.exception()
-                if failure is not None:
-                    raise failure from None
-        raise
+    return wait(to_the_end(awaitable, limit))
 
 
 async def run_async(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:

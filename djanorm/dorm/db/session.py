@@ -383,6 +383,7 @@ class Session:
     def note_failure(self, transaction: Transaction, error: BaseException, statement: Statement | None = None) -> None:
         """Remembers that a statement failed: the transaction takes no more of them, on any database (TX-12)."""
         if transaction.link is not None:
+            transaction.link.settle()
             transaction.mark_broken(error, None if statement is None else statement.sql)
 
     def _broken(self, transaction: Transaction) -> BaseException:

@@ -79,17 +79,19 @@ class TaskSession(Session):
             self.pool.release(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
-        interrupt = getattr(link, "interrupt", None)
-        if interrupt is not None and isinstance(problem, asyncio.CancelledError):
-            interrupt()
         try:
+            link.settle()
             if link.lost:
+                self.pool.doubt()
                 self._drop(link, statement)
                 return
-            if link.in_transaction or (interrupt is not None and problem is None):
+            if link.in_transaction:
                 link.roll_back()
         except BaseException:
-            self._drop(link, statement)
+            if link.lost or link.in_transaction:
+                self._drop(link, statement)
+            else:  # cancelled again meanwhile, and done all the same
+                self.give_back(link, statement)
             raise
         self.give_back(link, statement)
 

@@ -109,6 +109,7 @@ class ThreadSession(Session):
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         try:
+            link.settle()
             usable = not link.lost and not _is_closed(problem)
             if usable and link.in_transaction:
                 link.roll_back()
@@ -118,6 +119,7 @@ class ThreadSession(Session):
         if usable:
             self.give_back(link, statement)
         else:
+            self.pool.doubt()
             self._drop(link)
 
     def _drop(self, link: Any) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.engine import URL, Engine, create_engine
 from sqlalchemy.pool import NullPool
@@ -14,9 +15,9 @@ from sqlalchemy.pool import NullPool
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
 from dorm.dialects.base import Features, missing_table
+from dorm.dialects.postgresql_driver import connection_classes
 from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
 from dorm.exceptions import DatabaseError
-from dorm.utils.optional import require
 
 Wait = Callable[[Any], Any]
 FEATURES = Features(
@@ -168,9 +169,7 @@ class Connector:
         )
 
     def _options(self) -> dict[str, Any]:
-        require("psycopg", extra="postgresql", purpose="the postgresql engine")
         return {
-            "connect_args": self.arguments,
             "poolclass": NullPool,
             "pool_reset_on_return": None,
             "paramstyle": "format",
@@ -178,11 +177,19 @@ class Connector:
         }
 
     def engine(self) -> Engine:
-        return create_engine(self.url, **self._options())
+        connection, _ = connection_classes()
+        engine = create_engine(self.url, connect_args=self.arguments, **self._options())
+        # a listener on the engine itself would count as one of the user's
+        event.listen(
+            engine.dialect, "do_connect", lambda _dialect, _record, args, keys: connection.connect(*args, **keys)
+        )
+        return engine
 
     def async_engine(self) -> Engine:
         """The asynchronous engine, as its synchronous façade."""
-        return create_engine(self.url, _is_async=True, **self._options())
+        _, connection = connection_classes()
+        arguments = {**self.arguments, "async_creator_fn": connection.connect}
+        return create_engine(self.url, connect_args=arguments, _is_async=True, **self._options())
 
     def link(self, fairy: Any) -> PostgresLink:
         return PostgresLink(fairy, fairy.driver_connection)

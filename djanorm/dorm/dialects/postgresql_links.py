@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import select
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
+
+from dorm.dialects.postgresql_driver import STOP_LIMIT
 
 Rows = list[tuple[Any, ...]]
 Wait = Callable[[Any], Any]
@@ -85,6 +88,13 @@ class PostgresLink:
         """Ends a transaction if there is one."""
         if self._status.transaction_status in (IN_TRANSACTION, IN_ERROR):
             self.finish("ROLLBACK")
+
+    def settle(self) -> None:
+        """Closes the connection if it is busy, as an interrupted COPY leaves it; the server is told to stop first."""
+        if self._status.transaction_status == ACTIVE:
+            with suppress(self.raw.Error):
+                self.raw.cancel_safe(timeout=STOP_LIMIT)
+            self.raw.close()
 
     @property
     def driver_connection(self) -> Any:
@@ -179,6 +189,15 @@ class AsyncPostgresLink(PostgresLink):
 
     def finish(self, sql: str, params: None = None) -> None:
         self.to_the_end(self._cursor.execute(sql, prepare=False))
+
+    def settle(self) -> None:
+        if self._status.transaction_status == ACTIVE:
+            self.to_the_end(self._stop())
+
+    async def _stop(self) -> None:
+        with suppress(self.raw.Error):
+            await self.raw.cancel_safe(timeout=STOP_LIMIT)
+        await self.raw.close()
 
     def close(self) -> None:
         self._cursor = None

@@ -95,6 +95,9 @@ class SQLiteLink:
         if self.raw.in_transaction:
             self.execute("ROLLBACK")
 
+    def settle(self) -> None:
+        """Nothing runs on it once a verb has returned or raised."""
+
     @property
     def driver_connection(self) -> Any:
         """The driver's own object, as SQLAlchemy calls it."""
@@ -134,7 +137,7 @@ class ThreadedSQLiteLink:
     """The same through ``aiosqlite``: one trip to the connection's thread per verb."""
 
     __slots__ = (
-        "_last",
+        "_streams",
         "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "raw", "to_the_end", "wait",
         "worker",
     )  # fmt: skip
@@ -146,11 +149,11 @@ class ThreadedSQLiteLink:
         self.to_the_end = to_the_end
         self.raw: sqlite3.Connection = worker._conn
         self.inner = SQLiteLink(fairy, self.raw)
-        self._last: _Work | None = None
+        self._streams: set[ThreadedStream] = set()
         self.concurrent_reads = False
         self.born = self.expires = self.idle_since = 0.0
 
-    def _call(self, function: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def _call(self, function: Callable[..., Any], *args: Any) -> _Work:
         """Runs a function in the connection's thread.
 
         The public verbs of aiosqlite make one trip per step (cursor, execute, fetch, close), and its thread dies when
@@ -160,9 +163,32 @@ class ThreadedSQLiteLink:
         worker = self.worker
         if self.lost:
             raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
-        work = self._last = _Work(asyncio.get_running_loop(), function, args)
+        work = _Work(asyncio.get_running_loop(), function, args)
         worker._tx.put_nowait((None, work))
-        return work.future
+        return work
+
+    def _do(self, function: Callable[..., Any], *args: Any) -> Any:
+        """The result of a function in the connection's thread; when it is cancelled, the thread has stopped by then."""
+        work = self._call(function, *args)
+        try:
+            return self.wait(work.future)
+        except asyncio.CancelledError:
+            self._stop(work, _nothing)
+            raise
+
+    def _stop(self, work: _Work, tidy: Callable[[], Any], stream: ThreadedStream | None = None) -> None:
+        """Interrupts what is running, then runs ``tidy`` in the thread.
+
+        SQLite interrupts everything that is open on a connection: while streams of others are, the end is waited for.
+        """
+        if self.lost:
+            return
+        if not self._streams - {stream}:
+            work.interrupt(self.raw)
+        self._finish(tidy)
+
+    def _finish(self, function: Callable[..., Any], *args: Any) -> Any:
+        return self.to_the_end(self._call(function, *args).future)
 
     def prepare(self, journal_mode: str | None) -> None:
         """Sets the connection up, in its thread."""
@@ -171,44 +197,41 @@ class ThreadedSQLiteLink:
             set_up(self.raw, journal_mode)
             return self.raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
-        self.concurrent_reads = self.inner.concurrent_reads = self.wait(self._call(work))
+        self.concurrent_reads = self.inner.concurrent_reads = self._do(work)
 
     def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
-        return self.wait(self._call(self.inner.fetch, sql, params))
+        return self._do(self.inner.fetch, sql, params)
 
     def run(self, sql: str, params: Sequence[Any] | None) -> int:
-        return self.wait(self._call(self.inner.run, sql, params))
+        return self._do(self.inner.run, sql, params)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        return self.wait(self._call(self.inner.run_many, sql, rows))
+        return self._do(self.inner.run_many, sql, rows)
 
     def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
-        return self.wait(self._call(self.inner.fetch_named, sql, params))
+        return self._do(self.inner.fetch_named, sql, params)
 
     def script(self, sql: str, params: None = None) -> None:
-        self.wait(self._call(self.inner.script, sql))
+        self._do(self.inner.script, sql)
 
     def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ThreadedStream:
         """See :meth:`SQLiteLink.open_stream`."""
-        stream = self.wait(self._call(self.inner.open_stream, sql, params, size, in_transaction))
-        return ThreadedStream(stream, self)
+        stream = ThreadedStream(self)
+        stream.step(stream.open, sql, params, size, in_transaction)
+        return stream
 
     def control(self, sql: str, params: None = None) -> None:
-        self.wait(self._call(self.inner.control, sql))
+        self._do(self.inner.control, sql)
 
     def finish(self, sql: str, params: None = None) -> None:
         """Transaction control that a cancellation must not cut short."""
-        if sql == "ROLLBACK":
-            self.interrupt()  # a cancelled statement may still be running; it is undone anyway
-        self.to_the_end(self._call(self.inner.control, sql))
+        self._finish(self.inner.control, sql)
 
     def roll_back(self) -> None:
-        self.to_the_end(self._call(self.inner.roll_back))
+        self._finish(self.inner.roll_back)
 
-    def interrupt(self) -> None:
-        """Stops what the thread was last asked to do; whatever comes after it is not touched."""
-        if self._last is not None and not self.lost:
-            self._last.interrupt(self.raw)
+    def settle(self) -> None:
+        """See :meth:`SQLiteLink.settle`."""
 
     @property
     def driver_connection(self) -> Any:
@@ -230,7 +253,7 @@ class ThreadedSQLiteLink:
         return not self.lost
 
     def probe(self) -> bool:
-        return not self.lost and self.wait(self._call(self.inner.probe))
+        return not self.lost and self._do(self.inner.probe)
 
     def close(self) -> None:
         self.wait(self.worker.close())
@@ -281,6 +304,10 @@ class _Work:
             raw.interrupt()
         if not self.loop.is_closed():
             self.loop.call_later(INTERRUPT_AGAIN, self.interrupt, raw)
+
+
+def _nothing() -> None:
+    """A trip to the thread, which ends when everything before it has."""
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
@@ -390,25 +417,58 @@ class ThreadedStream:
 
     __slots__ = ("_inner", "_link")
 
-    def __init__(self, inner: Stream, link: ThreadedSQLiteLink) -> None:
-        self._inner = inner
+    def __init__(self, link: ThreadedSQLiteLink) -> None:
         self._link = link
+        self._inner: Stream | None = None
+
+    def step(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Runs a function in the thread; when it is cancelled, the cursor is closed there."""
+        work = self._link._call(function, *args)
+        try:
+            return self._link.wait(work.future)
+        except asyncio.CancelledError:
+            self._link._stop(work, self._close, self)
+            raise
+
+    def open(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> None:
+        """In the thread."""
+        self._link._streams.add(self)
+        try:
+            self._inner = self._link.inner.open_stream(sql, params, size, in_transaction)
+        except BaseException:
+            self._link._streams.discard(self)
+            raise
+
+    def _next(self) -> Rows:
+        assert self._inner is not None
+        rows = self._inner.next()
+        if self._inner.detached:
+            self._link._streams.discard(self)
+        return rows
+
+    def _close(self) -> None:
+        self._link._streams.discard(self)
+        if self._inner is not None:
+            self._inner.close()
 
     @property
     def detached(self) -> bool:
-        return self._inner.detached
+        return self._inner is None or self._inner.detached
 
     def next(self) -> Rows:
-        return self._link.wait(self._link._call(self._inner.next)) if not self._inner.detached else self._inner.next()
+        """The next portion; empty at the end."""
+        return self._next() if self.detached else self.step(self._next)
 
     def forget(self) -> None:
+        """The connection serves somebody else by now."""
         self.close()
 
     def close(self) -> None:
-        if self._inner.detached:
-            self._inner.close()
+        """Frees the cursor, in its thread, and the temporary file."""
+        if self.detached:
+            self._close()
         elif not self._link.lost:
-            self._link.wait(self._link._call(self._inner.close))
+            self._link._finish(self._close)
 
 
 def single_statement(sql: str) -> bool:

@@ -1,0 +1,82 @@
+"""psycopg's connections, with waits that end when the server has stopped, whatever interrupts them.
+
+psycopg asks the server to stop when a task is cancelled or Ctrl-C is pressed, and gives up when that happens a second
+time, as cancel scopes do; for other exceptions, such as those of signal handlers, it does nothing. The statement then
+goes on, and is committed, after its caller has been told that it was cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from functools import lru_cache
+from typing import Any
+
+from dorm.utils.held import to_the_end
+from dorm.utils.optional import require
+
+STOP_LIMIT = 5.0
+"""Seconds for the server to stop a statement; the connection is closed otherwise."""
+BUSY = 1  # libpq's transaction status ACTIVE
+
+
+@lru_cache(maxsize=1)
+def connection_classes() -> tuple[Any, Any]:
+    """The classes of connections for the two worlds; loads psycopg."""
+    psycopg = require("psycopg", extra="postgresql", purpose="the postgresql engine")
+    waiting = psycopg.waiting
+
+    class Connection(psycopg.Connection):  # type: ignore[name-defined, misc]
+        def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return psycopg.Connection.wait(self, gen, *args, **kwargs)
+            except psycopg.Error:
+                raise
+            except BaseException:
+                if self.pgconn.transaction_status == BUSY:
+                    self._stop(gen)
+                raise
+
+        def _stop(self, gen: Any) -> None:
+            try:
+                self.cancel_safe(timeout=STOP_LIMIT)
+                waiting.wait(gen, self.pgconn.socket, timeout=STOP_LIMIT)
+            except psycopg.errors.QueryCanceled:
+                pass  # as expected
+            except psycopg.Error:
+                self.pgconn.finish()  # it did not stop; what interrupted the caller is what surfaces
+            except BaseException:
+                self.pgconn.finish()
+                raise
+
+    class AsyncConnection(psycopg.AsyncConnection):  # type: ignore[name-defined, misc]
+        @classmethod
+        async def connect(cls, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return await super().connect(*args, **kwargs)
+            except asyncio.CancelledError as error:
+                # the half-open session is in a variable there, and lives as long as somebody keeps the error
+                traceback.clear_frames(error.__traceback__)
+                raise
+
+        async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            try:
+                return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+            except asyncio.CancelledError:
+                if self.pgconn.transaction_status == BUSY:
+                    await to_the_end(self._stop(gen), 3 * STOP_LIMIT)
+                raise
+
+        async def _stop(self, gen: Any) -> None:
+            try:
+                await self.cancel_safe(timeout=STOP_LIMIT)
+                await waiting.wait_async(gen, self.pgconn.socket, timeout=STOP_LIMIT)
+            except psycopg.errors.QueryCanceled:
+                pass  # as expected
+            except psycopg.Error:
+                self.pgconn.finish()  # it did not stop; what interrupted the caller is what surfaces
+            except BaseException:
+                self.pgconn.finish()
+                raise
+
+    return Connection, AsyncConnection

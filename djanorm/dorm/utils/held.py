@@ -1,0 +1,51 @@
+"""Waiting that a cancellation does not cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Held(asyncio.Future[None]):
+    """What a task waits for meanwhile; cancelling it is remembered and changes nothing, however often it happens."""
+
+    asked = False
+    limit = 0.0
+
+    def cancel(self, msg: Any = None) -> bool:
+        if not self.asked:
+            self.asked = True
+            self.get_loop().call_later(self.limit, self.end)
+        return True
+
+    def end(self, _: object = None) -> None:
+        if not self.done():
+            self.set_result(None)
+
+
+async def to_the_end(awaitable: Awaitable[T], limit: float) -> T:
+    """The result of ``awaitable``, waited for although the task is cancelled meanwhile, once or many times.
+
+    The cancellation is raised when the work is done, or ``limit`` seconds after it arrived; an error of the work wins.
+    """
+    work = asyncio.ensure_future(awaitable)
+    if work.done():
+        return work.result()
+    held = _Held(loop=work.get_loop())
+    held.limit = limit
+    work.add_done_callback(held.end)
+    try:
+        await held
+    finally:
+        if not work.done():
+            work.cancel()
+    if not held.asked:
+        return work.result()
+    if work.done() and not work.cancelled():
+        failure = work.exception()
+        if failure is not None:
+            raise failure
+    raise asyncio.CancelledError
