@@ -16,7 +16,6 @@ import dorm
 from dorm import transaction
 from dorm.db import engines
 from dorm.db.connection import close_all_async, get_async_connection, get_connection
-from dorm.exceptions import TransactionManagementError
 
 SLOW_SQLITE = "INSERT INTO waits WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 30000000) SELECT i FROM n"
 SLOW = {
@@ -208,25 +207,3 @@ async def test_a_cancelled_stream_leaves_its_connection_to_others(database: Any)
         with pytest.raises(asyncio.CancelledError):
             await task
     await fresh(database)
-
-
-async def test_a_cancelled_statement_spares_the_stream_beside_it(database: Any) -> None:
-    """On SQLite an interruption would hit everything that is open on the connection."""
-    connection = get_async_connection()
-    await connection.execute_write("INSERT INTO waits VALUES (1)")
-    seen = 0
-    try:
-        async with transaction.aatomic():
-            async for _ in connection.execute_streaming("SELECT id FROM waits UNION ALL SELECT 2", chunk_size=1):
-                seen += 1
-                if seen == 1:
-                    quick = asyncio.create_task(connection.execute("SELECT COUNT(*) FROM waits"))
-                    await asyncio.sleep(0)
-                    quick.cancel()
-                    with pytest.raises(asyncio.CancelledError):
-                        await quick
-    except TransactionManagementError:
-        assert database.vendor == "postgresql"  # there a cancelled statement ends its transaction
-    else:
-        assert seen == 2
-    await close_all_async()

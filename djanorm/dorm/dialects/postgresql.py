@@ -177,6 +177,7 @@ class Connector:
         }
 
     def engine(self) -> Engine:
+        """The synchronous engine; the connections it makes are kept by others."""
         connection, _ = connection_classes()
         engine = create_engine(self.url, connect_args=self.arguments, **self._options())
         # a listener on the engine itself would count as one of the user's
