@@ -22,7 +22,7 @@ from support.source import package_files, report
 LAZY = {
     "queryset": {
         "alias", "all", "annotate", "as_manager", "cache", "cached", "complex_filter", "contribute_to_class", "cursor",
-        "db_manager", "defer", "difference", "distinct", "exclude", "extra", "filter", "from_queryset", "get_queryset",
+        "db_manager", "defer", "difference", "distinct", "exclude", "extra", "filter", "from_queryset", "get_queryset", "sql",
         "intersection", "lookup", "none", "only", "order_by", "prefetch_related", "resolve_expression", "reverse",
         "select_for_update", "select_related", "shape", "union", "union_with", "using", "check", "deconstruct",
         "dates", "datetimes", "ordered", "db", "query", "as_expression",

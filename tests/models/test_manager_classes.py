@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
 
 import dorm
@@ -80,6 +83,46 @@ async def test_each_access_gives_a_fresh_object_that_keeps_nothing(database, mod
         await mode.fetch(manager)
         await mode.fetch(manager)
     assert 2 == log.count
+
+
+def test_querysets_are_named_for_what_they_are(database):
+    def kinds(manager):
+        querysets = (manager.all(), manager.filter(pk=1), manager.filter(pk=1).order_by("pk")[:1])
+        return {type(queryset) for queryset in querysets}
+
+    assert kinds(Plain.objects) == kinds(Plain._base_manager) == {dorm.QuerySet}
+    assert kinds(Other.rows) == kinds(Other.both) == {Rows}
+    (made,) = kinds(Plain.living)
+    assert made.__name__ == "LiveQuerySet"
+    assert issubclass(made, LiveManager)
+    assert [repr(manager.all()) for manager in (Plain.objects, Other.rows)] == ["<QuerySet []>", "<Rows []>"]
+    assert repr(Plain.living.none()) == "<LiveQuerySet []>"
+
+
+def test_querysets_of_every_kind_travel(database):
+    Other(name="a").save()
+    for manager in (Other.objects, Other.living, Other.rows, Other.both):
+        queryset = manager.filter(name="a")
+        for made in (pickle.loads(pickle.dumps(queryset)), copy.copy(queryset), copy.deepcopy(queryset)):
+            assert type(made) is type(queryset)
+            assert [row.name for row in made] == ["a"]
+
+
+def test_a_manager_that_only_restricts_makes_plain_querysets():
+    class Restricting(dorm.Manager):
+        def get_queryset(self):
+            return super().get_queryset().filter(live=True)
+
+    class Mixed(Rows, dorm.Manager):
+        pass
+
+    class Several(Mixed):
+        def helper(self):
+            return self.named("x")
+
+    assert Restricting._kind is dorm.QuerySet
+    assert Mixed._kind is Rows
+    assert Several._kind.__name__ == "SeveralQuerySet"
 
 
 async def test_methods_of_a_queryset_class_chain(database, mode):

@@ -257,6 +257,7 @@ class inline:  # noqa: N801 - reads as a verb in `with dorm.inline():`
     """Within ``with inline():`` or ``async with inline():`` async verbs run on the synchronous connection.
 
     It applies to this context and to the tasks started inside. ``inline(False)`` switches it off again for a part.
+    `enable` switches it on for the whole process, as a notebook wants it.
     """
 
     def __init__(self, active: bool = True) -> None:
@@ -272,6 +273,16 @@ class inline:  # noqa: N801 - reads as a verb in `with dorm.inline():`
 
     def __exit__(self, *_: object) -> None:
         _inline.set(self._outer.pop())
+
+    @staticmethod
+    def enable() -> None:
+        """Inline mode from here on, wherever no block says otherwise: in a notebook's first cell."""
+        set_inline(True)
+
+    @staticmethod
+    def disable() -> None:
+        """Takes `enable` back."""
+        set_inline(False)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

@@ -138,6 +138,15 @@ def translate(sql: str, params: Any, paramstyle: ParamStyle) -> tuple[str, list[
     return text, _values(parsed, params)
 
 
+def filled(sql: str, texts: Sequence[str]) -> str:
+    """SQL for reading, with ``texts`` in the places of its placeholders. Never send it."""
+    parsed = _parse(sql)
+    pieces = [parsed.pieces[0]]
+    for text, piece in zip(texts, parsed.pieces[1:], strict=True):
+        pieces += [text, piece]
+    return "".join(pieces)
+
+
 def _values(parsed: _Parsed, params: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
     if isinstance(params, Mapping):
         return [params[key] for key in parsed.keys]

@@ -12,6 +12,7 @@ from dorm.models.keys import PrimaryKey
 from dorm.models.manager import DefaultManager
 from dorm.models.metaclass import ModelBase
 from dorm.models.state import LazyState
+from dorm.query.shown import record_of
 
 if TYPE_CHECKING:
     from dorm.meta.options import Options
@@ -112,6 +113,10 @@ class Model(metaclass=ModelBase):
             return str(self)
         text = lazy.description(self)
         return f"<{type(self).__name__}: {f'pk={self.pk!r}' if text is None else text}>"
+
+    def _repr_html_(self) -> str:
+        """What the instance holds as an HTML table, for notebooks; sensitive columns are masked and nothing is loaded."""
+        return record_of(self)
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: pk={self.pk!r}>"

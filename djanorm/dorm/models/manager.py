@@ -6,12 +6,15 @@ it a root lives in `QuerySet`; these classes give it its names.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from dorm.query.queryset import QuerySet
 
 M = TypeVar("M")
 Q = TypeVar("Q", bound="QuerySet[Any, Any]")
+
+# what a manager class may have without giving its querysets anything
+ROOT_ONLY = frozenset({"get_queryset", "use_in_migrations", "_own_root", "_kind"})
 
 
 class BaseManager(QuerySet[M, M], Generic[M]):
@@ -19,6 +22,14 @@ class BaseManager(QuerySet[M, M], Generic[M]):
 
     Override `get_queryset()` to restrict or annotate the rows; every other method goes through it (MGR-04).
     """
+
+    # whether querysets are made from objects of the class itself, and not from another manager that it asks
+    _makes_querysets: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls._makes_querysets:
+            cls._kind = _queryset_class(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         made = object.__new__(cls)
@@ -59,6 +70,39 @@ class BaseManager(QuerySet[M, M], Generic[M]):
         """Stand on ``model`` under ``name``; called for every concrete model that declares or inherits the manager."""
         self.__dict__["name"] = name
         setattr(model, name, self)
+
+
+def _queryset_class(manager: type[Any]) -> type[Any]:
+    """The class of a manager's querysets: the queryset class it is built on, where it has no methods of its own.
+
+    Where it has, they chain, so its querysets are of a class of their own that inherits from it: those of a ``PostManager``
+    are called ``PostQuerySet``.
+    """
+    bases = [base for base in manager.__mro__ if issubclass(base, QuerySet)]
+    plain = [base for base in bases if not issubclass(base, BaseManager)]
+    own = [vars(base) for base in bases if base.__module__ != __name__ and issubclass(base, BaseManager)]
+    if all(issubclass(plain[0], base) for base in plain) and not any(_chains(name) for names in own for name in names):
+        return plain[0]
+    name = f"{manager.__name__.removesuffix('Manager')}QuerySet"
+    body = {"__module__": manager.__module__, "__qualname__": name, "__doc__": manager.__doc__}
+    return type(name, (manager,), {**body, "__reduce_ex__": _reduced, "_makes_querysets": False, "_manager": manager})
+
+
+def _chains(name: str) -> bool:
+    """Whether an attribute of a manager class is there for its querysets too."""
+    return name not in ROOT_ONLY and not (name.startswith("__") and name.endswith("__"))
+
+
+def _reduced(queryset: Any, protocol: Any) -> tuple[Any, ...]:
+    """How a queryset travels whose class stands in no module: as one of its manager's."""
+    return _blank, (queryset._manager,), queryset.__getstate__()
+
+
+def _blank(manager: type[Any]) -> Any:
+    return object.__new__(manager._kind)
+
+
+BaseManager._kind = QuerySet
 
 
 class Manager(BaseManager[M], Generic[M]):

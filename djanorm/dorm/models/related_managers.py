@@ -50,6 +50,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
     Declare reverse relations for type checkers by annotation: ``books: RelatedManager["Book"]``.
     """
 
+    _makes_querysets = False
     # set on the class made for each relation
     _side: ClassVar[Side]
     # set on each object

@@ -78,8 +78,16 @@ def stream(state: QueryState, alias: str, chunk_size: int) -> Generator[list[Any
 
 def sql_of(state: QueryState, alias: str, use: str = "rows") -> tuple[str, tuple[Any, ...]]:
     """The SQL text and the parameters of a query, without running it and without a connection."""
+    statement, params = statement_of(state, alias, use)
+    return ("", ()) if statement is None else (statement.sql, params)
+
+
+def statement_of(state: QueryState, alias: str, use: str = "rows") -> tuple[Statement | None, tuple[Any, ...]]:
+    """The statement of a query, None when it is known to match nothing, and its parameters."""
+    if state.empty:
+        return None, ()
     plan, values = plan_for(state, alias, use, engines.get(alias))
-    return ("", ()) if plan.statement is None else (plan.statement.sql, tuple(_params(plan, values)))
+    return plan.statement, () if plan.statement is None else tuple(_params(plan, values))
 
 
 def explain(state: QueryState, alias: str, *, analyze: bool, format: str | None, verbose: bool) -> str:

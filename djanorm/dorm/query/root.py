@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, overload
 
 from typing_extensions import TypeVar
 
-from dorm.db import bridge, routers
-from dorm.query import pipeline
+from dorm.db import routers
+from dorm.query import pipeline, shown
 from dorm.query.names import Names
 from dorm.query.prefetch import prefetch_instances
 from dorm.query.state import QueryState
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", default=Any)
 R = TypeVar("R", default=M)
-
-REPR_ROWS = 20
 
 
 class QueryRoot(Generic[M, R]):
@@ -38,6 +36,8 @@ class QueryRoot(Generic[M, R]):
     _hints: dict[str, Any] | None = None
     _known_related: tuple[Any, Any] | None = None
     _own_root: ClassVar[bool] = False
+    # the class of the querysets that are made from one of this class
+    _kind: ClassVar[Any]
 
     def __init__(self, model: Any = None, using: str | None = None) -> None:
         if model is not None:
@@ -48,6 +48,7 @@ class QueryRoot(Generic[M, R]):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls._own_root = cls.get_queryset is not QueryRoot.get_queryset
+        cls._kind = cls
 
     def __class_getitem__(cls, item: Any) -> Any:
         return super().__class_getitem__(item)  # type: ignore[misc]
@@ -86,7 +87,7 @@ class QueryRoot(Generic[M, R]):
 
     def _with(self, state: QueryState) -> Self:
         """The same kind of object with another description, and nothing fetched."""
-        made = object.__new__(self.__class__)
+        made = object.__new__(self._kind)
         data = made.__dict__
         data.update(self.__dict__)
         data["_query"] = state
@@ -98,7 +99,7 @@ class QueryRoot(Generic[M, R]):
     @classmethod
     def _preloaded(cls, model: Any, rows: list[Any], origin: Any) -> Self:
         """A queryset whose rows are known already; chaining starts from the queryset of the manager ``origin``."""
-        made = object.__new__(cls)
+        made = object.__new__(cls._kind)
         made.model = model
         made._result_cache = rows
         made._origin = origin
@@ -204,15 +205,22 @@ class QueryRoot(Generic[M, R]):
     def __repr__(self) -> str:
         if self._is_manager:
             return f"<{type(self).__name__} of {getattr(self.model, '__name__', self.model)}>"
-        rows = self._result_cache
-        if rows is None:
-            if bridge.in_running_loop():
-                return f"<{type(self).__name__} of {self.state.opts.label}, not evaluated>"
-            rows = list(self[: REPR_ROWS + 1])
-        shown = [repr(row) for row in rows[:REPR_ROWS]]
-        if len(rows) > REPR_ROWS:
-            shown.append("...(remaining elements truncated)...")
-        return f"<{type(self).__name__} [{', '.join(shown)}]>"
+        return shown.text_of(self)
+
+    def _repr_html_(self) -> str | None:
+        """The first rows as an HTML table, for notebooks; sensitive columns are masked and nothing else is loaded."""
+        return None if self._is_manager else shown.table_of(self)
+
+    def sql(self) -> shown.Shown:
+        """The statement and its parameters, without running it; sensitive values are masked."""
+        root = self._root()
+        return shown.statement_of(root.state, root._read_alias())
+
+    @property
+    def query(self) -> shown.ShownQuery:
+        """The query as text: ``str(queryset.query)`` is the statement with its parameters in place (Django 5.2)."""
+        root = self._root()
+        return shown.ShownQuery(root.state, root._read_alias())
 
     @overload
     def __getitem__(self, item: int) -> R: ...
