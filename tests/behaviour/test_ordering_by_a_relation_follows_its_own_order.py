@@ -18,7 +18,7 @@ class Shelf(dorm.Model):
 
 
 class Row(dorm.Model):
-    shelf = dorm.ForeignKey(Shelf, related_name="rows")
+    shelf = dorm.ForeignKey(Shelf, dorm.CASCADE, related_name="rows")
     number = dorm.IntegerField()
 
     class Meta:
@@ -26,15 +26,15 @@ class Row(dorm.Model):
 
 
 class Slot(dorm.Model):
-    row = dorm.ForeignKey(Row, null=True)
-    spare = dorm.ForeignKey(Row, null=True, related_name="+")
+    row = dorm.ForeignKey(Row, dorm.CASCADE, null=True)
+    spare = dorm.ForeignKey(Row, dorm.CASCADE, null=True, related_name="+")
 
     class Meta:
         ordering = ["row", "pk"]
 
 
 class Knot(dorm.Model):
-    other = dorm.ForeignKey("self", null=True)
+    other = dorm.ForeignKey("self", dorm.CASCADE, null=True)
 
     class Meta:
         ordering = ["other"]

@@ -24,8 +24,8 @@ class Hall(dorm.Model):
 
 class Show(dorm.Model):
     title = dorm.CharField(max_length=20)
-    hall = dorm.ForeignKey(Hall, null=True, limit_choices_to=lambda: {"name__lt": "c"})
-    code = dorm.ForeignKey(Hall, null=True, to_field="code", related_name="coded")
+    hall = dorm.ForeignKey(Hall, dorm.CASCADE, null=True, limit_choices_to=lambda: {"name__lt": "c"})
+    code = dorm.ForeignKey(Hall, dorm.CASCADE, null=True, to_field="code", related_name="coded")
     halls = dorm.ManyToManyField(Hall, related_name="shows", limit_choices_to=Q(name="b"))
 
     def __str__(self):

@@ -55,8 +55,10 @@ MISUSES = [
     (lambda: fields.JSONField(encoder="json"), ValueError, "encoder"),
     (lambda: fields.ArrayField(int), TypeError, "field"),
     (lambda: fields.ForeignKey("x", on_delete="CASCADE"), TypeError, "on_delete"),
-    (lambda: fields.ForeignKey(5), TypeError, "ForeignKey"),
-    (lambda: fields.ForeignKey(""), TypeError, "empty"),
+    (lambda: fields.ForeignKey(5, dorm.CASCADE), TypeError, "ForeignKey"),
+    (lambda: fields.ForeignKey("shop.Order"), TypeError, r"ForeignKey\('shop.Order'\) .*on_delete.*CASCADE"),
+    (lambda: fields.OneToOneField("x", None), TypeError, "OneToOneField.*on_delete"),
+    (lambda: fields.ForeignKey("", dorm.CASCADE), TypeError, "empty"),
 ]
 
 
@@ -67,8 +69,8 @@ def test_misused_arguments_are_named(declare, error, word):
 
 
 def test_on_delete_is_cascade_when_left_out():
-    assert fields.ForeignKey("x").on_delete is dorm.CASCADE
-    assert fields.OneToOneField("x").unique is True
+    assert fields.ForeignKey("x", dorm.CASCADE).on_delete is dorm.CASCADE
+    assert fields.OneToOneField("x", dorm.CASCADE).unique is True
 
 
 def test_rules_are_distinct_comparable_and_pickled_as_themselves():
@@ -102,7 +104,7 @@ DECONSTRUCTED = [
     (fields.BigAutoField(primary_key=True), {"primary_key": True}),
     (fields.NullBooleanField(), {}),
     (fields.IPAddressField(), {}),
-    (fields.ForeignKey("app.M"), {"to": "app.M", "on_delete": dorm.CASCADE}),
+    (fields.ForeignKey("app.M", dorm.CASCADE), {"to": "app.M", "on_delete": dorm.CASCADE}),
     (
         fields.OneToOneField("app.M", dorm.SET_NULL, null=True, related_name="x", db_index=False),
         {"to": "app.M", "on_delete": dorm.SET_NULL, "null": True, "related_name": "x", "db_index": False},
@@ -138,7 +140,7 @@ class Loud(fields.CharField):
 
 
 def test_a_clone_shares_nothing_that_belongs_to_a_model():
-    field = fields.ForeignKey("x", related_name="%(class)s_things")
+    field = fields.ForeignKey("x", dorm.CASCADE, related_name="%(class)s_things")
     field.name = "owner"
     clone = field.clone()
     assert clone.remote_field is not field.remote_field

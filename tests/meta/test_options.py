@@ -71,7 +71,8 @@ def test_the_implicit_key_comes_first_and_honours_the_setting():
 def test_fields_are_found_by_name_and_attname():
     target = model()
     made = model(
-        owner=dorm.ForeignKey(target, related_name="owned"), tags=dorm.ManyToManyField(target, related_name="+")
+        owner=dorm.ForeignKey(target, dorm.CASCADE, related_name="owned"),
+        tags=dorm.ManyToManyField(target, related_name="+"),
     )
     meta = made._meta
     assert meta.get_field("owner") is meta.get_field("owner_id") is made.owner
@@ -126,7 +127,8 @@ def test_ordering_by_an_unknown_name_is_an_error_at_every_use():
 def test_ordering_may_follow_relations_and_keys():
     target = model(name=dorm.CharField(max_length=3))
     made = model(
-        target=dorm.ForeignKey(target, related_name="+"), meta={"ordering": ["target__name", "-pk", "?", "target_id"]}
+        target=dorm.ForeignKey(target, dorm.CASCADE, related_name="+"),
+        meta={"ordering": ["target__name", "-pk", "?", "target_id"]},
     )
     assert "target" in made._meta.names
 
@@ -136,11 +138,11 @@ BAD_FIELDS = [
     ({"a": dorm.IntegerField(primary_key=True), "b": dorm.IntegerField(primary_key=True)}, "several primary keys"),
     ({"id": dorm.IntegerField()}, "primary_key"),
     ({"number": dorm.AutoField()}, "primary_key=True"),
-    ({"a": dorm.ForeignKey("self", related_name="+"), "a_id": dorm.IntegerField(db_column="x")}, "a_id"),
-    ({"a": dorm.ForeignKey("self", related_name="two words")}, "related_name"),
-    ({"a": dorm.ForeignKey("self", related_name="a__b")}, "__"),
-    ({"a": dorm.ForeignKey("self", related_name="a" * 64)}, "63"),
-    ({"a": dorm.ForeignKey("self", related_query_name="1a")}, "related_query_name"),
+    ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_name="+"), "a_id": dorm.IntegerField(db_column="x")}, "a_id"),
+    ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_name="two words")}, "related_name"),
+    ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_name="a__b")}, "__"),
+    ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_name="a" * 64)}, "63"),
+    ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_query_name="1a")}, "related_query_name"),
     ({"a": dorm.IntegerField(db_column="a\nb")}, "not a name"),
     ({"a": dorm.ManyToManyField("self", db_table="x" * 64, related_name="+")}, "63"),
 ]
@@ -172,7 +174,10 @@ def test_indexes_and_constraints_of_an_abstract_parent_belong_to_each_child():
 
 def test_the_light_table_has_the_columns_and_their_types():
     target = model(code=dorm.UUIDField(primary_key=True))
-    made = model(owner=dorm.ForeignKey(target, related_name="+"), name=dorm.CharField(max_length=3, db_column="Name$"))
+    made = model(
+        owner=dorm.ForeignKey(target, dorm.CASCADE, related_name="+"),
+        name=dorm.CharField(max_length=3, db_column="Name$"),
+    )
     table = made._meta.table
     assert [column.name for column in table.c] == ["id", "owner_id", "Name$"]
     assert table.c["owner_id"].type is target.code.sql_type()

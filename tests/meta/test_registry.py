@@ -18,7 +18,7 @@ def model(name: str, app: str = "registry", bases: tuple[type, ...] = (), **memb
 
 
 def test_a_name_may_come_before_its_model():
-    late = model("Late", early=dorm.ForeignKey("Early", related_name="lates"))
+    late = model("Late", early=dorm.ForeignKey("Early", dorm.CASCADE, related_name="lates"))
     assert late.early in registry.pending
     early = model("Early")
     assert late.early.related_model is early
@@ -27,7 +27,7 @@ def test_a_name_may_come_before_its_model():
 
 
 def test_self_means_the_declaring_model():
-    node = model("Node", parent=dorm.ForeignKey("self", null=True))
+    node = model("Node", parent=dorm.ForeignKey("self", dorm.CASCADE, null=True))
     assert node.parent.related_model is node
     assert node._meta.names["node_set"].hops()[0].target is node._meta
 
@@ -35,21 +35,21 @@ def test_self_means_the_declaring_model():
 @pytest.mark.parametrize("name", ["registry.Target", "Target", "registry.target", "REGISTRY.TARGET"])
 def test_labels_are_found(name):
     target = model("Target")
-    assert model("Pointer", to=dorm.ForeignKey(name)).to.related_model is target
+    assert model("Pointer", to=dorm.ForeignKey(name, dorm.CASCADE)).to.related_model is target
 
 
 def test_the_last_part_of_a_nested_app_is_enough():
     order = model("Order", app="shop.payments")
-    assert model("Line", order=dorm.ForeignKey("payments.Order")).order.related_model is order
+    assert model("Line", order=dorm.ForeignKey("payments.Order", dorm.CASCADE)).order.related_model is order
 
 
 def test_a_function_may_name_a_model_that_comes_later():
-    pointer = model("Pointer", to=dorm.ForeignKey(lambda: Later))  # noqa: F821
+    pointer = model("Pointer", to=dorm.ForeignKey(lambda: Later, dorm.CASCADE))  # noqa: F821
     assert pointer.to in registry.pending
     namespace = {"dorm": dorm, "__name__": "functions"}
     module = types.ModuleType("functions")
     exec(
-        "class First(dorm.Model):\n    second = dorm.ForeignKey(lambda: Second, related_name='firsts')\n"
+        "class First(dorm.Model):\n    second = dorm.ForeignKey(lambda: Second, dorm.CASCADE, related_name='firsts')\n"
         "    class Meta:\n        app_label = 'registry'\n"
         "class Second(dorm.Model):\n    class Meta:\n        app_label = 'registry'\n",
         namespace,
@@ -64,26 +64,26 @@ def test_a_function_may_name_a_model_that_comes_later():
 
 def test_a_function_that_gives_no_model_is_an_error():
     with pytest.raises(ImproperlyConfigured, match="no model"):
-        model("Pointer", to=dorm.ForeignKey(lambda: 5))
+        model("Pointer", to=dorm.ForeignKey(lambda: 5, dorm.CASCADE))
 
 
 def test_a_bare_name_prefers_its_own_app():
     ours, theirs = model("Twin"), model("Twin", app="elsewhere")
-    assert model("Near", twin=dorm.ForeignKey("Twin")).twin.related_model is ours
-    assert model("Far", app="elsewhere", twin=dorm.ForeignKey("Twin")).twin.related_model is theirs
+    assert model("Near", twin=dorm.ForeignKey("Twin", dorm.CASCADE)).twin.related_model is ours
+    assert model("Far", app="elsewhere", twin=dorm.ForeignKey("Twin", dorm.CASCADE)).twin.related_model is theirs
 
 
 def test_a_bare_name_of_two_apps_is_ambiguous():
     model("Twin", app="one")
     model("Twin", app="two")
-    pointer = model("Pointer", app="three", twin=dorm.ForeignKey("Twin"))
+    pointer = model("Pointer", app="three", twin=dorm.ForeignKey("Twin", dorm.CASCADE))
     with pytest.raises(ImproperlyConfigured, match=r"ambiguous: one\.Twin, two\.Twin"):
         pointer.twin.target_model()
 
 
 def test_a_bare_name_changes_its_mind_when_its_own_app_defines_it():
     other = model("Twin", app="other")
-    pointer = model("Pointer", twin=dorm.ForeignKey("Twin"))
+    pointer = model("Pointer", twin=dorm.ForeignKey("Twin", dorm.CASCADE))
     assert pointer.twin.related_model is other
     ours = model("Twin")
     assert pointer.twin.related_model is ours
@@ -96,15 +96,15 @@ def test_a_bare_through_name_changes_its_mind_too():
     elsewhere = model("Bridge", app="other")
     source = model("Source", targets=dorm.ManyToManyField(target, through="Bridge", related_name="+"))
     assert source._meta.get_field("targets").through is elsewhere
-    ours = model("Bridge", source=dorm.ForeignKey(source), target=dorm.ForeignKey(target))
+    ours = model("Bridge", source=dorm.ForeignKey(source, dorm.CASCADE), target=dorm.ForeignKey(target, dorm.CASCADE))
     assert source._meta.get_field("targets").through is ours
-    again = model("Bridge", source=dorm.ForeignKey(source), target=dorm.ForeignKey(target))
+    again = model("Bridge", source=dorm.ForeignKey(source, dorm.CASCADE), target=dorm.ForeignKey(target, dorm.CASCADE))
     assert source._meta.get_field("targets").junction.model is again
 
 
 def test_an_unknown_name_says_what_is_near():
     model("Author")
-    pointer = model("Pointer", to=dorm.ForeignKey("Autor"))
+    pointer = model("Pointer", to=dorm.ForeignKey("Autor", dorm.CASCADE))
     with pytest.raises(ImproperlyConfigured, match="'Author'"):
         pointer.to.target_model()
     with pytest.raises(ImproperlyConfigured, match=r"registry\.Pointer\.to"):
@@ -114,16 +114,16 @@ def test_an_unknown_name_says_what_is_near():
 def test_abstract_targets_are_refused():
     base = model("Base", meta={"abstract": True})
     with pytest.raises(ImproperlyConfigured, match="abstract"):
-        model("ByClass", to=dorm.ForeignKey(base))
-    by_name = model("ByName", to=dorm.ForeignKey("Base"))
+        model("ByClass", to=dorm.ForeignKey(base, dorm.CASCADE))
+    by_name = model("ByName", to=dorm.ForeignKey("Base", dorm.CASCADE))
     with pytest.raises(ImproperlyConfigured, match="abstract"):
         by_name.to.target_model()
 
 
 def test_a_model_of_the_same_label_replaces_the_old_one():
     target = model("Target")
-    old = model("Source", target=dorm.ForeignKey(target))
-    new = model("Source", target=dorm.ForeignKey(target))
+    old = model("Source", target=dorm.ForeignKey(target, dorm.CASCADE))
+    new = model("Source", target=dorm.ForeignKey(target, dorm.CASCADE))
     assert registry.get_model("registry.Source") is new
     assert [relation.related_model for relation in target._meta.related_objects] == [new]
     assert target._meta.names["source"].related_model is new
@@ -132,7 +132,11 @@ def test_a_model_of_the_same_label_replaces_the_old_one():
 
 def test_the_relations_of_a_replaced_model_disappear():
     target = model("Target")
-    model("Source", target=dorm.ForeignKey(target), links=dorm.ManyToManyField(target, related_name="linked"))
+    model(
+        "Source",
+        target=dorm.ForeignKey(target, dorm.CASCADE),
+        links=dorm.ManyToManyField(target, related_name="linked"),
+    )
     assert {"source", "source_set", "linked"} <= set(target._meta.names)
     model("Source")
     assert not {"source", "source_set", "linked"} & set(target._meta.names)
@@ -143,7 +147,11 @@ def test_the_relations_of_a_replaced_model_disappear():
 
 def test_a_replaced_model_still_knows_what_it_refers_to():
     target = model("Target")
-    old = model("Source", target=dorm.ForeignKey(target), links=dorm.ManyToManyField("Target", related_name="linked"))
+    old = model(
+        "Source",
+        target=dorm.ForeignKey(target, dorm.CASCADE),
+        links=dorm.ManyToManyField("Target", related_name="linked"),
+    )
     model("Source")
     assert old.target.hops()[0].target is target._meta
     assert old._meta.get_field("links").junction.target.related_model is target
@@ -151,7 +159,7 @@ def test_a_replaced_model_still_knows_what_it_refers_to():
 
 def test_names_follow_a_replaced_target():
     model("Target")
-    source = model("Source", target=dorm.ForeignKey("Target"))
+    source = model("Source", target=dorm.ForeignKey("Target", dorm.CASCADE))
     new = model("Target")
     assert source.target.related_model is new
     assert source.target.hops()[0].target is new._meta
@@ -163,24 +171,24 @@ def test_doubled_reverse_names_are_refused_and_the_model_is_not_kept():
     with pytest.raises(ImproperlyConfigured, match="clashes"):
         model(
             "Clash",
-            one=dorm.ForeignKey(target, related_name="clashes"),
-            two=dorm.ForeignKey(target, related_name="clashes"),
+            one=dorm.ForeignKey(target, dorm.CASCADE, related_name="clashes"),
+            two=dorm.ForeignKey(target, dorm.CASCADE, related_name="clashes"),
         )
     assert list(target._meta.related_objects) == []
     assert "registry.Clash" not in registry.labels()
     with pytest.raises(ImproperlyConfigured, match="clash_set"):
-        model("Clash", one=dorm.ForeignKey(target), two=dorm.ForeignKey(target))
+        model("Clash", one=dorm.ForeignKey(target, dorm.CASCADE), two=dorm.ForeignKey(target, dorm.CASCADE))
 
 
 def test_a_reverse_name_must_not_hide_a_field():
     target = model("Target", things=dorm.IntegerField(default=0))
     with pytest.raises(ImproperlyConfigured, match="things"):
-        model("Thing", target=dorm.ForeignKey(target, related_name="things"))
+        model("Thing", target=dorm.ForeignKey(target, dorm.CASCADE, related_name="things"))
 
 
 def test_bare_query_names_give_way():
     target = model("Target", source=dorm.IntegerField(default=0))
-    source = model("Source", target=dorm.ForeignKey(target))
+    source = model("Source", target=dorm.ForeignKey(target, dorm.CASCADE))
     assert target._meta.names["source"] is target._meta.get_field("source")
     assert target._meta.names["source_set"].related_model is source
 
@@ -196,7 +204,7 @@ def test_relations_are_reported_once_both_ends_exist():
     seen = []
     registry.on_relation(seen.append)
     try:
-        source = model("Source", target=dorm.ForeignKey("Target", related_name="+"))
+        source = model("Source", target=dorm.ForeignKey("Target", dorm.CASCADE, related_name="+"))
         assert [relation for relation in seen if relation.related_model is source] == []
         model("Target")
         assert [relation.field for relation in seen if relation.related_model is source] == [source.target]
@@ -228,7 +236,7 @@ def test_a_snapshot_brings_replaced_models_back():
     before = registry.snapshot()
     old = registry.get_model("registry.Target")
     model("Target")
-    model("More", target=dorm.ForeignKey("Target"))
+    model("More", target=dorm.ForeignKey("Target", dorm.CASCADE))
     registry.restore(before)
     assert registry.get_model("registry.Target") is old is target
     assert "registry.More" not in registry.labels()
@@ -236,7 +244,11 @@ def test_a_snapshot_brings_replaced_models_back():
 
 def test_a_snapshot_brings_relations_and_junctions_back():
     target = model("Target")
-    source = model("Source", target=dorm.ForeignKey(target), links=dorm.ManyToManyField(target, related_name="linked"))
+    source = model(
+        "Source",
+        target=dorm.ForeignKey(target, dorm.CASCADE),
+        links=dorm.ManyToManyField(target, related_name="linked"),
+    )
     before = registry.snapshot()
     model("Source")
     assert "linked" not in target._meta.names

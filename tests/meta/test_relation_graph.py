@@ -20,19 +20,20 @@ class Tag(dorm.Model):
 
 
 class Book(dorm.Model):
-    author = dorm.ForeignKey(Author, null=True)
-    editor = dorm.ForeignKey(Author, related_name="edited", related_query_name="edits")
-    reviewer = dorm.ForeignKey(Author, related_name="+")
+    author = dorm.ForeignKey(Author, dorm.CASCADE, null=True)
+    editor = dorm.ForeignKey(Author, dorm.CASCADE, related_name="edited", related_query_name="edits")
+    reviewer = dorm.ForeignKey(Author, dorm.CASCADE, related_name="+")
     tags = dorm.ManyToManyField(Tag, related_name="books")
 
 
 class Profile(dorm.Model):
-    author = dorm.OneToOneField(Author)
+    author = dorm.OneToOneField(Author, dorm.CASCADE)
 
 
 class Person(dorm.Model):
-    follows = dorm.ManyToManyField("self", related_name="followers")
-    friends = dorm.ManyToManyField("self", symmetrical=True)
+    follows = dorm.ManyToManyField("self", symmetrical=False, related_name="followers")
+    friends = dorm.ManyToManyField("Person", symmetrical=True)
+    heirs = dorm.ManyToManyField("Person", related_name="heirs_of")
 
 
 class Team(dorm.Model):
@@ -42,9 +43,9 @@ class Team(dorm.Model):
 
 
 class Membership(dorm.Model):
-    team = dorm.ForeignKey(Team)
-    person = dorm.ForeignKey(Author)
-    inviter = dorm.ForeignKey(Author, related_name="invitations")
+    team = dorm.ForeignKey(Team, dorm.CASCADE)
+    person = dorm.ForeignKey(Author, dorm.CASCADE)
+    inviter = dorm.ForeignKey(Author, dorm.CASCADE, related_name="invitations")
 
 
 def path(hops):
@@ -119,6 +120,7 @@ def test_a_junction_to_the_same_model_tells_its_sides_apart():
     friends = Person._meta.get_field("friends").remote_field
     assert friends.symmetrical is True
     assert friends.accessor_name() is None
+    assert Person._meta.get_field("heirs").remote_field.symmetrical is False
 
 
 def test_through_fields_choose_among_several_keys():
@@ -136,7 +138,7 @@ def test_ambiguous_missing_and_wrong_keys_of_a_through_model():
         return field.junction
 
     def key(to):
-        return dorm.ForeignKey(to, related_name="+")
+        return dorm.ForeignKey(to, dorm.CASCADE, related_name="+")
 
     with pytest.raises(ImproperlyConfigured, match=r"several foreign keys .*one, two"):
         through(lambda holder: {"holder": key(holder), "one": key(Author), "two": key(Author)})
@@ -150,7 +152,7 @@ def test_ambiguous_missing_and_wrong_keys_of_a_through_model():
 
 def test_patterns_in_related_names():
     class Owned(dorm.Model):
-        owner = dorm.ForeignKey(Author, related_name="%(app_label)s_%(class)s_things")
+        owner = dorm.ForeignKey(Author, dorm.CASCADE, related_name="%(app_label)s_%(class)s_things")
 
         class Meta:
             abstract = True
@@ -174,10 +176,10 @@ def test_a_key_may_point_at_another_unique_field():
         plain = dorm.IntegerField()
 
     class Reference(dorm.Model):
-        coded = dorm.ForeignKey(Coded, to_field="code")
+        coded = dorm.ForeignKey(Coded, dorm.CASCADE, to_field="code")
 
     class Wrong(dorm.Model):
-        coded = dorm.ForeignKey(Coded, to_field="plain")
+        coded = dorm.ForeignKey(Coded, dorm.CASCADE, to_field="plain")
 
     assert Reference.coded.target_field is Coded._meta.get_field("code")
     assert str(Reference.coded.plain_type()) == "VARCHAR(7)"

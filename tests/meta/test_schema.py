@@ -145,11 +145,11 @@ class Feeling(dorm.Model):
 
 
 class Chain(dorm.Model):
-    parent = dorm.OneToOneField(Parent, primary_key=True)
+    parent = dorm.OneToOneField(Parent, dorm.CASCADE, primary_key=True)
 
 
 class Link(dorm.Model):
-    chain = dorm.ForeignKey(Chain)
+    chain = dorm.ForeignKey(Chain, dorm.CASCADE)
 
 
 def test_a_native_enumeration_comes_and_goes_with_its_tables(database):

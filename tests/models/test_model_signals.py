@@ -94,11 +94,16 @@ async def test_changes_of_links_are_announced_to_who_listens(database, mode):
     with heard("m2m_changed") as events:
         await mode.call(one.friends, "add", two)
         await mode.call(one.friends, "add", two)
+        await mode.call(one.friends, "add")
+        await mode.call(one.friends, "set", [two])
         await mode.call(one.friends, "remove", two)
         await mode.call(one.friends, "clear")
     assert [
         ("pre_add", {two.pk}),
         ("post_add", {two.pk}),
+        # already linked: nothing to add, and still an addition
+        ("pre_add", set()),
+        ("post_add", set()),
         ("pre_remove", {two.pk}),
         ("post_remove", {two.pk}),
         ("pre_clear", None),

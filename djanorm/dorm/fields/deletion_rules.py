@@ -80,7 +80,7 @@ PROTECT = DeletionRule("PROTECT", None)
 SET_NULL = DeletionRule("SET_NULL", "SET NULL")
 SET_DEFAULT = DeletionRule("SET_DEFAULT", None)
 DO_NOTHING = DeletionRule("DO_NOTHING", None, collects=False)
-RESTRICT = DeletionRule("RESTRICT", "RESTRICT", collects=False)
+RESTRICT = DeletionRule("RESTRICT", "RESTRICT")
 
 
 def SET(value: Any | Callable[[], Any]) -> SetValue:  # noqa: N802

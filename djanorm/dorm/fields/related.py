@@ -16,7 +16,7 @@ from dorm.exceptions import ImproperlyConfigured, ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.paths import FieldRef, follow
 from dorm.fields.base import Field
-from dorm.fields.deletion_rules import CASCADE, SET_DEFAULT, SET_NULL, DeletionRule
+from dorm.fields.deletion_rules import SET_DEFAULT, SET_NULL, DeletionRule
 from dorm.fields.options import FieldOptions
 from dorm.fields.relations import Hop, Junction, Relation, is_offered, rows_to_choose
 from dorm.utils.suggest import hint
@@ -135,10 +135,11 @@ class ForeignKey(RelatedField[N], Generic[N]):
     """A reference to one row of another model; the column is ``<name>_id`` (REL-01).
 
     :param to: a model class, ``"Model"``, ``"app.Model"``, ``"self"``, or a function giving the class.
-    :param on_delete: one of the deletion rules; CASCADE when left out.
+    :param on_delete: one of the deletion rules: what happens to rows that refer to a deleted one.
     :param to_field: the target's unique field to point at; its primary key when left out.
     :param related_name: the name of the reverse manager; ``"+"`` for none.
-    :raises ImproperlyConfigured: for SET_NULL without ``null=True`` and SET_DEFAULT without a default.
+    :raises TypeError: without ``on_delete``.
+    :raises ImproperlyConfigured: for SET_NULL without ``null=True``, and SET_DEFAULT with neither that nor a default.
     """
 
     many_to_one = True
@@ -154,7 +155,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         def __init__(
             self: ForeignKey[T],
             to: TypedTarget[T],
-            on_delete: DeletionRule = ...,
+            on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: Literal[False] = False,
@@ -164,7 +165,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         def __init__(
             self: ForeignKey[T | None],
             to: TypedTarget[T],
-            on_delete: DeletionRule = ...,
+            on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: Literal[True],
@@ -174,20 +175,20 @@ class ForeignKey(RelatedField[N], Generic[N]):
         def __init__(
             self: ForeignKey[Any],
             to: str,
-            on_delete: DeletionRule = ...,
+            on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: bool = False,
             **options: Unpack[RelatedOptions[Any]],
         ) -> None: ...
-        def __init__(self, to: Any, on_delete: Any = ..., related_name: Any = None, **options: Any) -> None: ...
+        def __init__(self, to: Any, on_delete: Any, related_name: Any = None, **options: Any) -> None: ...
 
     else:
 
         def __init__(
             self,
             to,
-            on_delete=CASCADE,
+            on_delete=None,
             related_name=None,
             *,
             related_query_name=None,
@@ -200,12 +201,20 @@ class ForeignKey(RelatedField[N], Generic[N]):
             **options,
         ):
             kind = type(self).__name__
+            if on_delete is None:
+                raise TypeError(
+                    f"{kind}({to!r}) is missing 1 required argument: 'on_delete'. Say what happens to the rows that refer to "
+                    f"a row that is deleted: on_delete=dorm.CASCADE, PROTECT, RESTRICT, SET_NULL, SET_DEFAULT, SET(…) or "
+                    f"DO_NOTHING."
+                )
             if not isinstance(on_delete, DeletionRule):
                 raise TypeError(f"{kind}: on_delete must be a rule such as dorm.CASCADE, not {on_delete!r}.")
             if on_delete == SET_NULL and not options.get("null"):
                 raise ImproperlyConfigured(f"{kind}(on_delete=SET_NULL) needs null=True, or another on_delete.")
-            if on_delete == SET_DEFAULT and "default" not in options:
-                raise ImproperlyConfigured(f"{kind}(on_delete=SET_DEFAULT) needs a default, or another on_delete.")
+            if on_delete == SET_DEFAULT and not (options.keys() & {"default", "db_default"} or options.get("null")):
+                raise ImproperlyConfigured(
+                    f"{kind}(on_delete=SET_DEFAULT) needs a default, or null=True, or another on_delete."
+                )
             relation = Relation(
                 related_name=related_name,
                 related_query_name=related_query_name,
@@ -362,7 +371,7 @@ class OneToOneField(ForeignKey[N], Generic[N]):
         def __init__(
             self: OneToOneField[T],
             to: TypedTarget[T],
-            on_delete: DeletionRule = ...,
+            on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: Literal[False] = False,
@@ -372,7 +381,7 @@ class OneToOneField(ForeignKey[N], Generic[N]):
         def __init__(
             self: OneToOneField[T | None],
             to: TypedTarget[T],
-            on_delete: DeletionRule = ...,
+            on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: Literal[True],
@@ -382,17 +391,17 @@ class OneToOneField(ForeignKey[N], Generic[N]):
         def __init__(
             self: OneToOneField[Any],
             to: str,
-            on_delete: DeletionRule = ...,
+            on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: bool = False,
             **options: Unpack[RelatedOptions[Any]],
         ) -> None: ...
-        def __init__(self, to: Any, on_delete: Any = ..., related_name: Any = None, **options: Any) -> None: ...
+        def __init__(self, to: Any, on_delete: Any, related_name: Any = None, **options: Any) -> None: ...
 
     else:
 
-        def __init__(self, to, on_delete=CASCADE, related_name=None, **options):
+        def __init__(self, to, on_delete=None, related_name=None, **options):
             options["unique"] = True
             super().__init__(to, on_delete, related_name, **options)
 
@@ -418,8 +427,8 @@ class ManyToManyField(RelatedField[N], Generic[N]):
     :param through: the model of the junction, or its name; made automatically when left out.
     :param through_fields: the names of its two foreign keys (to this model, to the target) where several would do.
     :param db_table: the name of the automatic junction table.
-    :param symmetrical: for relations to ``"self"``: whether a link counts both ways; by default as in Django, unless a
-        ``related_name`` says that the other direction is something else (REL-04).
+    :param symmetrical: for relations to the own model: whether a link counts both ways, and the other direction has no name
+        of its own; so by default for ``"self"`` (REL-04).
     """
 
     many_to_many = True
@@ -476,7 +485,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
                 many=True,
                 through=through,
                 through_fields=through_fields or None,
-                symmetrical=to == "self" and (related_name is None if symmetrical is None else symmetrical),
+                symmetrical=to == "self" if symmetrical is None else bool(symmetrical),
             )
             super().__init__(to, relation, verbose_name, **options)
             self.db_table = db_table
@@ -486,6 +495,11 @@ class ManyToManyField(RelatedField[N], Generic[N]):
     db_table: str | None
     db_constraint: bool
     _given_symmetrical: bool | None
+
+    def contribute_to_class(self, model: Any, name: str, private_only: bool = False) -> None:
+        if self.remote_field.symmetrical:
+            self.remote_field.symmetrical = self.to in ("self", model.__name__)
+        super().contribute_to_class(model, name, private_only)
 
     def get_default_column(self, attname: str) -> None:
         return None

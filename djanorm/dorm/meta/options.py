@@ -163,10 +163,8 @@ class Options:
         self.many_to_many: tuple[Any, ...] = ()
         self._by_name: dict[str, Any] = {}
         if concrete_model is not None:
-            parent = concrete_model._meta
-            self.db_table: str = parent.db_table
-            self._fields = list(parent.fields)
-            self._fields_changed()
+            self.db_table: str = concrete_model._meta.db_table
+            self.follow_concrete_model()
         else:
             default = shorten(f"{self.app_label.rpartition('.')[2]}_{self.model_name}")
             self.db_table = given.get("db_table") or default
@@ -191,6 +189,12 @@ class Options:
         else:
             self._fields.append(field)
         self._fields_changed()
+
+    def follow_concrete_model(self) -> None:
+        """A proxy takes over the fields of the model whose table it shares."""
+        if self.concrete_model is not self.model:
+            self._fields = list(self.concrete_model._meta.fields)
+            self._fields_changed()
 
     def _fields_changed(self) -> None:
         self.fields = tuple(self._fields)

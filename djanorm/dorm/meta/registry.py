@@ -113,6 +113,17 @@ class Registry:
             if model in self:
                 self._wait(field for field in self._remove(model) if field.model is not model)
 
+    def field_added(self, model: Any, field: Any) -> None:
+        """A field joined a registered model: link it, if it is a relation."""
+        if model in self and any(field is known for known in model._meta.relation_fields()):
+            with self._lock:
+                self._wait([field])
+                self._link_pending(newcomer=None)
+
+    def proxies_of(self, model: Any) -> list[Any]:
+        """The models that share the table of ``model``."""
+        return [other for other in self._models.values() if other._meta.proxy and other._meta.concrete_model is model]
+
     def _wait(self, fields: Iterable[Any]) -> None:
         for field in fields:
             self._pending[id(field)] = field

@@ -14,6 +14,7 @@ from dorm.exceptions import ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.paths import PathOperators
 from dorm.models.state import state_of
+from dorm.query.related_keys import forget_reverse, key_of
 
 Setter = Callable[[Any, Any], None]
 
@@ -119,26 +120,19 @@ def relation_setter(field: Any) -> Setter:
     def assign_relation(instance: Any, value: Any) -> None:
         values = instance.__dict__
         if value is None:
-            if field.one_to_one:
-                _forget_reverse(field, values.get(name))
+            forget_reverse(field, instance)
             values[attname] = values[name] = None
             return
         if not hasattr(value, "_meta"):
             assign_key(instance, value)
             return
         _check_related(field, instance, value)
-        values[attname] = value.__dict__.get(field.target_field.attname)
+        values[attname] = key_of(field, value)
         values[name] = value
         if field.one_to_one and (accessor := field.remote_field.accessor_name()) is not None:
             value.__dict__[accessor] = instance
 
     return assign_relation
-
-
-def _forget_reverse(field: Any, related: Any) -> None:
-    accessor = field.remote_field.accessor_name()
-    if related is not None and accessor is not None:
-        related.__dict__.pop(accessor, None)
 
 
 def _check_related(field: Any, instance: Any, value: Any) -> None:

@@ -1,7 +1,7 @@
 """Deleting rows and what refers to them (spec REL-20…REL-29).
 
-The `Collector` first walks every rule without writing anything, so that a protected row stops the deletion before it
-began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, the rows themselves.
+The `Collector` first walks every rule without writing anything, so that a protected or restricted row stops the
+deletion before it began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, the rows themselves.
 Keys are enough for all of this; instances are loaded only where somebody listens to their signals.
 """
 
@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dorm.db import routers, transactions
-from dorm.exceptions import ProtectedError, ReadOnlyModelError
+from dorm.exceptions import ProtectedError, ReadOnlyModelError, RestrictedError
 from dorm.fields.deletion_rules import CASCADE, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, SetValue
 from dorm.meta.registry import registry
 from dorm.query import pipeline, writes
 from dorm.query.names import Names
 from dorm.query.queryset import QuerySet
+from dorm.query.related_keys import key_of
 from dorm.query.state import FilterStep
 from dorm.signals import post_delete, pre_delete
 
@@ -62,6 +63,8 @@ class Collector:
         # child model -> the models it refers to, to delete children first
         self._parents: dict[Any, set[Any]] = {}
         self._blocked: list[tuple[Any, list[Any]]] = []
+        # (relation, keys that must not be referred to by rows that stay)
+        self._restricted: list[tuple[Any, list[Any]]] = []
 
     @classmethod
     def is_direct(cls, options: Any, *, signals: bool = False) -> bool:
@@ -131,19 +134,27 @@ class Collector:
             blockers = list(self._rows(child.model).filter(**{f"{field.attname}__in": keys})[:PROTECTED_SHOWN])
             if blockers:
                 self._blocked.append((relation, blockers))
+        elif rule is RESTRICT:
+            self._restricted.append((relation, keys))
         elif rule is SET_NULL:
             self._updates.append((child, field, None, keys))
         elif rule is SET_DEFAULT:
-            self._updates.append((child, field, field.get_default(), keys))
-        elif isinstance(rule, SetValue):
+            if not callable(field.default) or self._is_referred_to(child, field, keys):
+                by_database = field.has_db_default() and not field.has_default()
+                self._updates.append((child, field, field.db_default if by_database else field.get_default(), keys))
+        elif isinstance(rule, SetValue) and (not callable(rule.value) or self._is_referred_to(child, field, keys)):
             self._updates.append((child, field, field.to_python(rule.resolve()), keys))
+
+    def _is_referred_to(self, child: Any, field: Any, keys: list[Any]) -> bool:
+        """Whether a row refers to ``keys``: a function of the user's is called for somebody, or not at all."""
+        return bool(self._rows(child.model).filter(**{f"{field.attname}__in": keys}).exists())
 
     def _target_values(self, options: Any, field: Any, keys: list[Any], instances: dict[Any, Any]) -> list[Any]:
         """What the foreign key holds for rows with these keys: the keys, unless it points at another column."""
         target = field.target_field
         if target.primary_key:
             return keys
-        known = [instances[key].__dict__.get(target.attname) for key in keys if key in instances]
+        known = [key_of(field, instances[key]) for key in keys if key in instances]
         missing = [key for key in keys if key not in instances]
         if missing:
             known.extend(self._rows(options.model).filter(pk__in=missing).values_list(target.attname, flat=True))
@@ -183,9 +194,11 @@ class Collector:
         """Delete what was collected; returns the total and the count per label (REL-28).
 
         :raises ProtectedError: naming the rows in the way, before anything is written.
+        :raises RestrictedError: likewise, for rows that this deletion does not remove as well.
         """
         if self._blocked:
             raise self._protected()
+        self._check_restricted()
         counts: dict[str, int] = {}
         if self._is_one_statement():
             (batch,) = self._batches.values()
@@ -207,14 +220,26 @@ class Collector:
         return len(batch.keys) == 1 and not self._listens(batch.options.model)
 
     def _protected(self) -> ProtectedError:
-        relation, _ = self._blocked[0]
-        blockers = [blocker for _, found in self._blocked for blocker in found]
-        names = ", ".join(f"{type(found[0]).__name__}.{each.field.name}" for each, found in self._blocked)
-        return ProtectedError(
-            f"Cannot delete {relation.model.__name__}: {len(blockers)} row(s) refer to it through {names}, which "
-            f"protect(s) it. Delete or change them first.",
-            blockers,
-        )
+        text, blockers = _in_the_way(self._blocked, "protected")
+        return ProtectedError(text, blockers)
+
+    def _check_restricted(self) -> None:
+        """Rows behind RESTRICT are in the way unless they go with this very deletion (REL-25)."""
+        found: list[tuple[Any, list[Any]]] = []
+        for relation, keys in self._restricted:
+            child, field = relation.field.model._meta, relation.field
+            rows = self._rows(child.model).filter(**{f"{field.attname}__in": keys})
+            batch = self._batches.get(child)
+            if batch is not None:
+                rows = rows.exclude(pk__in=list(batch.keys))
+            for leaf, link, gone in self._leaves:
+                if leaf is child:
+                    rows = rows.exclude(**{f"{link.attname}__in": gone})
+            if staying := list(rows[:PROTECTED_SHOWN]):
+                found.append((relation, staying))
+        if found:
+            text, blockers = _in_the_way(found, "restricted")
+            raise RestrictedError(text, blockers)
 
     def _run(self, counts: dict[str, int]) -> None:
         ordered = self._children_first()
@@ -228,12 +253,26 @@ class Collector:
             batch = self._batches.get(options)
             if batch is None:
                 continue
-            removed = writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
+            removed = self._peeled(options, list(batch.keys))
+            removed += writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
             if removed < len(batch.keys) and self._in_cycle(options):
                 # the database's own cascade was faster: these rows went with others of this very deletion
                 removed = len(batch.keys)
             self._count(counts, options, removed)
             self._announce(post_delete, [batch])
+
+    def _peeled(self, options: Any, keys: list[Any]) -> int:
+        """Delete first what no other row of the model restricts; databases may look at RESTRICT row by row."""
+        removed = 0
+        for relation in _restricting(options):
+            if relation.field.model._meta is not options:
+                continue
+            field = relation.field
+            held = self._rows(options.model).filter(**{f"{field.attname}__isnull": False}).values(field.attname)
+            free = self._rows(options.model).filter(pk__in=keys).exclude(**{f"{field.target_field.attname}__in": held})
+            while count := writes.delete_state(free.state, self.using):
+                removed += count
+        return removed
 
     def _announce(self, signal: Any, batches: list[_Batch]) -> None:
         if not self.signals:
@@ -254,7 +293,10 @@ class Collector:
         visited: set[Any] = set()
         involved = {*self._batches, *(options for options, _, _ in self._leaves)}
         # what RESTRICT guards has to go after the rows that refer to it, though these go for another reason (REL-25)
-        children = {options: [child for child in _restricting(options) if child in involved] for options in involved}
+        children = {
+            options: [each.field.model._meta for each in _restricting(options) if each.field.model._meta in involved]
+            for options in involved
+        }
         for child, parents in self._parents.items():
             for parent in parents:
                 children.setdefault(parent, []).append(child)
@@ -286,13 +328,26 @@ class Collector:
         return False
 
 
+def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, list[Any]]:
+    """The complaint about rows that forbid a deletion, and the rows."""
+    relation, _ = blocked[0]
+    blockers = [blocker for _, found in blocked for blocker in found]
+    names = ", ".join(f"'{type(found[0]).__name__}.{each.field.name}'" for each, found in blocked)
+    keys = "foreign key" if len(blocked) == 1 else "foreign keys"
+    text = (
+        f"Cannot delete some instances of model {relation.model.__name__!r} because they are referenced through {kind} "
+        f"{keys}: {names} ({len(blockers)} row(s)). Delete or change these first."
+    )
+    return text, blockers
+
+
 def _rules(options: Any) -> tuple[Any, ...]:
     """The relations that refer to a model and ask for something when its rows go."""
     return _known(options)[1]
 
 
 def _restricting(options: Any) -> tuple[Any, ...]:
-    """The models whose rows keep rows of this one from going while they are there."""
+    """The relations through which rows keep rows of a model from going while they are there."""
     return _known(options)[2]
 
 
@@ -302,7 +357,7 @@ def _known(options: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
     if known is None or known[0] != registry.version:
         relations = [relation for relation in options.all_related_objects if relation.on_delete is not None]
         rules = tuple(relation for relation in relations if relation.on_delete.collects)
-        restricting = tuple(relation.field.model._meta for relation in relations if relation.on_delete == RESTRICT)
+        restricting = tuple(relation for relation in relations if relation.on_delete is RESTRICT)
         known = options._deletion_rules = (registry.version, rules, restricting)
     return known
 

@@ -12,6 +12,7 @@ from dorm.expressions.paths import FieldRef, RelationRef
 from dorm.models.assignment import check_aliases
 from dorm.models.lazy import check_lazy_access
 from dorm.models.loading import load_deferred, read_alias
+from dorm.query.related_keys import key_of
 
 
 class RelatedObjectDoesNotExist(AttributeError):
@@ -116,7 +117,7 @@ class ReverseOneToOne:
     def load(self, instance: Any) -> Any:
         """Fetch and remember the instance that refers to this one; None when there is none."""
         field, related = self.relation.field, self.relation.related_model
-        key = instance.__dict__.get(field.target_field.attname)
+        key = key_of(field, instance)
         if key is None:
             return None
         alias = read_alias(instance, related)

@@ -14,7 +14,7 @@ from dorm.exceptions import ImproperlyConfigured
 # Options that describe one class or one table, and are never taken over from an abstract parent without being asked.
 OWN_OPTIONS = frozenset({"abstract", "db_table", "proxy"})
 # What a proxy takes over from the model it stands for: how its rows come, not what its table is made of.
-PROXY_OPTIONS = frozenset({"ordering", "get_latest_by", "read_only"})
+PROXY_OPTIONS = frozenset({"ordering", "get_latest_by", "read_only", "default_manager_name", "base_manager_name"})
 
 
 def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> type[Any] | None:

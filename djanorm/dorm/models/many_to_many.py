@@ -15,6 +15,7 @@ from dorm.models.assignment import check_aliases, is_expression
 from dorm.models.related_managers import RelatedManager
 from dorm.query import writes
 from dorm.query.queryset import QuerySet
+from dorm.query.related_keys import key_of
 from dorm.signals import m2m_changed
 
 M = TypeVar("M")
@@ -85,22 +86,25 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         self._note_write(alias)
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
-        """Unlink rows, given as instances or keys: one DELETE; rows that are not linked do not matter (REL-41)."""
+        """Unlink rows, given as instances or keys: one DELETE (REL-41).
+
+        Rows that are not linked do not matter, and those that the related model's default manager hides stay linked.
+        """
         self._start_writing()
         keys = self._keys_of(objs)
         if not keys:
             return
         alias = self._link_alias()
-        self._announced("remove", keys, alias, self._links(alias, keys))
+        self._announced("remove", keys, alias, self._links(alias, self._visible(alias, keys)))
 
     async def aremove(self, *objs: Any, bulk: bool = True) -> None:
         return await bridge.run_async(self.remove, *objs, bulk=bulk)
 
     def clear(self, *, bulk: bool = True) -> None:
-        """Unlink all rows: one DELETE (REL-43)."""
+        """Unlink all rows that the related model's default manager sees: one DELETE (REL-43)."""
         self._start_writing()
         alias = self._link_alias()
-        self._announced("clear", None, alias, self._links(alias))
+        self._announced("clear", None, alias, self._links(alias, self._visible(alias)))
 
     async def aclear(self, *, bulk: bool = True) -> None:
         return await bridge.run_async(self.clear, bulk=bulk)
@@ -114,7 +118,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
                 self.clear()
                 self.add(*keys, through_defaults=through_defaults)
                 return
-            linked = self._linked_keys(alias)
+            linked = self._linked_keys(alias, self._visible(alias))
             self.remove(*(key for key in linked if key not in keys))
             self.add(*(key for key in keys if key not in linked), through_defaults=through_defaults)
 
@@ -198,7 +202,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         for obj in objs:
             if isinstance(obj, self._related_model._meta.concrete_model):
                 check_aliases(self.instance, obj, f"{type(self.instance).__name__}.{self._side.accessor}")
-                key = obj.__dict__.get(target.attname)
+                key = key_of(self._side.end.junction.target, obj)
                 if key is None:
                     raise ValueError(
                         f"{obj!r} is not saved, so it cannot be linked to {self.instance!r}. Save it first."
@@ -213,21 +217,29 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             keys[key] = None
         return list(keys)
 
-    def _links(self, alias: str, keys: list[Any] | None = None) -> Any:
+    def _visible(self, alias: str, keys: list[Any] | None = None) -> Any:
+        """Those of ``keys`` (None: all) that the related model's default manager sees; a subquery when it hides rows."""
+        seen = self._related_model._default_manager.using(alias)
+        if not seen.state.hides_rows:
+            return keys
+        attname = self._side.end.junction.target.target_field.attname
+        return (seen if keys is None else seen.filter(**{f"{attname}__in": keys})).order_by().values(attname)
+
+    def _links(self, alias: str, keys: Any = None) -> Any:
         """The junction's rows of the owner, or those that lead to ``keys``."""
         junction, owner = self._side.end.junction, self._owner_key
         near, far = junction.source.attname, junction.target.attname
         links = _link_condition(near, owner, far, keys)
         if self._side.field.remote_field.symmetrical:
             links |= _link_condition(far, owner, near, keys)
-        return QuerySet(junction.model, using=alias).filter(links)
+        return junction.model._default_manager.using(alias).filter(links)
 
-    def _linked_keys(self, alias: str, keys: list[Any] | None = None) -> frozenset[Any]:
+    def _linked_keys(self, alias: str, keys: Any = None) -> frozenset[Any]:
         junction = self._side.end.junction
         lookups = {junction.source.attname: self._owner_key}
         if keys is not None:
             lookups[f"{junction.target.attname}__in"] = keys
-        rows = QuerySet(junction.model, using=alias).filter(**lookups)
+        rows = junction.model._default_manager.using(alias).filter(**lookups)
         return frozenset(rows.order_by().values_list(junction.target.attname, flat=True))
 
     def _announced(self, action: str, keys: list[Any] | None, alias: str, links: Any) -> None:
@@ -243,7 +255,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             self._announce(f"post_{action}", keys, alias)
 
     def _announce(self, action: str, keys: list[Any] | None, alias: str) -> None:
-        if m2m_changed.connected and keys != []:
+        if m2m_changed.connected:
             m2m_changed.send(
                 self.through,
                 action=action,
@@ -260,7 +272,7 @@ def _resolved(defaults: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value() if callable(value) else value for name, value in (defaults or {}).items()}
 
 
-def _link_condition(near: str, owner: Any, far: str, keys: list[Any] | None) -> Q[Any]:
+def _link_condition(near: str, owner: Any, far: str, keys: Any) -> Q[Any]:
     """The junction's rows that lead from ``owner`` to one of ``keys``, or anywhere."""
     lookups: dict[str, Any] = {near: owner}
     if keys is not None:

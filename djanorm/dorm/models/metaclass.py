@@ -83,10 +83,13 @@ class ModelBase(type):
         value.contribute_to_class(cls, name)
         cls._install(value)
         cls._setters = setters_of(list(cls._meta.concrete_fields))
-        for derived in DERIVED:
-            if derived in cls.__dict__:
-                delattr(cls, derived)
-        forget_constructor(cls)
+        registry.field_added(cls, value)
+        for model in (cls, *registry.proxies_of(cls)):
+            model._meta.follow_concrete_model()
+            for derived in DERIVED:
+                if derived in model.__dict__:
+                    delattr(model, derived)
+            forget_constructor(model)
 
     def _add_exceptions(cls) -> None:
         """`DoesNotExist` and `MultipleObjectsReturned` of the model's own, deriving from the parents' (MDL-29)."""

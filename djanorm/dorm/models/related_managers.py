@@ -87,6 +87,18 @@ class RelatedManager(BaseManager[M], Generic[M]):
         rows = self._prefetched_rows()
         return super().exists() if rows is None else bool(rows)
 
+    def contains(self, instance: Any) -> bool:
+        """Whether the instance is among the related rows, from the prefetched list when there is one."""
+        return super().contains(instance) if self._prefetched_rows() is None else self.all().contains(instance)
+
+    def first(self) -> M | None:
+        """The first related row, from the prefetched list when there is one and its order is known."""
+        return super().first() if self._prefetched_rows() is None else self.all().first()
+
+    def last(self) -> M | None:
+        """The last related row, from the prefetched list when there is one and its order is known."""
+        return super().last() if self._prefetched_rows() is None else self.all().last()
+
     def _prefetched_rows(self) -> list[Any] | None:
         prefetched = self.instance.__dict__.get("_prefetched")
         if prefetched is None or (self._query is not None and self._pinned is not None):

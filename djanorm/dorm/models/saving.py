@@ -21,6 +21,7 @@ from dorm.exceptions import (
 from dorm.expressions.base import Expression
 from dorm.models.validation import check_sets, unique_checks_of
 from dorm.query import writes
+from dorm.query.related_keys import forget_refused, settle
 from dorm.signals import post_save, pre_save
 from dorm.utils.suggest import hint
 
@@ -143,11 +144,20 @@ def save_instance(
             return
     state = instance._state
     alias = using or (state.db if state.written else None) or routers.db_for_write(model, instance=instance)
-    if plan.relations:
-        _settle_relations(instance, plan, fields)
-    if fields is None and not force_insert:
-        fields = _loaded_only(instance, plan, state, alias)
-    write(instance, plan, alias, force_insert, force_update, fields)
+    try:
+        if plan.relations:
+            settle(instance, plan.relations if fields is None else _relations_among(plan, fields), "save")
+        if fields is None and not force_insert:
+            fields = _loaded_only(instance, plan, state, alias)
+        write(instance, plan, alias, force_insert, force_update, fields)
+    except BaseException:
+        forget_refused(plan.options, [instance])
+        raise
+
+
+def _relations_among(plan: SavePlan, fields: list[Any]) -> list[Any]:
+    chosen = _Identities(fields)
+    return [field for field in plan.relations if field in chosen]
 
 
 def write(
@@ -188,25 +198,6 @@ def write(
 
 def _composite(plan: SavePlan) -> bool:
     return not plan.key.concrete
-
-
-def _settle_relations(instance: Any, plan: SavePlan, fields: list[Any] | None) -> None:
-    """Take the keys of parents saved meanwhile; refuse parents that have none (MDL-22, REL-13)."""
-    values = instance.__dict__
-    for field in plan.relations:
-        related = values.get(field.name)
-        if related is None or (fields is not None and field not in _Identities(fields)):
-            continue
-        key = related.__dict__.get(field.target_field.attname)
-        if key is None:
-            raise ValueError(
-                f"{type(instance).__name__}.save() refused: {field.name!r} is a {type(related).__name__} that is not "
-                f"saved yet. Save it first."
-            )
-        if values.get(field.attname) is None:
-            values[field.attname] = key
-        elif values[field.attname] != key:
-            del values[field.name]
 
 
 def _loaded_only(instance: Any, plan: SavePlan, state: Any, alias: str) -> list[Any] | None:

@@ -19,6 +19,7 @@ from dorm.expressions.references import F
 from dorm.expressions.values import Value
 from dorm.query import writes
 from dorm.query.plan import plans
+from dorm.query.related_keys import forget_refused, settle
 from dorm.query.root import M, R
 from dorm.query.scope import names_of_column
 from dorm.query.writing import Writing
@@ -62,7 +63,11 @@ class Bulk(Writing[M, R]):
         check_instances(opts, rows)
         alias = root._write_alias()
         back = () if ignore_conflicts else tuple(opts.get_field(name) for name in returning or ())
-        _insert(opts, rows, batch_size or len(rows), alias, conflict, back, keys=not ignore_conflicts)
+        try:
+            _insert(opts, rows, batch_size or len(rows), alias, conflict, back, keys=not ignore_conflicts)
+        except BaseException:
+            forget_refused(opts, rows)
+            raise
         return rows
 
     @staticmethod
@@ -124,7 +129,11 @@ class Bulk(Writing[M, R]):
             return []
         check_instances(opts, rows)
         alias = root._write_alias()
-        _upsert(opts, rows, batch_size or len(rows), alias, unique, updated, returning)
+        try:
+            _upsert(opts, rows, batch_size or len(rows), alias, unique, updated, returning)
+        except BaseException:
+            forget_refused(opts, rows)
+            raise
         return rows
 
     def bulk_update(self, objs: Iterable[M], fields: Iterable[Any], batch_size: int | None = BATCH) -> int:
@@ -206,16 +215,8 @@ def _prepare(opts: Any, rows: list[Any]) -> None:
         return
     for row in rows:
         values = row.__dict__
-        for field in relations:
-            related = values.get(field.name)
-            if related is not None:
-                target = related.__dict__.get(field.target_field.attname)
-                if target is None:
-                    raise ValueError(
-                        f"bulk_create() prohibited to prevent data loss due to unsaved related object '{field.name}'."
-                    )
-                if values.get(field.attname) is None:
-                    values[field.attname] = target
+        if relations:
+            settle(row, relations, "bulk_create")
         for field in prepared:
             values[field.attname] = field.pre_save(row, True)
         if key is not None and values.get(key.attname) is None:
@@ -339,9 +340,13 @@ def _upsert(
 
 def _update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias: str) -> int:
     values = []
+    relations = [field for field in fields if field.is_relation]
     for row in rows:
-        data = row.__dict__
-        values.append([_value_of(field, row, data) for field in fields])
+        if relations:
+            settle(row, relations, "bulk_update")
+        values.append(
+            [field.pre_save(row, False) if field.prepares else getattr(row, field.attname) for field in fields]
+        )
     narrowed = bool(root.state.steps) or root.state.empty
     if narrowed or any(isinstance(value, Expression) for line in values for value in line):
         return _update_by_expressions(root, opts, fields, rows, values, alias)
@@ -400,18 +405,6 @@ def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: l
     return writes.run_text(opts, sql, params, using=alias, columns=columns)
 
 
-def _value_of(field: Any, row: Any, data: dict[str, Any]) -> Any:
-    if field.prepares:
-        return field.pre_save(row, False)
-    if field.is_relation:
-        related = data.get(field.name)
-        if related is not None and related.__dict__.get(field.target_field.attname) is None:
-            raise ValueError(
-                f"bulk_update() prohibited to prevent data loss due to unsaved related object '{field.name}'."
-            )
-    return getattr(row, field.attname)
-
-
 class _Parameter:
     """How the values of a field are written in the text of a bulk UPDATE.
 
@@ -438,7 +431,7 @@ class _Parameter:
 
 def _parameter(opts: Any, field: Any, session: Any) -> _Parameter:
     """The parameter of a field, compiled once."""
-    key = ("bulk parameter", session.alias, opts, field.attname)
+    key = ("bulk parameter", session.alias, opts, opts.registry.version, field.attname)
     found: _Parameter | None = plans.get(key)
     if found is None:
         found = _Parameter(field, session)

@@ -8,6 +8,7 @@ from typing import Any
 from dorm.db import bridge
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
+from dorm.query import pipeline
 from dorm.query.reading import Reading
 from dorm.query.root import M, R
 
@@ -30,9 +31,10 @@ class ReadingDoors(Reading[M, R]):
             yield row
 
     def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
-        """Rows one by one, without keeping them (ST-01)."""
+        """Rows one by one, without keeping them (ST-01); after `prefetch_related` too, in chunks of 2000 unless told."""
         root = self._root()
-        return bridge.iterate_chunks(lambda: root._checked_chunks(chunk_size))
+        size = pipeline.STREAM_CHUNK if chunk_size is None else chunk_size
+        return bridge.iterate_chunks(lambda: root._checked_chunks(size))
 
     # -- reading ---------------------------------------------------------------------------------------------------
 

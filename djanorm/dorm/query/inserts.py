@@ -152,7 +152,8 @@ def _key(
     conflict = on_conflict
     if isinstance(on_conflict, tuple):
         conflict = (tuple(id(f) for f in on_conflict[1]), tuple(id(f) for f in on_conflict[2]))
-    return (name, session.alias, options, tuple(id(f) for f in fields), tuple(id(f) for f in returning), conflict)
+    version = options.registry.version
+    return (name, session.alias, options, version, tuple(map(id, fields)), tuple(map(id, returning)), conflict)
 
 
 def _values(

@@ -5,8 +5,8 @@ What may be cached, what may not, and why
 
 A plan is the compiled statement of one *shape*: the structure of a query without its values. Its key holds
 
-* the use (rows, count, exists, aggregate), the database alias and the model's ``Options`` object itself, so that a model
-  that is defined again never meets the plans of the one it replaces;
+* the use (rows, count, exists, aggregate), the database alias, the model's ``Options`` object itself and the version of
+  its registry, which grows with every model and every field: plans die with the models they were made for;
 * every lookup object, path, annotation, order term and flag, as they stand in the state;
 * of a value only what the SQL depends on: that it is None (``IS NULL``), that a list is empty (no query at all), the
   kind of a JSON value, the type of a bare value in an expression. Never the value, and never the length of a list.
@@ -127,7 +127,7 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
     """
     values: list[Any] = []
     try:
-        key = (use, alias, state.shape(values))
+        key = (use, alias, state.opts.registry.version, state.shape(values))
     except Unshapable:
         plans.uncacheable += 1
         return compile_plan(state, alias, use, engine)

@@ -19,6 +19,21 @@ from dorm.utils.suggest import hint
 OWNER = "_prefetch_owner"
 
 
+class Chosen(list[Any]):
+    """The rows of one owner that a queryset of the user's brought.
+
+    :ivar ordered: whether they came in an order.
+    """
+
+    ordered = False
+
+
+class ChosenInOrder(Chosen):
+    """Rows in the order of the user's queryset."""
+
+    ordered = True
+
+
 class Prefetch:
     """One relation to prefetch, with a queryset of its own (LD-08; Django 5.2).
 
@@ -206,6 +221,9 @@ class _Step:
         self.forward = getattr(item, "field", None) is None
         self.single = not (item.many_to_many or item.one_to_many)
         self.place: str = to_attr or (item.name if self.forward else item.accessor_name())
+        self.kind: type[list[Any]] = list
+        if queryset is not None and to_attr is None:
+            self.kind = ChosenInOrder if queryset.get_queryset().ordered else Chosen
 
     def run(self) -> list[Any]:
         """Fetch what is not there yet, and stitch; the related instances of all rows, each once."""
@@ -259,7 +277,7 @@ class _Step:
     def _reverse(self, rows: list[Any]) -> list[Any]:
         field = self.item.field
         keys = [getattr(row, field.target_field.attname) for row in rows]
-        lists: dict[Any, list[Any]] = {key: [] for key in _different(keys)}
+        lists: dict[Any, list[Any]] = {key: self.kind() for key in _different(keys)}
         found: list[Any] = []
         if lists:
             owners = {key: (row, lists[key].append) for row, key in zip(rows, keys, strict=True) if key is not None}
@@ -273,7 +291,7 @@ class _Step:
         junction = self.item.junction
         source = junction.source.target_field.attname
         keys = [getattr(row, source) for row in rows]
-        lists: dict[Any, list[Any]] = {key: [] for key in _different(keys)}
+        lists: dict[Any, list[Any]] = {key: self.kind() for key in _different(keys)}
         found: list[Any] = []
         if lists:
             owners = {key: mine.append for key, mine in lists.items()}
@@ -306,7 +324,7 @@ class _Step:
         # several instances of one row have lists of their own
         shared = len(lists) < len(rows)
         for row, key in zip(rows, keys, strict=True):
-            mine = list(lists.get(key, ())) if shared else lists[key]
+            mine = self.kind(lists.get(key, ())) if shared else lists[key]
             data = row.__dict__
             if single:
                 data[place] = mine[0] if mine else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from dorm.aggregates import Aggregate
 from dorm.expressions.arithmetic import ExpressionWrapper
@@ -18,12 +20,14 @@ from dorm.query.chain import Chaining, check_alias, condition, named_aggregates
 from dorm.query.names import Names
 from dorm.query.ordering import resolve_terms
 from dorm.query.predicates import Term
-from dorm.query.prefetch import prefetch_instances
+from dorm.query.prefetch import Chosen, prefetch_instances
 from dorm.query.raw import RawQuerySet
 from dorm.query.root import M, R
 from dorm.query.state import FilterStep, QueryState
 
 GET_LIMIT = 2
+SORTED_ALIKE = frozenset({int, UUID})
+"""Kinds of keys that Python sorts as every database does; how texts sort depends on the collation."""
 
 
 class Reading(Chaining[M, R]):
@@ -76,18 +80,28 @@ class Reading(Chaining[M, R]):
     def first(self) -> R | None:
         """The first row in the effective order, else by key; None when there is none (QX-04)."""
         root = self._root()
-        rows = root._ordered()[:1]._fetch_all()
+        rows = root._prefetched_in_order()
+        if rows is None:
+            rows = root._ordered()[:1]._fetch_all()
         return rows[0] if rows else None
 
     def last(self) -> R | None:
         """The last row in the effective order, else by key; None when there is none (QX-04)."""
         root = self._root()
-        state = root.state
-        if state.is_sliced:
-            rows = root._fetch_all()
+        rows = root._fetch_all() if root.state.is_sliced else root._prefetched_in_order()
+        if rows is not None:
             return rows[-1] if rows else None
         rows = root._ordered().reverse()[:1]._fetch_all()
         return rows[0] if rows else None
+
+    def _prefetched_in_order(self) -> list[Any] | None:
+        """The rows of a prefetch as first() and last() see them; None without any, and when only the database can sort."""
+        rows = self._result_cache
+        if rows is None or self._origin is None:
+            return None
+        if rows.ordered if isinstance(rows, Chosen) else self.ordered:
+            return rows
+        return sorted(rows, key=attrgetter("pk")) if all(type(row.pk) in SORTED_ALIKE for row in rows) else None
 
     def _ordered(self) -> Any:
         state = self.state
@@ -272,7 +286,8 @@ class Reading(Chaining[M, R]):
         :param params: a list or a mapping.
         """
         root = self._root()
-        return RawQuerySet(root.model, sql, params, using=root.state.using, translations=translations)
+        state = root.state
+        return RawQuerySet(root.model, sql, params, state.using, translations, state.prefetch)
 
 
 def _inlined(expression: Any, siblings: dict[str, Any]) -> Any:

@@ -148,6 +148,11 @@ class QueryState:
         return self.high is not None or not isinstance(low, int) or low > 0
 
     @property
+    def hides_rows(self) -> bool:
+        """Whether it leaves out rows of its model."""
+        return self.empty or self.is_sliced or any(isinstance(step, FilterStep) for step in self.steps)
+
+    @property
     def contains_outer(self) -> bool:
         """Whether a condition refers to a surrounding query."""
         return any(

@@ -40,7 +40,14 @@ def insert_one(
     if any(isinstance(value, Expression) for value in values):
         rows = inserts.with_expressions(session, options, fields, [values], returning, None)
         return rows[0] if rows else None
-    key = ("insert", using, options, tuple([id(f) for f in fields]), tuple([id(f) for f in returning]))
+    key = (
+        "insert",
+        using,
+        options,
+        options.registry.version,
+        tuple([id(f) for f in fields]),
+        tuple([id(f) for f in returning]),
+    )
     plan = plans.get(key)
     if plan is None:
         plan = inserts.compile_one(session, options, fields, returning, key)
@@ -94,7 +101,7 @@ def update_where_key(
     if any(isinstance(value, Expression) for value in values):
         return update_where_in(options, dict(zip(fields, values, strict=True)), options.pk, [pk_value], using=using)
     session = session_of(using)
-    key = ("update", using, options, tuple([id(f) for f in fields]))
+    key = ("update", using, options, options.registry.version, tuple([id(f) for f in fields]))
     plan = plans.get(key)
     if plan is None:
         plan = _compile_update_by_key(session, options, fields, key)
@@ -138,7 +145,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     """The rows of one key, by a plan that is compiled once."""
     _check_writable(options)
     session = session_of(using)
-    key = ("delete", using, options, id(field))
+    key = ("delete", using, options, options.registry.version, id(field))
     plan = plans.get(key)
     if plan is None:
         compilation = Compilation(session.dialect, session.features)

@@ -28,9 +28,24 @@ class Writing(Reading[M, R]):
         :raises DuplicateError: which is a ``ValidationError`` and an ``IntegrityError``, for a value that must be unique.
         """
         root = self._root()
-        made: Any = root.model(**values)
+        made = root._new(values)
         made.save(force_insert=True, using=root._write_alias())
         return made
+
+    def _new(self, values: dict[str, Any]) -> Any:
+        """An instance of the values that a verb got.
+
+        :raises ValueError: for the reverse side of a one-to-one relation: that column stands in the other table.
+        """
+        model: Any = self.model
+        if not values.keys() <= model._setters.keys():
+            for name in values:
+                if getattr(model._meta.names.get(name), "one_to_one", False) and name not in model._setters:
+                    raise ValueError(
+                        f"The following fields do not exist in this model: {name}. {model.__name__}.{name} is kept by the "
+                        f"other side of the relation: create the {model.__name__}, then give it to that one."
+                    )
+        return model(**values)
 
     def get_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[M, bool]:
         """The one row, or a new one (QX-21). Safe when somebody inserts the same row at the same time.
@@ -53,7 +68,7 @@ class Writing(Reading[M, R]):
     ) -> tuple[Any, bool]:
         try:
             with transactions.atomic(alias):
-                made: Any = self.model(**values)
+                made = self._new(values)
                 made._state.unique_checked = True
                 made.save(force_insert=True, using=alias)
         except IntegrityError:

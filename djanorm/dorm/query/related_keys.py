@@ -1,0 +1,64 @@
+"""The keys that foreign keys take from the instances assigned to them (spec REL-13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def key_of(field: Any, related: Any) -> Any:
+    """What the column of the foreign key ``field`` holds for ``related``; None before that has a key.
+
+    A column of ``related`` that was deferred is loaded.
+    """
+    attname = field.target_field.attname
+    values = related.__dict__
+    return values[attname] if attname in values else getattr(related, attname)
+
+
+def settle(instance: Any, relations: Iterable[Any], verb: str) -> None:
+    """Bring foreign keys in step with the instances assigned to them, right before they are written.
+
+    Whoever was saved after it was assigned gives its key now; one whose key is another by now is forgotten.
+
+    :param relations: the foreign keys that will be written.
+    :param verb: the method that writes them, for the error.
+    :raises ValueError: for an instance that is not saved.
+    """
+    values = instance.__dict__
+    for field in relations:
+        related = values.get(field.name)
+        if related is None:
+            continue
+        key = key_of(field, related)
+        if key is None and related.pk is None:
+            forget_reverse(field, instance)
+            raise ValueError(
+                f"{type(instance).__name__}.{verb}() prohibited to prevent data loss due to unsaved related object "
+                f"{field.name!r}: save the {type(related).__name__} first."
+            )
+        known = values.get(field.attname)
+        if known is None or known == "":
+            values[field.attname] = key
+        elif known != key:
+            del values[field.name]
+
+
+def forget_refused(opts: Any, instances: Iterable[Any]) -> None:
+    """Take instances that were not stored out of the one-to-one caches of their relatives: they are nobody's."""
+    relations = [field for field in opts.concrete_fields if field.one_to_one]
+    if relations:
+        for instance in instances:
+            if instance._state.adding:
+                for field in relations:
+                    forget_reverse(field, instance)
+
+
+def forget_reverse(field: Any, instance: Any) -> None:
+    """Take ``instance`` out of the one-to-one cache of the instance that its ``field`` refers to."""
+    if not field.one_to_one:
+        return
+    related = instance.__dict__.get(field.name)
+    accessor = field.remote_field.accessor_name()
+    if related is not None and accessor is not None and related.__dict__.get(accessor) is instance:
+        del related.__dict__[accessor]
