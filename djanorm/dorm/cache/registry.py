@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from dorm.cache.base import DEFAULT_TTL, BaseCache
 from dorm.conf import settings
+from dorm.conf.keys import mask_text
 from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
 
@@ -74,11 +75,13 @@ def _backend(where: str, given: Any) -> type[BaseCache]:
             if isinstance(problem, ImportError) and not (missing and f"{given}.".startswith(f"{missing}.")):
                 # the backend is there, but what it needs is not: its own words say what to install
                 raise
-            raise ImproperlyConfigured(f"{where}: BACKEND {given!r} cannot be imported: {problem}") from problem
+            raise ImproperlyConfigured(
+                f"{where}: BACKEND {mask_text(repr(given))} cannot be imported: {mask_text(str(problem))}"
+            ) from problem
     if not (isinstance(found, type) and issubclass(found, BaseCache)):
         raise ImproperlyConfigured(
             f"{where}: BACKEND must be the dotted path of a cache class, such as 'dorm.cache.locmem.LocMemCache', "
-            f"not {given!r}."
+            f"not {mask_text(repr(given))}."
         )
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dorm.conf.environment import attempts, boolean, milliseconds, seconds
+from dorm.conf.keys import mask_text
 from dorm.exceptions import ImproperlyConfigured
 
 logger = logging.getLogger("dorm.conf")
@@ -24,7 +25,7 @@ def checked(name: str, value: Any) -> Any:
     try:
         return parser(value)
     except ValueError as problem:
-        raise ImproperlyConfigured(f"{name} must be {words}, not {value!r}.") from problem
+        raise ImproperlyConfigured(f"{name} must be {words}, not {mask_text(repr(value))}.") from problem
 
 
 def _or_none(parser: Callable[[Any], Any]) -> Callable[[Any], Any]:

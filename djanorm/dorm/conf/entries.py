@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dorm.conf.keys import ENGINES, KEYS, PGBOUNCER_MODES, SUPPORTED, Entry
+from dorm.conf.keys import ENGINES, INLINE_PASSWORD, KEYS, PGBOUNCER_MODES, SUPPORTED, Entry
 from dorm.conf.urls import parse_database_url
 from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
 
+WORD = re.compile(r"[A-Za-z_][\w.]{0,60}")
 logger = logging.getLogger("dorm.conf")
 
 
@@ -67,7 +69,7 @@ def normalise(alias: str, value: Any) -> DatabaseSettings:
         name=_name(alias, entry.get("NAME")),
         user=str(entry.get("USER") or ""),
         password=_secret(entry.get("PASSWORD")),
-        host=str(entry.get("HOST") or "localhost"),
+        host=_host(alias, entry.get("HOST")),
         port=_integer(alias, entry, "PORT", 5432, 0),
         min_pool_size=least,
         max_pool_size=most,
@@ -98,7 +100,9 @@ def _upper(alias: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _engine(alias: str, value: Any) -> str:
     engine = ENGINES.get(str(value).strip().lower()) if value else None
     if engine is None:
-        given = f"ENGINE {value!r} is not supported" if value else "ENGINE is missing"
+        # what cannot be the name of an engine may be a URL in the wrong place
+        named = f"ENGINE {value!r}" if WORD.fullmatch(str(value)) else "this ENGINE"
+        given = f"{named} is not supported" if value else "ENGINE is missing"
         raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {given}. Supported engines: {', '.join(SUPPORTED)}.")
     return engine
 
@@ -106,7 +110,23 @@ def _engine(alias: str, value: Any) -> str:
 def _name(alias: str, value: Any) -> str:
     if value is None or str(value) == "":
         raise ImproperlyConfigured(f"DATABASES[{alias!r}] has no NAME: a database name, or the path of a SQLite file")
-    return str(value)
+    name = str(value)
+    if "://" in name or INLINE_PASSWORD.search(name):
+        raise ImproperlyConfigured(
+            f"DATABASES[{alias!r}]: NAME is a connection string; NAME is the name of a database, and a whole URL is the "
+            "entry itself, or stands under URL"
+        )
+    return name
+
+
+def _host(alias: str, value: Any) -> str:
+    host = str(value or "localhost")
+    if "@" in host.removeprefix("@") or "://" in host:
+        raise ImproperlyConfigured(
+            f"DATABASES[{alias!r}]: HOST is the name or address of a server, or the folder of its socket; user and password "
+            "stand under USER and PASSWORD"
+        )
+    return host
 
 
 def _secret(value: Any) -> str:
@@ -146,7 +166,9 @@ def _integer(alias: str, entry: Mapping[str, Any], key: str, default: int, least
     except (TypeError, ValueError):
         number = None
     if number is None or number < least or isinstance(value, bool):
-        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {key} must be a whole number from {least}, not {value!r}")
+        raise ImproperlyConfigured(
+            f"DATABASES[{alias!r}]: {key} must be a whole number from {least}, not {_described(value)}"
+        )
     return number
 
 
@@ -159,5 +181,10 @@ def _seconds(alias: str, entry: Mapping[str, Any], key: str, default: float) -> 
     except (TypeError, ValueError):
         number = None
     if number is None or not number >= 0 or isinstance(value, bool):
-        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {key} must be a number of seconds, not {value!r}")
+        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {key} must be a number of seconds, not {_described(value)}")
     return number
+
+
+def _described(value: Any) -> str:
+    """A wrong value for a message; a text in the wrong place may be a secret."""
+    return repr(value) if isinstance(value, (bool, int, float)) else f"a {type(value).__name__}"

@@ -13,8 +13,11 @@ OPTION_KEYS = frozenset({"PREPARE_THRESHOLD", "PGBOUNCER_MODE"})
 KEYS = frozenset({"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "URL"}) | POOL_KEYS | OPTION_KEYS
 PGBOUNCER_MODES = ("session", "transaction", "statement")
 SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|sslkey|sslpassword|api_?key|conninfo|dsn", re.IGNORECASE)
-URL_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):([^@\s]*)@")
-INLINE_PASSWORD = re.compile(r"(\bpass(?:word|wd)\s*=\s*)('[^']*'|[^\s,;&]+)", re.IGNORECASE)
+SHOWN = (KEYS - {"PASSWORD", "OPTIONS"}) | {"JOURNAL_MODE", "SSLMODE", "APPLICATION_NAME", "BACKEND"}
+URL_PASSWORD = re.compile(r"(?<![^\s'\"(=,])((?:[A-Za-z][\w+.-]*:/{1,9})?[^/@:\s]*):(\S*)@")
+INLINE_PASSWORD = re.compile(
+    r"(?<!\w)(\w{0,40}(?:pass|secret|token|sslkey|api_?key)\w{0,40}\s{0,9}=\s{0,9})('[^']*'|[^\s,;&]+)", re.IGNORECASE
+)
 MASK = "***"
 
 
@@ -28,12 +31,16 @@ class Entry(dict[str, Any]):
 
 
 def masked(value: Any, name: str = "") -> Any:
-    """A copy of ``value`` for printing: passwords, tokens and the password part of URLs are ``***``."""
+    """A copy of ``value`` for printing: what may be a secret is ``***``.
+
+    That is every text but those of the keys that are known to hold none, since a password may stand under a misspelt key;
+    and the password in a URL.
+    """
     if isinstance(value, Mapping):
         return {key: masked(item, str(key)) for key, item in value.items()}
-    if name and SECRET.search(name):
-        return MASK if value else value
-    return mask_text(value) if isinstance(value, str) else value
+    if name.upper() in SHOWN and not SECRET.search(name):
+        return mask_text(value) if isinstance(value, str) else value
+    return value if not value or (isinstance(value, (bool, int, float)) and not SECRET.search(name)) else MASK
 
 
 def mask_text(text: str) -> str:

@@ -11,7 +11,7 @@ from dorm.conf.checks import checked
 from dorm.conf.defaults import DEFAULTS
 from dorm.conf.entries import as_entry
 from dorm.conf.environment import KNOBS
-from dorm.conf.keys import Entry
+from dorm.conf.keys import MASK, Entry
 from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
 
@@ -58,7 +58,7 @@ class Settings:
     def __repr__(self) -> str:
         if not self._configured:
             return "<Settings: not configured>"
-        shown = {name: "***" if _is_secret(name) else value for name, value in self._values.items()}
+        shown = {name: value if _is_shown(name, value) else MASK for name, value in self._values.items()}
         return f"<Settings {shown!r}>"
 
     def __dir__(self) -> list[str]:
@@ -142,8 +142,17 @@ def _entries(databases: Any) -> dict[str, Entry]:
     return {str(alias): as_entry(str(alias), entry) for alias, entry in databases.items()}
 
 
-def _is_secret(name: str) -> bool:
-    return any(word in name.upper() for word in SECRET_WORDS)
+def _is_shown(name: str, value: Any) -> bool:
+    """Whether a setting is printed: none that sounds like a secret, and none that the library does not know."""
+    if any(word in name.upper() for word in SECRET_WORDS) or (value and name in ("CACHES", "STORAGES")):
+        return False
+    return (
+        name in DEFAULTS
+        or name in KNOBS
+        or name == "DATABASES"
+        or value is None
+        or isinstance(value, (bool, int, float))
+    )
 
 
 settings = Settings()

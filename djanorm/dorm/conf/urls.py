@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,6 +17,8 @@ SCHEMES = {
     "sqlite3": "sqlite",
     "sqlite+aiosqlite": "sqlite",
 }
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}")
+ESCAPES = "In a user or password, characters such as / @ : # ? [ and % are written as %2F %40 %3A %23 %3F %5B and %25."
 
 
 def parse_database_url(url: str) -> Entry:
@@ -24,16 +27,21 @@ def parse_database_url(url: str) -> Entry:
     ``postgresql://user:password@host:port/name`` and ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or
     ``sqlite://`` for a database in memory. Query parameters become OPTIONS, except pool keys, which become keys of the
     entry. Raises ``ImproperlyConfigured`` for what is no text, another scheme, a missing name or a wrong port; the message
-    never shows the password.
+    never shows the URL.
     """
     if not isinstance(url, str):
         raise ImproperlyConfigured(f"a database URL is text, not {type(url).__name__}")
-    parts = urlsplit(url)
-    engine = SCHEMES.get(parts.scheme.lower())
+    scheme, mark, _ = url.partition("://")
+    engine = SCHEMES.get(scheme.strip().lower()) if mark else None
     if engine is None:
-        raise ImproperlyConfigured(
-            f"database URLs begin with postgresql:// or sqlite://, not {parts.scheme or 'nothing'}://"
-        )
+        # what stands before the mark is shown where it can be nothing but a scheme
+        given = f"{scheme}://" if mark and NAME.fullmatch(scheme) else "with another text"
+        raise ImproperlyConfigured(f"database URLs begin with postgresql:// or sqlite://, not {given}")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        # its message quotes the URL
+        raise ImproperlyConfigured(f"the database URL cannot be read: {ESCAPES}") from None
     entry = READERS[engine](url)
     options: dict[str, Any] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -48,19 +56,31 @@ def parse_database_url(url: str) -> Entry:
 
 def _file(url: str) -> Entry:
     rest = url.partition("://")[2].partition("?")[0]
+    if "@" in rest.partition("/")[0]:
+        raise ImproperlyConfigured(
+            "a SQLite database has no user and no host: sqlite:///relative.db, sqlite:////absolute.db"
+        )
     name = unquote(rest[1:]) if rest.startswith("/") else unquote(rest)
     return Entry(ENGINE="sqlite", NAME=name or ":memory:")
 
 
 def _server(url: str) -> Entry:
     parts = urlsplit(url)
-    name = unquote(parts.path.lstrip("/"))
+    path = parts.path.removeprefix("/")
+    if parts.fragment or "@" in path or "/" in path or ":" in path:
+        raise ImproperlyConfigured(
+            f"the database URL cannot be read: it has the form postgresql://user:password@host:port/name. {ESCAPES}"
+        )
+    name = unquote(path)
     if not name:
         raise ImproperlyConfigured("the database URL names no database: postgresql://user@host/NAME")
     try:
         port = parts.port
-    except ValueError as problem:
-        raise ImproperlyConfigured("the port of the database URL is not a number between 0 and 65535") from problem
+    except ValueError:
+        # its message quotes what stands where the port should, which may be the end of a password
+        raise ImproperlyConfigured(
+            f"the port of the database URL is not a number between 0 and 65535. {ESCAPES}"
+        ) from None
     entry = Entry(ENGINE="postgresql", NAME=name)
     if parts.username:
         entry["USER"] = unquote(parts.username)
@@ -81,5 +101,5 @@ def _number(name: str, value: str) -> Any:
         return value.strip().lower() not in {"0", "false", "no", "off"}
     try:
         return float(value) if "." in value else int(value)
-    except ValueError as problem:
-        raise ImproperlyConfigured(f"{name} of the database URL must be a number, not {value!r}") from problem
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} of the database URL must be a number") from None

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.engine import Engine
 
 from dorm.conf.entries import DatabaseSettings, normalise
+from dorm.conf.keys import mask_text
 from dorm.conf.settings import settings
 from dorm.db import bridge
 from dorm.db.pools import Pool
@@ -203,7 +204,7 @@ def _make(alias: str) -> Database:
                 f"{{{alias!r}: {{'ENGINE': 'sqlite', 'NAME': 'app.db'}}}})."
             )
         if alias not in databases:
-            raise ImproperlyConfigured(f"DATABASES has no alias {alias!r}. {hint(alias, databases)}")
+            raise ImproperlyConfigured(f"DATABASES has no alias {mask_text(repr(alias))}. {hint(alias, databases)}")
         database = _databases[alias] = Database(alias, normalise(alias, databases[alias]))
         return database
 

@@ -40,7 +40,10 @@ def translate(error: BaseException, *, alias: str | None = None) -> BaseExceptio
         return _caused(kind(without_secrets(str(original.args[0] if original.args else original))), original)
     if isinstance(original, UnicodeEncodeError):
         # text with lone surrogates, which no database can hold
-        return _caused(exceptions.DataError(f"a value cannot be sent to the database: {original}"), original)
+        told = exceptions.DataError(f"a value cannot be sent to the database: {original}")
+        original.object = original.object[original.start : original.end]
+        original.args = (original.encoding, original.object, original.start, original.end, original.reason)
+        return _caused(told, original)
     return error
 
 

@@ -7,6 +7,7 @@ only is shown; everything else is hidden as soon as a sensitive name stands anyw
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,6 +82,11 @@ def is_sensitive(column: str | None) -> bool:
 def in_doubt(text: str) -> bool:
     """Whether a value that belongs to some part of ``text``, nobody knows which, may be a secret."""
     return is_sensitive(text) or any(UNNAMED.search(form) for form in {text, COMMENT.sub(" ", text)})
+
+
+def shown(name: str, value: Any) -> str:
+    """``value`` for a message about something called ``name``."""
+    return MASK if is_sensitive(name) else reprlib.repr(value)
 
 
 def masked(statement: Statement, params: Sequence[Any] | None) -> list[Any]:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from dorm.db import hooks, logs
+from dorm.db import errors, hooks, logs
 from dorm.db.execution import Statement, classify
 
 
@@ -94,6 +94,11 @@ def _nothing(_connection: Any) -> None:
 
 
 def _report_failure(context: Any) -> None:
+    problem = context.sqlalchemy_exception
+    if problem is not None:
+        # it is printed like any error: without parameters, and without the row that the driver's message quotes
+        problem.hide_parameters = True
+        problem.args = (str(errors.translate(context.original_exception)),)
     report = _failed.get(context.connection) if context.connection is not None else None
     if report is not None:
         report(context.original_exception)

@@ -112,6 +112,9 @@ BY_NAME = (
     "OperationalError",
     "InterfaceError",
 )
+# Errors about data whose messages quote the names of encodings, not values.
+NAMING_STATES = ("22021", "22P05")
+QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 KEY_COLUMNS = re.compile(r"^Key \((.+?)\)=\(")
 MISSING_TABLE = re.compile(r'relation "(.+?)" does not exist')
 
@@ -239,10 +242,12 @@ def proves_not_run(error: BaseException) -> bool:
 def translate(error: Any) -> DatabaseError:
     """The library's error for a psycopg error (EXC-13).
 
-    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row (EXC-15).
+    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row (EXC-15). What the
+    psycopg error itself prints is cut down likewise, since it is printed as the cause; its ``diag`` still has all of it.
     """
     state = error.sqlstate
-    text = error.diag.message_primary or str(error).strip() or type(error).__name__
+    text = _without_values(error, error.diag.message_primary or str(error).strip() or type(error).__name__)
+    error.args = (text,)
     details = {"sqlstate": state, "constraint": error.diag.constraint_name, "table": error.diag.table_name}
     if state == "42P01":
         found = MISSING_TABLE.search(text)
@@ -258,6 +263,13 @@ def translate(error: Any) -> DatabaseError:
     if details["columns"] and details["table"] and issubclass(kind, exceptions.IntegrityError):
         text = f"{text} ({details['table']}: {', '.join(details['columns'])})"
     return kind(text, **details)
+
+
+def _without_values(error: Any, text: str) -> str:
+    """A message about a value that a type does not take, without the value that it quotes."""
+    if isinstance(error, _driver().DataError) and error.sqlstate not in NAMING_STATES:
+        return QUOTED.sub(r"\1***\1", text)
+    return text
 
 
 def _columns(error: Any) -> list[str]:

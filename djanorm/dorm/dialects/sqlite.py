@@ -88,6 +88,8 @@ OPTIONS = ("cached_statements", "journal_mode", "timeout", "transaction_mode")
 MEMORY = ":memory:"
 # Connections of one named in-memory database share it with the locking rules of a file.
 MEMORY_VFS = sqlite3.sqlite_version_info >= (3, 36)
+# The messages that quote a value.
+QUOTED = re.compile(r"(JSON path(?: error near)?:? )'.*'", re.DOTALL)
 VIOLATION = re.compile(r"^(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*))?$")
 MISSING_TABLE = re.compile(r"^no such table: (.+)$")
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
@@ -266,8 +268,9 @@ def proves_not_run(error: BaseException) -> bool:
 
 
 def translate(error: BaseException) -> DatabaseError:
-    """The library's error for a ``sqlite3`` error (EXC-13)."""
-    text = str(error)
+    """The library's error for a ``sqlite3`` error (EXC-13); neither prints a value."""
+    text = QUOTED.sub(r"\1'***'", str(error))
+    error.args = (text,)
     if _is_too_large(error):
         return exceptions.DataError(text)
     violation = VIOLATION.match(text)

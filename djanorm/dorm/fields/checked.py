@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
 
+from dorm.db.masking import MASK
 from dorm.exceptions import FinishedText, ValidationError
 from dorm.fields.choices import BLANK_CHOICE, flat_choices, with_blank
 
@@ -31,6 +33,9 @@ class Checked:
     _own_validators: tuple[Callable[[Any], Any], ...]
     _error_messages: dict[str, str]
 
+    def is_secret(self) -> bool:
+        raise NotImplementedError
+
     def has_db_default(self) -> bool:
         raise NotImplementedError
 
@@ -52,8 +57,16 @@ class Checked:
         return text.format(**values) if "{" in text else text
 
     def refuse(self, value: Any, code: str = "invalid", **values: Any) -> ValidationError:
-        """The error for a value that does not fit; the caller raises it."""
+        """The error for a value that does not fit; the caller raises it.
+
+        It shows nothing of a secret, and neither does the error that it is raised from.
+        """
         values = {"value": value, **values}
+        if self.is_secret():
+            values |= {name: MASK for name in ("value", "why") if name in values}
+            problem = sys.exception()
+            if problem is not None:
+                problem.args = (MASK,)
         return ValidationError(FinishedText(self.error_message(code, **values)), code=code, params=values)
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, cast
 
 from sqlalchemy.types import TypeEngine
 
+from dorm.db.masking import is_sensitive
 from dorm.exceptions import FinishedText, ValidationError
 from dorm.fields.types import CustomType, EnumType, SpelledType, WrittenType
 
@@ -109,9 +110,13 @@ class Stored:
         value = self.get_prep_value(value)
         return value if value is None else self.storable(value)
 
+    def is_secret(self) -> bool:
+        """Whether its values stay out of messages."""
+        return self.pii or is_sensitive(self.name) or is_sensitive(getattr(self, "column", None))
+
     def unstorable(self, value: Any, problem: Exception) -> ValidationError:
         """The error for a value that a save found it cannot store, by the field's name."""
-        shown = f"a value of type {type(value).__name__}" if self.pii else reprlib.repr(value)
+        shown = f"a value of type {type(value).__name__}" if self.is_secret() else reprlib.repr(value)
         said = "; ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
         text = FinishedText(f"{self.label} cannot store {shown}: {said}")
         code = problem.code if isinstance(problem, ValidationError) else "invalid"

@@ -124,5 +124,5 @@ def require_iterable(name: str, value: Any) -> list[Any]:
     :raises ValueError: naming the lookup, for what cannot be iterated.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        raise ValueError(f"The lookup '{name}' needs a list, tuple, set or other iterable, not {value!r}.")
+        raise ValueError(f"The lookup '{name}' needs a list, tuple, set or other iterable, not {type(value).__name__}.")
     return list(value)

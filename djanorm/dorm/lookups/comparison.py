@@ -100,7 +100,7 @@ class Range(Lookup):
     def read(self, field: Any, value: Any) -> Right:
         bounds = require_iterable(self.lookup_name, value)
         if len(bounds) != 2:
-            raise ValueError(f"The lookup 'range' needs exactly two bounds, not {len(bounds)}: {value!r}.")
+            raise ValueError(f"The lookup 'range' needs exactly two bounds, not {len(bounds)}.")
         if any(bound is None for bound in bounds):
             raise ValueError("The bounds of 'range' must not be None; use gte or lte for one bound.")
         return self.read_bounds(field, bounds)
@@ -142,7 +142,7 @@ class In(Lookup):
                 return Right("subquery", (), (expression,))
             if isinstance(expression, RawSQL):
                 return Right("raw", (), (expression,))
-            raise ValueError(f"The lookup 'in' needs an iterable or a queryset, not {value!r}.")
+            raise ValueError(f"The lookup 'in' needs an iterable or a queryset, not {type(value).__name__}.")
         items = require_iterable(self.lookup_name, value)
         plain = are_values(items)
         if plain and field is not None and items:

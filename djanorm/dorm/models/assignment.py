@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dorm.db import routers
+from dorm.db.masking import shown
 from dorm.exceptions import ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.paths import PathOperators
@@ -141,7 +142,7 @@ def _check_related(field: Any, instance: Any, value: Any) -> None:
     if not isinstance(value, related._meta.concrete_model):
         raise ValueError(
             f"{type(instance).__name__}.{field.name} takes an instance of {related.__name__} or its key, "
-            f"not {value!r} of {type(value).__name__}."
+            f"not {shown(field.name, value)} of {type(value).__name__}."
         )
     check_aliases(instance, value, f"{type(instance).__name__}.{field.name}")
 

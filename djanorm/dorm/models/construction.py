@@ -12,6 +12,7 @@ import keyword
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
+from dorm.db.masking import shown
 from dorm.exceptions import ValidationError
 from dorm.fields.base import takes_instance
 from dorm.meta.registry import registry
@@ -300,7 +301,7 @@ def _placed(model: type[Any], fields: dict[str, Any], args: tuple[Any, ...], giv
             placed[name] = converter(field)(value)
         except ValidationError as error:
             raise TypeError(
-                f"{model.__name__} takes positional arguments in the order {', '.join(fields)}, and {value!r} does not "
+                f"{model.__name__} takes positional arguments in the order {', '.join(fields)}, and {shown(name, value)} does not "
                 f"fit {name!r} ({'; '.join(error.messages)}). Keyword arguments are safer: "
                 f"{model.__name__}({list(fields)[min(1, len(fields) - 1)]}=…)."
             ) from error

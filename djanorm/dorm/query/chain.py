@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
+from dorm.db import masking
 from dorm.exceptions import FieldDoesNotExist, FieldError, NotSupportedError
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import AND, Q
@@ -469,7 +470,8 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
         )
     check_alias(name)
     if not is_operand(value):
-        raise TypeError(f"annotate() takes expressions; {name}={value!r} is none. For a constant use Value({value!r}).")
+        given = masking.shown(name, value)
+        raise TypeError(f"annotate() takes expressions; {name}={given} is none. For a constant use Value({given}).")
     expression = as_operand(value).resolve(Names(state))
     changes: dict[str, Any] = {}
     if isinstance(expression, AnnotationRef) and expression.name == name:
