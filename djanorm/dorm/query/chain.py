@@ -21,7 +21,7 @@ from dorm.query.prefetch import check_lookups
 from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
 from dorm.query.root import M, QueryRoot, R
-from dorm.query.state import AnnotateStep, FilterStep, QueryState
+from dorm.query.state import AnnotateStep, FilterStep, Mark, QueryState
 
 if TYPE_CHECKING:
     from dorm.query.queryset import QuerySet
@@ -96,7 +96,7 @@ class Chaining(QueryRoot[M, R]):
         state = state.with_step(FilterStep(predicate)).evolve(sticky=True)
         if owner is not None:
             state = state.evolve(
-                steps=(*state.steps, AnnotateStep(owner, reference, last=True)),
+                steps=(*state.steps, AnnotateStep(owner, reference)),
                 annotations={**state.annotations, owner: reference},
                 selected=None if state.selected is None else (*state.selected, owner),
             )
@@ -273,7 +273,7 @@ class Chaining(QueryRoot[M, R]):
             names += list(state.annotations if state.selected is None else state.selected)
         resolver = Names(state)
         select = tuple((name, _selectable(resolver, name)) for name in names)
-        return root._with(state.evolve(row=row, select=select, select_related=()))
+        return root._with(_selecting(state, row, select))
 
     def select_related(self, *paths: Any) -> Self:
         """Related objects of single-valued relations in the same query (LD-01…04); None clears.
@@ -499,6 +499,15 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
         )
         if state.row == "flat":
             changes["row"] = "tuple"
+    return state.evolve(**changes)
+
+
+def _selecting(state: QueryState, row: str, select: tuple[tuple[str, Expression], ...]) -> QueryState:
+    """``state`` with other rows; what they read over relations of several rows is joined at this step."""
+    changes: dict[str, Any] = {"row": row, "select": select, "select_related": ()}
+    if any(isinstance(expression, ColumnRef) and expression.path.multiple for _, expression in select):
+        before = (step for step in state.steps if not isinstance(step, Mark) or step.kind != "select")
+        changes["steps"] = (*before, Mark("select"))
     return state.evolve(**changes)
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.sql import elements, operators
 
 from dorm import fields
 from dorm.exceptions import FieldError
-from dorm.expressions.arithmetic import Combined
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, OR, XOR
@@ -150,12 +149,7 @@ class Clauses:
         self.conjunct = alone and (len(node.children) == 1 or (node.connector == AND and not node.negated))
         clauses = [self.build(child, inside, below_not or node.negated) for child in node.children]
         self.conjunct = alone
-        if node.connector == AND:
-            clause = _all(clauses)
-        elif node.connector == OR:
-            clause = _any(clauses)
-        else:
-            clause = _odd(clauses)
+        clause = combined(node.connector, clauses)
         if not node.negated:
             return clause
         if isinstance(clause.sql, bool):
@@ -173,33 +167,39 @@ class Clauses:
         return Clause(element)
 
     def _leaf(self, leaf: Leaf, negated: bool | None, below_not: bool) -> Clause:
-        variant = leaf.right.variant
-        if variant == "nothing":
-            return Clause(False)
         path = leaf.left.path if isinstance(leaf.left, ColumnRef) else _path_inside(leaf.left)
-        several = self.split and below_not and path is not None and self._is_about_several(leaf, path)
-        if several and not self._is_joined(path):
-            return self._split(leaf, path)
+        if self.split and below_not and not leaf.contains_aggregate:
+            at = self._several(path, self._is_presence(leaf, path)) if path is not None else None
+            if at is not None:
+                return self._split(leaf, path, at)
+            if any(self._several(other) is not None for other in _other_paths(leaf, path)):
+                return self._split_here(leaf, path)
         return self._one_row(leaf, path, negated)
 
     def _one_row(self, leaf: Leaf, path: Any, negated: bool | None) -> Clause:
-        if path is not None and path.multiple and isinstance(leaf.left, ColumnRef) and self._is_presence(leaf, path):
+        if leaf.right.variant == "nothing":
+            if path is not None and path.multiple:
+                # how often a row comes does not depend on a value
+                self.scope.column(path)
+            return Clause(False)
+        if path is not None and path.multiple and self._is_presence(leaf, path):
             return self._presence(path, _is_null_test(leaf))
         return self._compare(leaf, negated)
 
-    def _is_joined(self, path: Any) -> bool:
-        """Whether a condition of the same ``filter()`` has joined the related row already: then it is about that row."""
-        scope = self.scope
-        hops = path.hops[len(scope._prefix) :]
-        first = next(i for i, hop in enumerate(hops) if hop.multiple)
-        return scope.reuse is not None and scope.joins.has(hops[: first + 1], scope.reuse)
+    def _several(self, path: Any, is_presence: bool = False) -> int | None:
+        """The number of the hop by which a negated condition speaks of several related rows; None when of one.
 
-    def _is_about_several(self, leaf: Leaf, path: Any) -> bool:
-        """Whether a negated leaf speaks of several related rows, beyond those that this scope is about."""
-        hops = path.hops[len(self.scope._prefix) :]
-        if isinstance(leaf.left, ColumnRef) and self._is_presence(leaf, path):
-            hops = hops[: max(path.last_relation - len(self.scope._prefix), 0)]
-        return any(hop.multiple for hop in hops)
+        A related row that the same ``filter()`` has joined already is the one that the condition is about.
+        """
+        scope = self.scope
+        end = path.last_relation if is_presence else len(path.hops)
+        several = [n for n in range(len(scope._prefix), end) if path.hops[n].multiple]
+        if not several:
+            return None
+        joined = path.hops[len(scope._prefix) : several[0] + 1]
+        if scope.reuse is not None and scope.joins.has(joined, scope.reuse):
+            return several[1] if len(several) > 1 else None
+        return several[0]
 
     def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
         scope = self.scope
@@ -219,15 +219,20 @@ class Clauses:
             # inside a document there are more ways to be NULL than a missing key: another kind, or null read as text
             return Clause(sa.func.coalesce(element, sa.false()))
         if negated is not False and strict:
-            guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
-            for expression in leaf.right.expressions:
-                if self._reads_null(expression):
-                    guards.append(expression.build(scope).sql.is_not(None))
-            if guards:
-                element = sa.and_(_grouped(element), *guards)
-            return Clause(element)
+            return Clause(self._known(leaf, left, element))
         demands = frozenset(touched) if strict or leaf.right.variant is False else NO_JOINS
         return Clause(element, demands)
+
+    def _known(self, leaf: Leaf, left: Built, element: Any) -> Any:
+        """``element``, false where it would be unknown."""
+        guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
+        right = () if leaf.right.variant == "subquery" else leaf.right.expressions
+        for expression in right:
+            if len(right) > 1 or not isinstance(expression, ColumnRef | Slot):
+                return sa.func.coalesce(element, sa.false())
+            if self._may_be_null(expression):
+                guards.append(expression.build(self.scope).sql.is_not(None))
+        return sa.and_(_grouped(element), *guards) if guards else element
 
     @staticmethod
     def _may_be_null(expression: Expression) -> bool:
@@ -235,11 +240,6 @@ class Clauses:
             path = expression.path
             return path.field.null or any(hop.nullable or hop.multiple for hop in path.hops)
         return not isinstance(expression, Slot)
-
-    def _reads_null(self, expression: Expression) -> bool:
-        """Whether the right side is a column, or arithmetic with one, that may be NULL."""
-        parts = expression.flatten() if isinstance(expression, Combined) else (expression,)
-        return any(isinstance(part, ColumnRef) and self._may_be_null(part) for part in parts)
 
     @staticmethod
     def _reads_document(leaf: Leaf) -> bool:
@@ -255,7 +255,8 @@ class Clauses:
     def _is_presence(leaf: Leaf, path: Any) -> bool:
         """``relation__isnull=…`` over a relation of several rows: has it some, or none."""
         return (
-            path.relation is not None
+            isinstance(leaf.left, ColumnRef)
+            and path.relation is not None
             and (isinstance(leaf.right.variant, bool) or leaf.right.variant == "null")
             and leaf.lookup.lookup_name in ("isnull", "isnotnull", "exact")
             and any(hop.multiple for hop in path.hops[path.last_relation :])
@@ -267,16 +268,16 @@ class Clauses:
         exists = related_rows(inner, path.hops[: at + 1], outer, [], conjunct=self.conjunct)
         return Clause(sa.not_(exists) if absent else exists)
 
-    def _split(self, leaf: Leaf, path: Any) -> Clause:
-        """A comparison below a NOT: some related row matches, as its own subquery (Django's split_exclude)."""
-        first = next(i for i, hop in enumerate(path.hops) if hop.multiple)
-        prefix = path.hops[: first + 1]
+    def _split(self, leaf: Leaf, path: Any, at: int) -> Clause:
+        """A comparison below a NOT: some related row matches, as its own subquery (Django's split_exclude).
+
+        :param at: the number of the hop that leads to these rows.
+        """
+        prefix = path.hops[: at + 1]
         inner, outer = self._rerooted(prefix)
-        clause = Clauses(inner)._one_row(leaf, path, False)
-        if clause.sql is False:
+        conditions = _demanded(inner, Clauses(inner)._one_row(leaf, path, False))
+        if conditions is None:
             return Clause(False)
-        inner.joins.demand(clause.demands)
-        conditions = [] if clause.sql is True else [clause.sql]
         lone = self.conjunct and not _is_null_test(leaf)
         exists = related_rows(inner, prefix, outer, conditions, conjunct=lone)
         if not _is_null_test(leaf):
@@ -285,12 +286,31 @@ class Clauses:
         bare, outer = self._rerooted(prefix)
         return Clause(sa.or_(exists, sa.not_(related_rows(bare, prefix, outer, [], conjunct=False))))
 
+    def _split_here(self, leaf: Leaf, path: Any) -> Clause:
+        """A comparison below a NOT with several related rows on its other side: it holds beside some of them."""
+        inner = self.scope.rerooted(())
+        conditions = _demanded(inner, Clauses(inner)._one_row(leaf, path, False))
+        if conditions is None:
+            return Clause(False)
+        one: Any = sa.literal_column("1")
+        same = inner.correlation((), self.scope.joins.root)
+        select = sa.select(one).select_from(inner.joins.from_clause()).where(same, *conditions)
+        return Clause(inner.correlated(select).exists())
+
     def _rerooted(self, prefix: tuple[Any, ...]) -> tuple[Scope, Join]:
         """A scope for the rows at the end of ``prefix``, and the join whose rows they belong to."""
         scope = self.scope
         own = prefix[len(scope._prefix) :]
         outer = scope.joins.follow(own[:-1], scope.reuse)
         return scope.rerooted(prefix), outer
+
+
+def _demanded(inner: Scope, clause: Clause) -> list[Any] | None:
+    """The conditions of a rerooted scope, whose joins they demand; None when they are known not to hold."""
+    if clause.sql is False:
+        return None
+    inner.joins.demand(clause.demands)
+    return [] if clause.sql is True else [clause.sql]
 
 
 def _is_null_test(leaf: Leaf) -> bool:
@@ -309,10 +329,23 @@ def _path_inside(expression: Expression) -> Any:
     return _path_inside(children[0])
 
 
+def _other_paths(leaf: Leaf, path: Any) -> Iterator[Any]:
+    """The paths over relations of several rows that a comparison reads, other than ``path`` on its left side."""
+    for expression in leaf.expressions():
+        for part in expression.flatten():
+            if isinstance(part, ColumnRef) and part.path.multiple and part.path is not path:
+                yield part.path
+
+
 def _grouped(element: Any) -> Any:
     if isinstance(element, sa.Exists) or not hasattr(element, "self_group"):
         return element
     return element.self_group()
+
+
+def combined(connector: str, clauses: list[Clause]) -> Clause:
+    """The condition that all of them hold, any, or an odd number."""
+    return _all(clauses) if connector == AND else _any(clauses) if connector == OR else _odd(clauses)
 
 
 def _all(clauses: list[Clause]) -> Clause:

@@ -3,10 +3,15 @@
 A join starts as an outer one where its row may be missing. It becomes an inner one when some condition can only be true
 where the row exists: the conditions *demand* it. AND demands what any of its parts demands, OR what all of them do, a
 negation nothing. (Django reaches the same joins by promoting and demoting while it builds.)
+
+Which of several joins of one relation a path means is Django's rule: each ``filter()`` makes joins of its own, and everything
+else reads the latest one that it can see.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,6 +29,15 @@ class Join:
         self.number = number
         self.demanded = False
 
+    def makes(self, parent: Join, hop: Any) -> bool:
+        """Whether it joins what ``hop`` leads to from ``parent``."""
+        mine = self.hop
+        return (
+            self.parent is parent
+            and mine.source_field is hop.source_field
+            and mine.target_field is hop.target_field
+        )
+
     def outer(self) -> bool:
         """Whether it is a LEFT OUTER JOIN."""
         if self.parent is None or self.demanded:
@@ -36,17 +50,22 @@ class Joins:
 
     :param root: the base table (or alias).
     :param names: table names taken in this statement, shared by its subqueries.
+    :ivar joins: all of them, in the order of the FROM clause.
+    :ivar seen: those that a path may mean, the latest last.
+    :ivar spare: those of the other side of ``one | other``, each of which a path may take over instead of making one.
     """
 
-    __slots__ = ("_names", "joins", "root")
+    __slots__ = ("_names", "joins", "root", "seen", "spare")
 
     def __init__(self, root: Any, names: set[str]) -> None:
         self._names = names
         self.root = Join(root, None, None, 0)
         self.joins: list[Join] = []
+        self.seen: list[Join] = []
+        self.spare: list[Join] = []
 
     def follow(self, hops: tuple[Any, ...], reuse: set[Join] | None = None, start: Join | None = None) -> Join:
-        """The join at the end of ``hops``, made where it does not exist yet.
+        """The join at the end of ``hops``, the latest of each relation, made where there is none.
 
         :param reuse: the multi-valued joins that may be shared (those of the same ``filter()`` call); None: any.
         """
@@ -54,8 +73,8 @@ class Joins:
         for hop in hops:
             found = self._find(here, hop, reuse)
             if found is None:
-                found = Join(self.fresh(hop.target.table), here, hop, len(self.joins) + 1)
-                self.joins.append(found)
+                found = self._taken_over(here, hop) or self._made(here, hop)
+                self.seen.append(found)
             if reuse is not None and hop.multiple:
                 reuse.add(found)
             here = found
@@ -69,15 +88,34 @@ class Joins:
         return here is not None
 
     def _find(self, parent: Join, hop: Any, reuse: set[Join] | None) -> Join | None:
-        for join in self.joins:
-            if (
-                join.parent is parent
-                and join.hop.source_field is hop.source_field
-                and join.hop.target_field is hop.target_field
-                and (not hop.multiple or reuse is None or join in reuse)
-            ):
+        for join in reversed(self.seen):
+            if join.makes(parent, hop) and (not hop.multiple or reuse is None or join in reuse):
                 return join
         return None
+
+    def _taken_over(self, parent: Join, hop: Any) -> Join | None:
+        found = next((join for join in self.spare if join.makes(parent, hop)), None)
+        if found is not None:
+            self.spare.remove(found)
+        return found
+
+    def _made(self, parent: Join, hop: Any) -> Join:
+        made = Join(self.fresh(hop.target.table), parent, hop, len(self.joins) + 1)
+        self.joins.append(made)
+        return made
+
+    @contextmanager
+    def seeing(self, seen: list[Join] | None) -> Generator[None, None, None]:
+        """Inside, paths mean the joins of ``seen``; None changes nothing."""
+        if seen is None:
+            yield
+            return
+        before = self.seen, self.spare
+        self.seen, self.spare = seen, []
+        try:
+            yield
+        finally:
+            self.seen, self.spare = before
 
     def fresh(self, table: Any) -> Any:
         """``table`` itself, or an alias when its name is taken in this statement."""

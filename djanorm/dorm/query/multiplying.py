@@ -24,13 +24,14 @@ def multiplies(expression: Expression) -> bool:
 def rows_multiply(state: Any) -> bool:
     """Whether annotations, selected values or the order of ``state`` may give a row more than once."""
     parts = [step.expression for step in state.steps if isinstance(step, AnnotateStep)]
-    return any(multiplies(part) for part in (*parts, *shown_and_sorted(state)))
+    shown, sorting = shown_and_sorted(state)
+    return any(multiplies(part) for part in (*parts, *shown, *sorting))
 
 
-def shown_and_sorted(state: Any) -> list[Expression]:
-    """What the rows select and what orders them, as joins are made for it."""
+def shown_and_sorted(state: Any) -> tuple[list[Expression], list[Expression]]:
+    """What the rows select, and what orders them, as joins are made for it."""
     selected = () if state.row == "instance" else state.select or ()
-    return [*(expression for _, expression in selected), *(term.expression for term in effective_order(state))]
+    return [expression for _, expression in selected], [term.expression for term in effective_order(state)]
 
 
 def order_multiplies(state: Any) -> bool:

@@ -39,7 +39,9 @@ def redefined(state: QueryState, name: str, expression: Expression) -> tuple[Que
 def _step(step: Any, name: str, old: AnnotationRef) -> Any:
     if isinstance(step, FilterStep):
         return FilterStep(_predicate(step.predicate, name, old), step.shared)
-    return AnnotateStep(old.name if step.name == name else step.name, _expression(step.expression, name, old))
+    if isinstance(step, AnnotateStep):
+        return AnnotateStep(old.name if step.name == name else step.name, _expression(step.expression, name, old))
+    return step
 
 
 def _expression(expression: Any, name: str, old: AnnotationRef) -> Any:

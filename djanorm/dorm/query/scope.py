@@ -23,6 +23,10 @@ from dorm.query.paths import Path
 from dorm.query.verbatim import Verbatim
 
 
+# the view of what values() selects; no annotation has this name
+SELECTED = ""
+
+
 class Compilation:
     """What the scopes of one statement share.
 
@@ -89,6 +93,7 @@ class Scope(result_types.ResultTypes):
     :param state: the (slotted) description.
     :param parent: the surrounding scope, for subqueries.
     :ivar reaches_out: whether something in it reads a row of the scope around it.
+    :ivar views: the joins that each annotation sees, as they were at its own step.
     """
 
     def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None) -> None:
@@ -100,6 +105,7 @@ class Scope(result_types.ResultTypes):
         self.parent = parent
         self.joins = Joins(fresh_table(self.opts.table, compilation.table_names), compilation.table_names)
         self.reuse: set[Join] | None = None
+        self.views: dict[str, list[Join]] = {}
         self.labels: dict[str, Any] = {}
         self.reaches_out = False
         self.isolated: set[int] = set()
@@ -129,15 +135,21 @@ class Scope(result_types.ResultTypes):
         return Built(join.table.c[path.field.column], path.field)
 
     def annotation(self, name: str) -> Built:
-        """An annotation of this query, built anew."""
+        """An annotation of this query, built anew over the joins of its own step."""
         if not self._own_annotations and self.parent is not None:
             self.reaches_out = True
             return self.parent.annotation(name)
         expression = self.state.annotations.get(name)
         if expression is None:
             raise FieldError(f"Cannot resolve '{name}': the query has no such annotation here.")
-        with self.reusing(None):
+        with self.reading(name):
             return expression.build(self)
+
+    @contextmanager
+    def reading(self, name: str) -> Generator[None, None, None]:
+        """Inside, paths mean the joins that the annotation ``name`` sees, or what ``values()`` selects with SELECTED."""
+        with self.reusing(None), self.joins.seeing(self.views.get(name)):
+            yield
 
     def outer(self, name: str, depth: int) -> Built:
         """A name of a surrounding query."""
@@ -154,7 +166,7 @@ class Scope(result_types.ResultTypes):
         apart -= scope.isolated
         scope.isolated |= apart
         try:
-            with scope.reusing(None), scope.lenient():
+            with scope.lenient():
                 return from_outer.build(scope)
         finally:
             scope.isolated -= apart
@@ -221,6 +233,7 @@ class Scope(result_types.ResultTypes):
         target = prefix[-1].target if prefix else self.opts
         table = fresh_table(target.table, self.compilation.table_names)
         made.joins = Joins(table, self.compilation.table_names)
+        made.views = {}
         made.reuse = set()
         made.reaches_out = False
         made._touched = set()

@@ -11,19 +11,14 @@ from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import Slot
 from dorm.lookups.documents import KeyTransform
 from dorm.query import isolation, partition, related_columns
-from dorm.query.clauses import Clauses
 from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import multiplies, shown_and_sorted
 from dorm.query.ordering import effective_order, order_elements
-from dorm.query.predicates import Junction, Predicate
+from dorm.query.replay import EmptyResult as EmptyResult
+from dorm.query.replay import Replay
 from dorm.query.result_types import free_number
-from dorm.query.scope import Scope
-from dorm.query.state import AnnotateStep, FilterStep, QueryState
-
-
-class EmptyResult(Exception):
-    """Raised while compiling a query that no row can match."""
-
+from dorm.query.scope import SELECTED, Scope
+from dorm.query.state import FilterStep, QueryState
 
 class Select:
     """One SELECT being assembled.
@@ -41,8 +36,7 @@ class Select:
         self.layout: Layout | None = None
         self.ordered = False
         self.ordering_terms: tuple[Any, ...] = effective_order(self.state)
-        self._built: dict[str, Any] = {}
-        self._shared: set[Any] = set()
+        self.built: dict[str, Any] = {}
         self._having_columns: list[Any] = []
         self._computed: dict[Any, Any] = {}
         self.scope.isolated = isolation.find_isolated(self.scope)
@@ -55,17 +49,11 @@ class Select:
         :param annotations: build those that rows carry; those that something else refers to are built in any case.
         :param multiplying: build those that decide how often a row comes.
         """
-        referred = _referred(self.state)
-        for step in self.state.steps:
-            if isinstance(step, FilterStep):
-                self._filter(step)
-            elif isinstance(step, AnnotateStep) and (
-                step.name in referred
-                or (annotations and self._is_selected(step.name))
-                or (multiplying and multiplies(step.expression))
-            ):
-                with self.scope.reusing(self._shared if step.last else None):
-                    self._built[step.name] = step.expression.build(self.scope)
+        wanted = _referred(self.state)
+        if annotations:
+            wanted.update(filter(self._is_selected, self.state.annotations))
+        if self.state.steps:
+            Replay(self, wanted, multiplying).run()
 
     def _is_selected(self, name: str) -> bool:
         if self.state.row != "instance" or self.state.select is not None:
@@ -74,25 +62,6 @@ class Select:
                 for _, expression in self.state.select or ()
             )
         return self.state.selected is None or name in self.state.selected
-
-    def _filter(self, step: FilterStep) -> None:
-        clauses = Clauses(self.scope)
-        if not step.shared:
-            self._shared = set()
-        with self.scope.reusing(self._shared):
-            for node in _conjuncts(step.predicate):
-                clause = clauses.build(node)
-                if clause.sql is True:
-                    continue
-                if clause.sql is False:
-                    raise EmptyResult
-                late = node.contains_aggregate and self.groups
-                (self.having if late else self.where).append(clause.sql)
-                if late:
-                    for expression in node.expressions():
-                        self._having_columns += self._columns_beside(expression, self._shared)
-                else:
-                    self.scope.joins.demand(clause.demands)
 
     @property
     def groups(self) -> bool:
@@ -106,10 +75,16 @@ class Select:
 
     def join_rows(self) -> None:
         """The joins by which selected values and the order give a row more than once, without their columns."""
+        shown, sorting = shown_and_sorted(self.state)
+        with self.scope.reading(SELECTED):
+            self._join(shown)
         with self.scope.reusing(None):
-            for expression in shown_and_sorted(self.state):
-                if multiplies(expression):
-                    expression.build(self.scope)
+            self._join(sorting)
+
+    def _join(self, expressions: list[Any]) -> None:
+        for expression in expressions:
+            if multiplies(expression):
+                expression.build(self.scope)
 
     # -- columns ---------------------------------------------------------------------------------------------------
 
@@ -127,18 +102,18 @@ class Select:
         for name in self.state.annotations:
             if not self._is_selected(name):
                 continue
-            built = self._built[name]
+            built = self.built[name]
             outputs.append(self._add(name, built, label=f"a{len(outputs)}_{len(self.columns)}", reference=name))
         return tuple(outputs)
 
     def _selected_values(self) -> tuple[Output, ...]:
         outputs: list[Output] = []
         for name, expression in self.state.select or ():
-            if isinstance(expression, AnnotationRef) and expression.name in self._built:
-                built = self._built[expression.name]
+            if isinstance(expression, AnnotationRef) and expression.name in self.built:
+                built = self.built[expression.name]
                 reference: str | None = expression.name
             else:
-                with self.scope.reusing(None):
+                with self.scope.reading(SELECTED):
                     built = expression.build(self.scope)
                 reference = None
             outputs.append(self._add(name, built, label=f"c{len(outputs)}", reference=reference))
@@ -262,19 +237,20 @@ class Select:
             if name in scope.labels and not expression.contains_aggregate and _depends(expression):
                 if state.group == "pk" or name not in state.group:
                     terms.append(self._place(scope.labels[name]))
-            elif state.group == "pk" and name in self._built and multiplies(expression):
-                terms.append(self._built[name].sql)
+            elif state.group == "pk" and name in self.built and multiplies(expression):
+                terms.append(self.built[name].sql)
         for name in state.annotations:
-            if name in self._built and state.annotations[name].contains_aggregate:
-                terms.extend(self._columns_beside(state.annotations[name]))
+            if name in self.built and state.annotations[name].contains_aggregate:
+                with scope.reading(name):
+                    terms.extend(self.columns_beside(state.annotations[name]))
         terms.extend(self._selected_columns())
         if self.groups_values:
             terms.extend(self._place(label) for label in hidden)
         return _unique(terms + self._order_columns() + self._having_columns)
 
-    def group_beside(self, term: Any) -> None:
-        """One more term of GROUP BY."""
-        self._having_columns.append(term)
+    def group_beside(self, *terms: Any) -> None:
+        """More terms of GROUP BY."""
+        self._having_columns += terms
 
     def _place(self, label: Any) -> Any:
         """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""
@@ -285,18 +261,21 @@ class Select:
         """Columns of joined tables that values() selects beside the groups."""
         if self.state.row == "instance" or self.state.group != "pk":
             return []
-        return [c for _, expression in self.state.select or () for c in self._columns_beside(expression)]
+        with self.scope.reading(SELECTED):
+            return [c for _, expression in self.state.select or () for c in self.columns_beside(expression)]
 
-    def _columns_beside(self, expression: Any, shared: set[Any] | None = None) -> list[Any]:
+    def columns_beside(self, expression: Any) -> list[Any]:
         """The columns, and values in documents, that an expression with aggregates reads outside of them: they belong
         to the groups.
         """
         if hasattr(expression, "build_here"):
             return []
         if isinstance(expression, ColumnRef | KeyTransform):
-            with self.scope.reusing(shared):
-                return [expression.build(self.scope).sql]
-        return [column for child in expression.children() for column in self._columns_beside(child, shared)]
+            return [expression.build(self.scope).sql]
+        if isinstance(expression, AnnotationRef):
+            with self.scope.reading(expression.name):
+                return self.columns_beside(expression.target)
+        return [column for child in expression.children() for column in self.columns_beside(child)]
 
     def _group_term(self, name: str) -> Any:
         scope = self.scope
@@ -308,7 +287,7 @@ class Select:
         label = self.label_of(expression)
         if label is not None:
             return self._place(label)
-        with scope.reusing(None):
+        with scope.reading(SELECTED):
             return expression.build(scope).sql
 
     def _order_columns(self) -> list[Any]:
@@ -358,12 +337,6 @@ def _referred(state: QueryState) -> set[str]:
 
 def _source(bound: Any) -> str:
     return f"v[{bound.index}]" if isinstance(bound, Slot) else repr(int(bound))
-
-
-def _conjuncts(node: Predicate) -> list[Predicate]:
-    if isinstance(node, Junction) and node.connector == "AND" and not node.negated:
-        return [part for child in node.children for part in _conjuncts(child)]
-    return [node]
 
 
 def _aggregates(state: Any) -> list[Any]:

@@ -36,23 +36,39 @@ class FilterStep:
 
 
 class AnnotateStep:
-    """One annotation, in its place among the filters: joins made before it are shared with it, as in Django.
+    """One annotation, in its place among the filters: it reads the joins made before it, as in Django."""
 
-    :ivar last: whether it reads the related row of the filter right before it, and no other's.
-    """
+    __slots__ = ("expression", "name")
 
-    __slots__ = ("expression", "last", "name")
-
-    def __init__(self, name: str, expression: Expression, last: bool = False) -> None:
+    def __init__(self, name: str, expression: Expression) -> None:
         self.name = name
         self.expression = expression
-        self.last = last
 
     def shape(self, values: list[Any]) -> Hashable:
-        return ("annotate", self.name, self.expression.shape(values), self.last)
+        return ("annotate", self.name, self.expression.shape(values))
 
     def slotted(self, slots: Any) -> AnnotateStep:
-        return AnnotateStep(self.name, self.expression.slotted(slots), self.last)
+        return AnnotateStep(self.name, self.expression.slotted(slots))
+
+
+class Mark:
+    """A place among the steps: where ``values()`` selects over relations, or where a side of ``one | other`` begins or ends.
+
+    :ivar kind: ``"select"``, ``"left"``, ``"right"`` or ``"end"``.
+    :ivar connector: of the two sides: ``AND``, ``OR`` or ``XOR``.
+    """
+
+    __slots__ = ("connector", "kind")
+
+    def __init__(self, kind: str, connector: str = "") -> None:
+        self.kind = kind
+        self.connector = connector
+
+    def shape(self, values: list[Any]) -> Hashable:
+        return (self.kind, self.connector)
+
+    def slotted(self, slots: Any) -> Mark:
+        return self
 
 
 class Slots:
@@ -73,7 +89,7 @@ class QueryState:
     """The description of a query.
 
     :ivar opts: ``Options`` of the model that rows belong to.
-    :ivar steps: filters and annotations in the order in which they were written.
+    :ivar steps: filters, annotations and marks in the order in which they were written.
     :ivar annotations: name to resolved expression, for names later in the chain.
     :ivar selected: names of the annotations that rows carry; None means all.
     :ivar order: None for ``Meta.ordering``, else resolved terms.
@@ -158,6 +174,7 @@ class QueryState:
         return any(
             step.predicate.contains_outer if isinstance(step, FilterStep) else step.expression.contains_outer
             for step in self.steps
+            if not isinstance(step, Mark)
         )
 
     def shape(self, values: list[Any]) -> Hashable:
