@@ -12,7 +12,7 @@ from dorm.expressions.conditions import AND, Q
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.fields.relations import Hop
-from dorm.query.multiplying import keeps_rows
+from dorm.query.multiplying import keeps_rows, selecting
 from dorm.query.names import Names
 from dorm.query.ordering import resolve_terms
 from dorm.query.paths import Path, column_path
@@ -21,7 +21,7 @@ from dorm.query.prefetch import check_lookups
 from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
 from dorm.query.root import M, QueryRoot, R
-from dorm.query.state import AnnotateStep, FilterStep, Mark, QueryState
+from dorm.query.state import AnnotateStep, FilterStep, QueryState
 
 if TYPE_CHECKING:
     from dorm.query.queryset import QuerySet
@@ -273,7 +273,7 @@ class Chaining(QueryRoot[M, R]):
             names += list(state.annotations if state.selected is None else state.selected)
         resolver = Names(state)
         select = tuple((name, _selectable(resolver, name)) for name in names)
-        return root._with(_selecting(state, row, select))
+        return root._with(selecting(state, row, select))
 
     def select_related(self, *paths: Any) -> Self:
         """Related objects of single-valued relations in the same query (LD-01…04); None clears.
@@ -499,15 +499,6 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
         )
         if state.row == "flat":
             changes["row"] = "tuple"
-    return state.evolve(**changes)
-
-
-def _selecting(state: QueryState, row: str, select: tuple[tuple[str, Expression], ...]) -> QueryState:
-    """``state`` with other rows; what they read over relations of several rows is joined at this step."""
-    changes: dict[str, Any] = {"row": row, "select": select, "select_related": ()}
-    if any(isinstance(expression, ColumnRef) and expression.path.multiple for _, expression in select):
-        before = (step for step in state.steps if not isinstance(step, Mark) or step.kind != "select")
-        changes["steps"] = (*before, Mark("select"))
     return state.evolve(**changes)
 
 

@@ -14,8 +14,9 @@ from dorm.query import clauses, isolation
 from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import order_multiplies, rows_multiply
 from dorm.query.names import Names
+from dorm.query.replay import EmptyResult
 from dorm.query.scope import Compilation, Scope, names_of_column
-from dorm.query.select import EmptyResult, Select, with_slice
+from dorm.query.select import Select, with_slice
 from dorm.query.state import QueryState
 
 ONE: Any = sa.literal_column("1")

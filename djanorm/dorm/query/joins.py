@@ -32,11 +32,7 @@ class Join:
     def makes(self, parent: Join, hop: Any) -> bool:
         """Whether it joins what ``hop`` leads to from ``parent``."""
         mine = self.hop
-        return (
-            self.parent is parent
-            and mine.source_field is hop.source_field
-            and mine.target_field is hop.target_field
-        )
+        return self.parent is parent and mine.source_field is hop.source_field and mine.target_field is hop.target_field
 
     def outer(self) -> bool:
         """Whether it is a LEFT OUTER JOIN."""

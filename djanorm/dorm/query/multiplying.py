@@ -11,7 +11,7 @@ from typing import Any
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
 from dorm.query.ordering import effective_order
-from dorm.query.state import AnnotateStep, FilterStep
+from dorm.query.state import AnnotateStep, FilterStep, Mark
 
 
 def multiplies(expression: Expression) -> bool:
@@ -53,3 +53,15 @@ def keeps_rows(state: Any, expression: Expression) -> bool:
     # an aggregate makes one row of those that a condition or the order repeats
     filters = [e for step in state.steps if isinstance(step, FilterStep) for e in step.predicate.expressions()]
     return not state.distinct and not rows_multiply(state) and not any(multiplies(part) for part in filters)
+
+
+def selecting(state: Any, row: str, select: tuple[tuple[str, Expression], ...]) -> Any:
+    """``state`` with rows of other values; what they read over relations of several rows is joined at this step.
+
+    :param row: what rows are made of, see :class:`QueryState`.
+    """
+    changes: dict[str, Any] = {"row": row, "select": select, "select_related": ()}
+    if any(isinstance(expression, ColumnRef) and multiplies(expression) for _, expression in select):
+        before = (step for step in state.steps if not isinstance(step, Mark) or step.kind != "select")
+        changes["steps"] = (*before, Mark("select"))
+    return state.evolve(**changes)

@@ -32,8 +32,8 @@ from dorm.expressions.base import Unshapable
 from dorm.query import aggregation, compiler
 from dorm.query.hydrate import make_hydrator
 from dorm.query.layout import Layout
+from dorm.query.replay import EmptyResult
 from dorm.query.scope import Compilation
-from dorm.query.select import EmptyResult
 from dorm.query.state import QueryState, Slots
 
 CAPACITY = 2048

@@ -22,7 +22,6 @@ from dorm.query.joins import Join, Joins, fresh_table
 from dorm.query.paths import Path
 from dorm.query.verbatim import Verbatim
 
-
 # the view of what values() selects; no annotation has this name
 SELECTED = ""
 

@@ -14,11 +14,11 @@ from dorm.query import isolation, partition, related_columns
 from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import multiplies, shown_and_sorted
 from dorm.query.ordering import effective_order, order_elements
-from dorm.query.replay import EmptyResult as EmptyResult
 from dorm.query.replay import Replay
 from dorm.query.result_types import free_number
 from dorm.query.scope import SELECTED, Scope
 from dorm.query.state import FilterStep, QueryState
+
 
 class Select:
     """One SELECT being assembled.
@@ -293,7 +293,9 @@ class Select:
     def _order_columns(self) -> list[Any]:
         """Columns that ORDER BY reads, which PostgreSQL wants in the groups."""
         columns = []
-        selected = [] if self.state.row == "instance" else [e.identity for _, e in self.state.select or ()]
+        # a selected column may be another row's: of the join that values() made
+        computed = [e.identity for _, e in self.state.select or () if not isinstance(e, ColumnRef)]
+        selected = [] if self.state.row == "instance" else computed
         for term in self.ordering_terms if self.ordered else ():
             expression = term.expression
             if term.contains_aggregate or expression.identity in selected:
