@@ -29,6 +29,7 @@ __all__ = [
     "LazyLoadWarning",
     "LockNotAvailable",
     "MigrationError",
+    "MixedWorldsError",
     "MultipleObjectsReturned",
     "NotNullViolation",
     "NotSupportedError",
@@ -281,6 +282,12 @@ class NotSupportedError(DatabaseError):
 
 class TransactionManagementError(DatabaseError):
     """A transaction cannot take the statement: it is broken until it is rolled back (TX-12)."""
+
+
+class MixedWorldsError(LazyLoadError, TransactionManagementError):
+    """A sync verb inside an open ``aatomic``, or an async verb inside an open ``atomic``: it cannot join that transaction,
+    and is not run outside of it in silence (TX-10).
+    """
 
 
 class UniqueViolation(IntegrityError):

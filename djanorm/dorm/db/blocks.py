@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 
@@ -94,3 +95,34 @@ class Block:
         self.closed = False
         self.commit_mark = len(transaction.commit_callbacks)
         self.rollback_mark = len(transaction.rollback_callbacks)
+
+    def is_inside(self, outer: Block) -> bool:
+        """Whether this block is ``outer`` or was opened inside it."""
+        block: Block | None = self
+        while block is not None:
+            if block is outer:
+                return True
+            block = block.parent
+        return False
+
+
+# The innermost block that a context has opened, per alias: set, never reset by token, so that child tasks inherit it and
+# cannot change it for their parents (TX-08, HZ-04).
+_views: dict[str, ContextVar[Block | None]] = {}
+
+
+def view_of(alias: str) -> ContextVar[Block | None]:
+    """The variable that holds the innermost block of an alias, as this context has opened or inherited it."""
+    found = _views.get(alias)
+    if found is None:
+        found = _views.setdefault(alias, ContextVar(f"dorm_block_{alias}", default=None))
+    return found
+
+
+def open_block(alias: str) -> Block | None:
+    """The innermost block of the context that is still open, of whichever world and thread."""
+    view = _views.get(alias)
+    block = None if view is None else view.get()
+    while block is not None and block.closed:
+        block = block.parent
+    return block

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session
+from dorm.db.task_session import TaskSession
 from dorm.db.transactions import close_block, end, is_manual_bottom
 
 
@@ -22,6 +23,8 @@ def set_autocommit(here: Session, flag: bool) -> None:
         here.pin(False)
         transaction = Transaction(here, manual=True)
         bottom = transaction.top = Block(transaction, None, None, here.owner())
+        if isinstance(here, TaskSession):
+            here.open.add(transaction)
         here.set_block(bottom)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dorm.conf.settings import settings
 from dorm.db import bridge
-from dorm.db.sessions import async_block, open_sync_aliases
+from dorm.db.sessions import async_block, sync_block
 from dorm.exceptions import ImproperlyConfigured
 
 DEFAULT = "default"
@@ -110,7 +110,7 @@ def _ask(routers: tuple[Any, ...], name: str, model: Any, hints: dict[str, Any])
 def _in_block(alias: str) -> bool:
     if bridge.in_bridge():
         return async_block(alias) is not None
-    return alias in open_sync_aliases()
+    return sync_block(alias) is not None
 
 
 def _was_written(model: Any, alias: str) -> bool:

@@ -5,14 +5,14 @@ The synchronous world's scope is the thread, the asynchronous world's the task.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import weakref
 from asyncio import _get_running_loop
 from typing import Any
 
 from dorm.conf.settings import settings
-from dorm.db import bridge, engines
+from dorm.db import bridge, engines, worlds
+from dorm.db.blocks import Block, open_block
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession, async_block
 from dorm.db.thread_session import ThreadSession
@@ -27,9 +27,8 @@ __all__ = [
     "forget_sync",
     "forget_thread_session",
     "open_aliases",
-    "open_sync_aliases",
-    "peek_sync",
     "session",
+    "sync_block",
     "sync_session",
 ]
 
@@ -42,8 +41,11 @@ class _Threads(threading.local):
 
 
 _threads = _Threads()
-_extra: weakref.WeakKeyDictionary[Any, dict[str, ThreadSession]] = weakref.WeakKeyDictionary()
 _loops: weakref.WeakKeyDictionary[Any, dict[str, TaskSession]] = weakref.WeakKeyDictionary()
+_all_sync: weakref.WeakSet[ThreadSession] = weakref.WeakSet()
+_all_async: weakref.WeakSet[TaskSession] = weakref.WeakSet()
+# Whether this process has used the asynchronous world: until then synchronous code need not look for it.
+_both_worlds = False
 
 
 def session(alias: str = "default") -> Session:
@@ -57,9 +59,13 @@ def session(alias: str = "default") -> Session:
         found = _threads.sessions[alias]
     except KeyError:
         found = _open_thread_session(alias)
-    if (found._block is not None or _extra) and _get_running_loop() is not None:
-        return _session_in_loop(found)
-    return found
+    block = found._block
+    if block is None:
+        if not _both_worlds or (_get_running_loop() is None and not bridge._inline_used):
+            return found
+    elif not _both_worlds and not bridge._inline_used and found.view.get() is block:
+        return found
+    return _of_this_context(found)
 
 
 def sync_session(alias: str = "default") -> ThreadSession:
@@ -68,21 +74,23 @@ def sync_session(alias: str = "default") -> ThreadSession:
     return found if found is not None else _open_thread_session(alias)
 
 
-def peek_sync(alias: str) -> ThreadSession | None:
-    """The synchronous session this thread already has."""
-    return _threads.sessions.get(alias)
-
-
-def open_sync_aliases() -> list[str]:
-    """The aliases on which this thread, or this task of it, has a synchronous transaction open."""
-    return [alias for alias in _threads.sessions if session(alias).block is not None]
+def sync_block(alias: str) -> Block | None:
+    """The innermost synchronous block of this thread that is open in the current context."""
+    known = _threads.sessions.get(alias)
+    if known is None:
+        return None
+    view = open_block(alias)
+    if view is not None:
+        where = view.transaction.session
+        if not where.asynchronous and where.thread == threading.get_ident():
+            return view
+    return known._block if _get_running_loop() is not None and _is_around(known._block) else None
 
 
 def open_aliases() -> list[str]:
-    """The aliases on which this thread, a task of it, or the current context has a transaction open, in any world."""
-    here = [_threads.sessions, *list(_extra.values())]
-    found = {alias for sessions in here for alias, known in sessions.items() if known.block is not None}
-    found.update(database.alias for database in engines.known() if async_block(database.alias) is not None)
+    """The aliases on which a transaction is open in any thread, task or context, in any world."""
+    found = {known.alias for known in list(_all_sync) if known._block is not None}
+    found.update(known.alias for known in list(_all_async) if known.open and not known.is_over())
     return sorted(found)
 
 
@@ -92,8 +100,13 @@ def dialect_for(alias: str = "default") -> Any:
 
 
 def _open_thread_session(alias: str) -> ThreadSession:
-    found = ThreadSession(engines.get(alias))
-    _threads.sessions[alias] = found
+    found = _threads.sessions[alias] = _new_thread_session(engines.get(alias))
+    return found
+
+
+def _new_thread_session(database: Any) -> ThreadSession:
+    found = ThreadSession(database)
+    _all_sync.add(found)
     return found
 
 
@@ -104,22 +117,54 @@ def _task_session(alias: str) -> TaskSession:
         sessions = _loops[loop] = {}
     found = sessions.get(alias)
     if found is None:
-        found = sessions[alias] = TaskSession(engines.get(alias))
+        found = _open_task_session(sessions, alias)
+    view = open_block(alias)
+    if view is not None and not view.transaction.session.asynchronous:
+        raise worlds.async_inside_sync(alias, view)
     return found
 
 
-def _session_in_loop(found: ThreadSession) -> ThreadSession:
-    """Tells tasks apart that use synchronous verbs in one thread: each has its own transaction."""
-    if bridge.in_inline():
+def _open_task_session(sessions: dict[str, TaskSession], alias: str) -> TaskSession:
+    global _both_worlds
+    _both_worlds = True
+    found = sessions[alias] = TaskSession(engines.get(alias))
+    _all_async.add(found)
+    return found
+
+
+def _of_this_context(found: ThreadSession) -> ThreadSession:
+    """The synchronous session of this context, where a thread serves several: tasks, or the calls of a thread pool.
+
+    Each has its own transaction. Raises when the context has one open that synchronous code here cannot be a part of.
+    """
+    view, loop, inline = open_block(found.alias), _get_running_loop(), bridge.in_inline()
+    if view is not None:
+        where = view.transaction.session
+        if where.asynchronous:
+            if loop is not None and where.loop() is loop:
+                raise worlds.sync_inside_async(found.alias)
+            view = None
+        elif where.thread == threading.get_ident():
+            found = where
+        elif inline:
+            raise worlds.inline_elsewhere(found.alias)
+        else:
+            view = None
+    if inline and loop is not None:
+        worlds.take_turn(found, view)
         return found
-    task = asyncio.current_task()
-    mine = _extra.get(task) if task is not None else None
-    if mine is not None and found.alias in mine:
-        return mine[found.alias]
-    block = found._block
-    if block is None or block.owner is None or block.owner is task or task is None:
+    if view is not None or (loop is not None and _is_around(found._block)):
         return found
-    return _extra.setdefault(task, {}).setdefault(found.alias, ThreadSession(found.database))
+    while found._block is not None:
+        if found.spare is None:
+            found.spare = _new_thread_session(found.database)
+        found = found.spare
+    return found
+
+
+def _is_around(block: Any) -> bool:
+    """Whether a block without an owner is open: it was opened outside the loop that runs in this thread now."""
+    return block is not None and block.owner is None
 
 
 def forget_thread_session(alias: str) -> None:
@@ -131,24 +176,22 @@ def forget_thread_session(alias: str) -> None:
 
 def forget_sync() -> None:
     """Closes what this thread holds; other threads notice at their next statement that their session is gone."""
-    global _threads, _extra
+    global _threads
     for found in list(_threads.sessions.values()):
         found.close()
     _threads = _Threads()
-    _extra = weakref.WeakKeyDictionary()
 
 
 def forget_all() -> None:
     """Lets go of every session; their connections are closed by their pools."""
-    global _threads, _extra, _loops
+    global _threads, _loops
     _threads = _Threads()
-    _extra = weakref.WeakKeyDictionary()
     _loops = weakref.WeakKeyDictionary()
 
 
 def forget_inherited() -> None:
     """In the child of a fork: the parent's sessions are kept out of the way, untouched."""
-    _inherited.append((_threads, _extra, _loops))
+    _inherited.append((_threads, _loops))
     forget_all()
 
 

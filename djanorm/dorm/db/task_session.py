@@ -1,12 +1,13 @@
 """The asynchronous session: the statements of the tasks of one event loop.
 
-It finds the open blocks of the current task in a ``ContextVar`` that is set and never reset by token, so that child tasks
-inherit it and cannot change it for their parents (TX-08, TX-09, HZ-04).
+It finds the open blocks of the current task in the context, which child tasks inherit (TX-08, TX-09, HZ-04).
 """
 
 from __future__ import annotations
 
 import asyncio
+import weakref
+from asyncio import _get_running_loop
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dorm.db import bridge
-from dorm.db.blocks import Block, Transaction
+from dorm.db.blocks import Block, Transaction, open_block, view_of
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
@@ -29,6 +30,10 @@ class TaskSession(Session):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
+        self.loop = weakref.ref(asyncio.get_running_loop())
+        self._view = view_of(self.alias)
+        # the transactions of its tasks that have not ended
+        self.open: set[Transaction] = set()
         # One writer at a time: tasks wait for each other here, in order, instead of polling for the file's lock.
         self._writes = None if self.features.pooled else Turn()
 
@@ -42,13 +47,18 @@ class TaskSession(Session):
 
     @property
     def block(self) -> Block | None:
-        block = _blocks.get().get(self.alias)
+        block = self._view.get()
         while block is not None and (block.closed or block.transaction.session is not self):
             block = block.parent
         return block
 
     def set_block(self, block: Block | None) -> None:
-        _blocks.set(_with(_blocks.get(), self.alias, block))
+        self._view.set(block)
+
+    def is_over(self) -> bool:
+        """Whether the loop is gone, and whatever was open with it."""
+        loop = self.loop()
+        return loop is None or loop.is_closed()
 
     def owner(self) -> Any:
         return asyncio.current_task()
@@ -176,15 +186,7 @@ async def _await(future: asyncio.Future[None]) -> None:
 
 def _belongs(top: Block | None, block: Block) -> bool:
     """Whether the open block ``top`` was opened by the same task inside ``block``, as a verb's own block is."""
-    return top is not None and top.owner is asyncio.current_task() and _is_inside(top, block)
-
-
-def _is_inside(inner: Block | None, outer: Block) -> bool:
-    while inner is not None:
-        if inner is outer:
-            return True
-        inner = inner.parent
-    return False
+    return top is not None and top.owner is asyncio.current_task() and top.is_inside(block)
 
 
 class _Pin:
@@ -206,7 +208,6 @@ class _Pin:
 
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
-_blocks: ContextVar[Mapping[str, Block]] = ContextVar("dorm_blocks", default=_EMPTY)
 _pins: ContextVar[Mapping[str, _Pin]] = ContextVar("dorm_pins", default=_EMPTY)
 
 
@@ -218,8 +219,9 @@ def _with(view: Mapping[str, Any], alias: str, value: Any) -> Mapping[str, Any]:
 
 
 def async_block(alias: str) -> Block | None:
-    """The innermost asynchronous block that is open in the current context, whichever task opened it."""
-    block = _blocks.get().get(alias)
-    while block is not None and block.closed:
-        block = block.parent
-    return block
+    """The innermost block of the running loop that is open in the current context, whichever task opened it."""
+    block = open_block(alias)
+    if block is None:
+        return None
+    where = block.transaction.session
+    return block if where.asynchronous and where.loop() is _get_running_loop() else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 import weakref
 from asyncio import _get_running_loop
@@ -15,8 +16,8 @@ from time import perf_counter
 from typing import Any
 
 from dorm.conf.environment import SLOW_QUERY_MS
-from dorm.db import bridge, hooks, retry
-from dorm.db.blocks import Block, Transaction
+from dorm.db import hooks, retry
+from dorm.db.blocks import Block, Transaction, view_of
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
@@ -29,6 +30,10 @@ class ThreadSession(Session):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._block: Block | None = None
+        self.view = view_of(self.alias)
+        self.thread = threading.get_ident()
+        # the session of whoever works in this thread while a block of somebody else is open in it
+        self.spare: ThreadSession | None = None
         self._sticky = not self.features.pooled
         self._link: Any = None
         # the link's execute() while statements may go straight to it
@@ -51,7 +56,9 @@ class ThreadSession(Session):
 
     def set_block(self, block: Block | None) -> None:
         self._block = block
-        self._aim()
+        self.view.set(block)
+        if self._sticky:
+            self._aim()
 
     def _aim(self) -> None:
         """Decides whether the fast path may be taken: on an open connection of our own, with nothing to begin."""
@@ -82,9 +89,7 @@ class ThreadSession(Session):
         return self._block is not None
 
     def owner(self) -> Any:
-        if _get_running_loop() is None or bridge.in_inline():
-            return None
-        return asyncio.current_task()
+        return None if _get_running_loop() is None else asyncio.current_task()
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -158,6 +163,8 @@ class ThreadSession(Session):
         if link is not None:
             self.pool.discard(link)
         self.pin(False)
+        if self.spare is not None:
+            self.spare.close()
 
     # --------------------------------------------------------------------------------------------------- fast path
 

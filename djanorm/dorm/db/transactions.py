@@ -15,7 +15,7 @@ from typing import Any
 from dorm.db import bridge
 from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session, what_failed
-from dorm.db.sessions import async_block, peek_sync, session
+from dorm.db.sessions import async_block, session
 from dorm.exceptions import TransactionManagementError
 
 logger = logging.getLogger("dorm.transaction")
@@ -39,15 +39,17 @@ def remove_ended_hook(hook: EndedHook) -> None:
 # ------------------------------------------------------------------------------------------------- opening and closing
 
 
-def enter(here: Session, *, savepoint: bool = True, durable: bool = False) -> Block:
+def enter(here: Any, *, savepoint: bool = True, durable: bool = False) -> Block:
     """Opens a block: a transaction, which begins with its first statement, or a savepoint inside one."""
     outer = here.block
     owner = here.owner()
     if outer is None:
-        if owner is not None and not here.asynchronous:
+        if owner is not None and not here.asynchronous and not bridge.in_inline():
             logger.debug("a synchronous atomic block was opened in a running event loop; it does not cover async verbs")
         transaction = Transaction(here)
         block = transaction.top = Block(transaction, None, None, owner)
+        if here.asynchronous:
+            here.open.add(transaction)
     else:
         if durable:
             raise RuntimeError(f"a durable atomic block on alias {here.alias!r} must be the outermost one")
@@ -149,13 +151,15 @@ def _leave_inner(
         raise _out_of_order(here)
 
 
-def close_block(here: Session, transaction: Transaction, block: Block) -> None:
+def close_block(here: Any, transaction: Transaction, block: Block) -> None:
     """Takes a block off the top and lets waiting tasks go on."""
     if block.closed:
         return
     block.closed = True
     transaction.top = block.parent
     here.set_block(block.parent)
+    if block.parent is None and here.asynchronous:
+        here.open.discard(transaction)
     waiting, transaction.waiting_for_top = transaction.waiting_for_top, []
     for future in waiting:
         if not future.done():
@@ -407,12 +411,9 @@ class ensure:  # noqa: N801 - as above
 def home(using: str) -> Session:
     """The session whose block a plain function such as ``on_commit`` means.
 
-    In a coroutine, outside the bridge, that is the open ``aatomic`` of the context unless a synchronous block is open.
+    In a coroutine, outside the bridge, that is the open ``aatomic`` of the context; in a thread, the thread's own.
     """
-    if bridge.in_bridge():
-        return session(using)
-    known = peek_sync(using)
-    if known is None or session(using).block is None:
+    if not bridge.in_bridge():
         block = async_block(using)
         if block is not None:
             return block.transaction.session
