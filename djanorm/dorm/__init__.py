@@ -23,6 +23,7 @@ from dorm.db.connection import (
     pool_stats,
 )
 from dorm.exceptions import (
+    AtomicBlockError,
     CheckViolation,
     DatabaseError,
     DataError,
@@ -202,6 +203,7 @@ __all__ = [
     "Abs",
     "Aggregate",
     "ArrayField",
+    "AtomicBlockError",
     "AutoField",
     "Avg",
     "BaseManager",

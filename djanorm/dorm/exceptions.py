@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 __all__ = [
+    "AtomicBlockError",
     "BudgetExceeded",
     "CheckViolation",
     "DataError",
@@ -282,6 +283,10 @@ class NotSupportedError(DatabaseError):
 
 class TransactionManagementError(DatabaseError):
     """A transaction cannot take the statement: it is broken until it is rolled back (TX-12)."""
+
+
+class AtomicBlockError(TransactionManagementError, RuntimeError):
+    """Something was asked inside an atomic block that is for outside, or the other way round (CN-09, CN-10, TX-19)."""
 
 
 class MixedWorldsError(LazyLoadError, TransactionManagementError):

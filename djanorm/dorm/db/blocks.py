@@ -78,6 +78,7 @@ class Block:
     __slots__ = (
         "closed",
         "commit_mark",
+        "inline",
         "owner",
         "parent",
         "rollback_mark",
@@ -93,6 +94,8 @@ class Block:
         self.owner = owner
         self.undo = False
         self.closed = False
+        # whether the outermost block was opened in inline mode
+        self.inline = False
         self.commit_mark = len(transaction.commit_callbacks)
         self.rollback_mark = len(transaction.rollback_callbacks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dorm.db import bridge, engines
 from dorm.db.handles import AsyncConnection, Connection, get_async_connection, get_connection
 from dorm.db.health import ahealth_check, health_check, pool_stats
-from dorm.db.sessions import forget_sync
+from dorm.db.sessions import forget_sync, refuse_to_close
 
 __all__ = [
     "AsyncConnection",
@@ -27,7 +27,11 @@ aconnection_for = get_async_connection
 
 
 def close_all() -> None:
-    """Closes the synchronous connections and pools of every alias; later use opens new ones (CN-16)."""
+    """Closes the synchronous connections and pools of every alias; later use opens new ones (CN-16).
+
+    While an atomic block is open, in whatever thread: ``TransactionManagementError``, and nothing is closed.
+    """
+    refuse_to_close("close_all()", asynchronous=False)
     forget_sync()
     for database in engines.known():
         database.close_sync()
@@ -35,6 +39,7 @@ def close_all() -> None:
 
 async def close_all_async() -> None:
     """Closes the asynchronous pools of the running loop, and of loops that have ended; later use reopens (CN-16)."""
+    refuse_to_close("close_all_async()", asynchronous=True)
     if any(database.has_async_pools for database in engines.known()):
         await bridge.run_async(_close_async)
 
@@ -46,4 +51,6 @@ def _close_async() -> None:
 
 def reset_connections() -> None:
     """Closes everything in both worlds, without waiting, and forgets the databases; later use makes them anew."""
+    refuse_to_close("reset_connections()", asynchronous=False)
+    refuse_to_close("reset_connections()", asynchronous=True)
     engines.drop_all()

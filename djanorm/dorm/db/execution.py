@@ -15,6 +15,9 @@ READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN"})
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "COPY", "TRUNCATE"})
 DDL = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "REINDEX", "VACUUM", "ANALYZE", "GRANT", "REVOKE", "REFRESH"})
 CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ABORT"})
+ENDING = re.compile(
+    r"(?:COMMIT|END|ABORT|ROLLBACK)\b(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)(?!\s+PREPARED\b)", re.IGNORECASE
+)
 WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
 LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 
@@ -63,6 +66,14 @@ def classify(sql: str) -> Kind:
     if word in DDL:
         return "ddl"
     return "control" if word in CONTROL else "other"
+
+
+def ends_transaction(statement: Statement) -> bool:
+    """Whether a hand-written statement ends the transaction it runs in, though another may have begun at once."""
+    if statement.kind != "control":
+        return False
+    opening = LEADING.match(statement.sql)
+    return ENDING.match(statement.sql, opening.end() if opening else 0) is not None
 
 
 @lru_cache(maxsize=512)

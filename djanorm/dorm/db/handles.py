@@ -13,8 +13,8 @@ from dorm.conf.settings import settings
 from dorm.db import bridge, engines, manual_mode, placeholders
 from dorm.db.execution import Statement, classify, statement_for
 from dorm.db.rows import Row, named
-from dorm.db.session import Session
-from dorm.db.sessions import forget_thread_session, session
+from dorm.db.session import LEAVING_TRACES, Session
+from dorm.db.sessions import forget_thread_session, refuse_to_close, session
 
 RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 CHUNK = 2000
@@ -57,7 +57,11 @@ class _Work:
 
     def _execute_write(self, sql: str, params: Any = None) -> int:
         statement, values = self._prepared(sql, params)
-        return self._session().run(statement, values)
+        here = self._session()
+        # what may end a transaction takes the long way, which notices
+        return (
+            here.perform("run", statement, values) if statement.kind in LEAVING_TRACES else here.run(statement, values)
+        )
 
     def _execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
         if not RETURNING.search(sql):
@@ -118,7 +122,7 @@ class Connection(_Work):
     def execute_script(self, sql: str) -> None:
         """Runs several statements without parameters (CN-06).
 
-        On SQLite a script of more than one statement commits the open transaction first.
+        Inside a block they belong to its transaction; a script that ends it breaks the block.
         """
         self._execute_script(sql)
 
@@ -159,7 +163,11 @@ class Connection(_Work):
         return self._warm_up(target)
 
     def close(self) -> None:
-        """Closes this thread's connection and the pool; later use opens new ones."""
+        """Closes this thread's connection and the pool; later use opens new ones.
+
+        While an atomic block is open on the alias, in whatever thread: ``TransactionManagementError``.
+        """
+        refuse_to_close("close()", asynchronous=False, alias=self.alias)
         forget_thread_session(self.alias)
         engines.get(self.alias).close_sync()
 
@@ -218,6 +226,7 @@ class AsyncConnection(_Work):
 
     async def close(self) -> None:
         """Closes the pool of the running loop; later use opens a new one."""
+        refuse_to_close("close()", asynchronous=True, alias=self.alias)
         await bridge.run_async(engines.get(self.alias).close_async)
 
 

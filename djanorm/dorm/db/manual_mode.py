@@ -6,13 +6,17 @@ from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession
 from dorm.db.transactions import close_block, end, is_manual_bottom
+from dorm.exceptions import AtomicBlockError
 
 
 def set_autocommit(here: Session, flag: bool) -> None:
     """True: each statement commits by itself; False: statements wait for commit() or rollback() (CN-07 to CN-09)."""
     block = here.block
     if block is not None and not is_manual_bottom(block):
-        raise RuntimeError(f"set_autocommit() cannot be called inside an atomic block (alias {here.alias!r})")
+        raise AtomicBlockError(
+            f"set_autocommit() was called inside an atomic block (alias {here.alias!r}). This is forbidden when an 'atomic' "
+            "block is active."
+        )
     if flag:
         if block is None:
             here.pin(True)
@@ -35,5 +39,8 @@ def end_manual(here: Session, *, keep: bool) -> None:
         return
     if not is_manual_bottom(block):
         what = "commit()" if keep else "rollback()"
-        raise RuntimeError(f"{what} cannot be called inside an atomic block (alias {here.alias!r}); leave the block")
+        raise AtomicBlockError(
+            f"{what} cannot be called inside an atomic block (alias {here.alias!r}): the block ends when it is left. This "
+            "is forbidden when an 'atomic' block is active."
+        )
     end(here, block.transaction, keep=keep)

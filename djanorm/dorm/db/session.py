@@ -16,7 +16,7 @@ from dorm.conf.environment import SLOW_QUERY_EXPLAIN, SLOW_QUERY_MS
 from dorm.db import errors, hooks, logs, retry, slow
 from dorm.db.blocks import Block, Transaction
 from dorm.db.engines import Database
-from dorm.db.execution import Statement
+from dorm.db.execution import Statement, ends_transaction
 from dorm.db.masking import masked_sql
 from dorm.db.pools import Pool
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
@@ -67,6 +67,9 @@ class Session:
     def set_block(self, block: Block | None) -> None:
         """Makes ``block`` the innermost one of this scope."""
         raise NotImplementedError
+
+    def reconsider(self) -> None:
+        """Told when the transaction became broken, or was mended, by something else than a statement."""
 
     def owner(self) -> Any:
         """Who opens a block now, for error messages and checks."""
@@ -174,10 +177,23 @@ class Session:
         with self.turn(transaction):
             link = self.link_of(transaction)
             try:
-                return self._send(link, verb, statement, params, many)
+                result = self._send(link, verb, statement, params, many)
             except BaseException as error:
                 self.note_failure(transaction, error, statement)
                 raise
+            if statement.identity is None:
+                self._note_end(transaction, statement, verb == "script" and result)
+            return result
+
+    def _note_end(self, transaction: Transaction, statement: Statement, ended: bool) -> None:
+        """After hand-written SQL: remembers when it has ended the transaction, whose block goes on without one."""
+        if ended or not transaction.link.in_transaction or ends_transaction(statement):
+            problem = TransactionManagementError(
+                f"the transaction of alias {self.alias!r} was ended inside its atomic block by hand-written SQL: "
+                f"{_shortened(statement.sql)}. What follows would not belong to it. Leave the block to end it, or go back "
+                "to a savepoint with an inner block or savepoint_rollback()."
+            )
+            self.note_failure(transaction, problem, statement)
 
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
         """The rows in lists of at most ``chunk_size``, without holding more of them in memory (ST-01 to ST-08).
@@ -490,11 +506,17 @@ def _left_open(statement: Statement) -> TransactionManagementError:
 def what_failed(transaction: Transaction) -> str:
     """What broke a transaction, for messages: the error, and the statement that raised it."""
     cause = transaction.broken
+    if isinstance(cause, TransactionManagementError):
+        return str(cause).removesuffix(".")
     text = f"{type(cause).__name__}: {cause}".removesuffix(".")
     if transaction.failed_sql is None:
         return f"an earlier part of it failed ({text})"
-    sql = errors.without_secrets(" ".join(transaction.failed_sql.split()))
-    return f"an earlier statement failed ({text}): {sql if len(sql) <= SHOWN_SQL else sql[:SHOWN_SQL] + '…'}"
+    return f"an earlier statement failed ({text}): {_shortened(transaction.failed_sql)}"
+
+
+def _shortened(sql: str) -> str:
+    text = errors.without_secrets(" ".join(sql.split()))
+    return text if len(text) <= SHOWN_SQL else f"{text[:SHOWN_SQL]}…"
 
 
 def too_long_for_lock(alias: str, seconds: float) -> OperationalError:

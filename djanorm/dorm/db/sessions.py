@@ -16,7 +16,7 @@ from dorm.db.blocks import Block, open_block
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession, async_block
 from dorm.db.thread_session import ThreadSession
-from dorm.exceptions import ImproperlyConfigured
+from dorm.exceptions import ImproperlyConfigured, TransactionManagementError
 
 __all__ = [
     "Session",
@@ -27,6 +27,7 @@ __all__ = [
     "forget_sync",
     "forget_thread_session",
     "open_aliases",
+    "refuse_to_close",
     "session",
     "sync_block",
     "sync_session",
@@ -92,6 +93,31 @@ def open_aliases() -> list[str]:
     found = {known.alias for known in list(_all_sync) if known._block is not None}
     found.update(known.alias for known in list(_all_async) if known.open and not known.is_over())
     return sorted(found)
+
+
+def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None) -> None:
+    """Closing under an open block would undo it in silence, and commit what its statements do from then on.
+
+    :raises TransactionManagementError: when a block is open, in any thread; of the asynchronous world, in the running loop.
+    """
+    loop = _get_running_loop()
+    if asynchronous:
+        open_here = [known for known in list(_all_async) if known.loop() is loop and any(map(_is_atomic, known.open))]
+    else:
+        open_here = [
+            known for known in list(_all_sync) if known._block is not None and _is_atomic(known._block.transaction)
+        ]
+    names = sorted({known.alias for known in open_here if alias is None or known.alias == alias})
+    if names:
+        raise TransactionManagementError(
+            f"{what} was called while an atomic block is open on {', '.join(map(repr, names))}: its work would be lost, and "
+            "what follows in it would be committed. Leave the block first."
+        )
+
+
+def _is_atomic(transaction: Any) -> bool:
+    top = transaction.top
+    return top is not None and not (transaction.manual and top.parent is None)
 
 
 def dialect_for(alias: str = "default") -> Any:

@@ -68,6 +68,9 @@ class ThreadSession(Session):
         ready = block is None or (block.transaction.began and block.transaction.broken is None)
         self._straight = link.execute if link is not None and ready else None
 
+    def reconsider(self) -> None:
+        self._aim()
+
     def transaction_began(self, transaction: Transaction) -> None:
         self._aim()
 

@@ -16,7 +16,8 @@ from dorm.db import bridge
 from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session, what_failed
 from dorm.db.sessions import async_block, session
-from dorm.exceptions import TransactionManagementError
+from dorm.exceptions import AtomicBlockError, DatabaseError, TransactionManagementError
+from dorm.utils.held import Stopped
 
 logger = logging.getLogger("dorm.transaction")
 EndedHook = Callable[[str, float, str], None]
@@ -48,11 +49,13 @@ def enter(here: Any, *, savepoint: bool = True, durable: bool = False) -> Block:
             logger.debug("a synchronous atomic block was opened in a running event loop; it does not cover async verbs")
         transaction = Transaction(here)
         block = transaction.top = Block(transaction, None, None, owner)
+        block.inline = bridge.in_inline()
         if here.asynchronous:
             here.open.add(transaction)
     else:
         if durable:
-            raise RuntimeError(f"a durable atomic block on alias {here.alias!r} must be the outermost one")
+            if not _is_of_the_test(outer):
+                raise RuntimeError(f"a durable atomic block on alias {here.alias!r} must be the outermost one")
         transaction = outer.transaction
         _check_owner(here, transaction, outer, owner)
         # on top before anything waits, so that no other task opens a block meanwhile
@@ -91,6 +94,11 @@ def leave(here: Session, block: Block, failure: BaseException | None, *, told: b
         close_block(here, transaction, block)
 
 
+def _is_of_the_test(outer: Block) -> bool:
+    """Whether a block is the one that a test in inline mode is going to roll back: it was opened outside that mode."""
+    return outer.parent is None and not outer.inline and bridge.in_inline()
+
+
 def _leave_outermost(
     here: Session, transaction: Transaction, block: Block, failure: BaseException | None, unfinished: bool
 ) -> None:
@@ -108,9 +116,10 @@ def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
     refused = None
     if keep and transaction.broken is not None:
         keep, refused = False, rolled_back(transaction)
+    interruption = None
     try:
         if keep:
-            commit(here, transaction)
+            interruption = commit(here, transaction)
         else:
             roll_back(here, transaction)
     except BaseException:
@@ -119,6 +128,8 @@ def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
     finish(here, transaction, committed=keep)
     if refused is not None:
         raise refused
+    if interruption is not None:
+        raise interruption
 
 
 def _leave_inner(
@@ -204,6 +215,8 @@ def rolled_back(transaction: Transaction) -> TransactionManagementError | None:
     """
     if transaction.told:
         return None
+    if isinstance(transaction.broken, TransactionManagementError):
+        return transaction.broken
     error = TransactionManagementError(
         f"the transaction could not be committed and was rolled back, because {what_failed(transaction)}. Let the error "
         "leave the block, or put what may fail into an inner block.",
@@ -216,18 +229,32 @@ def rolled_back(transaction: Transaction) -> TransactionManagementError | None:
 # --------------------------------------------------------------------------------------------------- ending transactions
 
 
-def commit(here: Session, transaction: Transaction) -> None:
-    """Sends COMMIT, when there is a transaction to commit."""
+def commit(here: Session, transaction: Transaction) -> BaseException | None:
+    """Sends COMMIT, when there is a transaction to commit.
+
+    :returns: a cancellation, or the exception of a signal handler, that came while the COMMIT was on its way and did not
+        stop it: to be raised when everybody has been told that the transaction was committed.
+    """
     link = transaction.link
     if link is None:
-        return
+        return None
     with here.turn(transaction):
         if link.in_transaction:
             try:
                 here.control(transaction, "COMMIT", "finish")
-            except BaseException:
+            except BaseException as error:
+                if _was_committed(link, error):
+                    return error
                 link.roll_back()
                 raise
+    return None
+
+
+def _was_committed(link: Any, error: BaseException) -> bool:
+    """Whether the database has committed although ``error`` came out of the COMMIT."""
+    if isinstance(error, asyncio.CancelledError):
+        return isinstance(error, Stopped) and error.done
+    return not isinstance(error, DatabaseError) and not link.lost and not link.in_transaction
 
 
 def roll_back(here: Session, transaction: Transaction) -> None:
@@ -257,13 +284,19 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
 
 
 def _run(callbacks: list[Callable[[], Any]]) -> None:
+    """All of them, in order; a cancellation that comes meanwhile is raised when they have run."""
+    interruption: BaseException | None = None
     for callback in callbacks:
         try:
             result = callback()
             if asyncio.iscoroutine(result):
-                bridge.wait(result)
+                bridge.wait_to_the_end(result)
         except Exception:
             logger.exception("a callback at the end of a transaction failed")
+        except BaseException as error:
+            interruption = interruption or error
+    if interruption is not None:
+        raise interruption
 
 
 def _run_undone(transaction: Transaction, commit_mark: int, rollback_mark: int) -> None:
@@ -315,7 +348,7 @@ def _atomic_block(using: str, what: str) -> tuple[Session, Block]:
     here = home(using)
     block = here.block
     if block is None or is_manual_bottom(block):
-        raise RuntimeError(f"{what} needs an open atomic block on alias {using!r}")
+        raise AtomicBlockError(f"{what} needs an open atomic block on alias {using!r}")
     return here, block
 
 
@@ -431,24 +464,24 @@ def in_async_block(using: str = "default") -> bool:
     return async_block(using) is not None
 
 
-def set_rollback(rollback: bool = True, using: str = "default") -> None:
+def set_rollback(rollback: bool = True, using: str | None = None) -> None:
     """Makes the innermost open block roll back at its end without an exception, or not (TX-17).
 
     ``False`` also lets statements in again after one has failed, for a block that mends the damage itself; where the
     database has given the transaction up, only going back to a savepoint does.
     """
-    here, block = _atomic_block(using, "set_rollback()")
+    here, block = _atomic_block(using or "default", "set_rollback()")
     block.undo = rollback
     transaction = block.transaction
     link = transaction.link
     if not rollback and (link is None or (not (link.failed or link.lost) and link.in_transaction)):
         transaction.mend()
-        here.set_block(here.block)
+        here.reconsider()
 
 
-def get_rollback(using: str = "default") -> bool:
+def get_rollback(using: str | None = None) -> bool:
     """Whether the innermost open block is going to be rolled back at its end."""
-    _, block = _atomic_block(using, "get_rollback()")
+    _, block = _atomic_block(using or "default", "get_rollback()")
     return block.undo or block.transaction.broken is not None
 
 
@@ -465,10 +498,24 @@ def set_right(using: str) -> Generator[None, None, None]:
         return
     failure, sql = transaction.broken, transaction.failed_sql
     transaction.mend()
-    here.set_block(here.block)
+    here.reconsider()
     yield
     transaction.mark_broken(failure, sql)
-    here.set_block(here.block)
+    here.reconsider()
+
+
+@contextmanager
+def mark_for_rollback_on_error(using: str | None = None) -> Generator[None, None, None]:
+    """An exception that leaves this breaks the transaction that is open, without a block of its own (Django 5.2)."""
+    here = session(using or "default")
+    try:
+        yield
+    except Exception as error:
+        transaction = here.transaction
+        if transaction is not None and here.block is not None and not is_manual_bottom(here.block):
+            transaction.mark_broken(error, told=True)
+            here.reconsider()
+        raise
 
 
 def is_manual_bottom(block: Block) -> bool:

@@ -14,6 +14,7 @@ Rows = list[tuple[Any, ...]]
 Wait = Callable[[Any], Any]
 LARGE = 200
 """A cursor that returned more rows than this is not used again, so that its result can be freed."""
+BEGINNING = {"BEGIN", "START TRANSACTION"}
 PROBE = "SELECT 1"
 _stream_numbers = itertools.count(1)
 
@@ -71,8 +72,11 @@ class PostgresLink:
             return (), [], cursor.rowcount
         return tuple(column.name for column in cursor.description), cursor.fetchall(), cursor.rowcount
 
-    def script(self, sql: str, params: None = None) -> None:
-        self.raw.cursor().execute(sql.encode(), prepare=False)
+    def script(self, sql: str, params: None = None) -> bool:
+        """Runs several statements; whether they have ended the open transaction, though another may have begun."""
+        cursor = self.raw.cursor()
+        cursor.execute(sql.encode(), prepare=False)
+        return _has_ended(cursor)
 
     def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ServerStream:
         return ServerStream(self, sql, params, size, in_transaction)
@@ -181,8 +185,10 @@ class AsyncPostgresLink(PostgresLink):
             return (), [], cursor.rowcount
         return tuple(column.name for column in cursor.description), _done(cursor.fetchall()), cursor.rowcount
 
-    def script(self, sql: str, params: None = None) -> None:
-        self.wait(self.raw.cursor().execute(sql.encode(), prepare=False))
+    def script(self, sql: str, params: None = None) -> bool:
+        cursor = self.raw.cursor()
+        self.wait(cursor.execute(sql.encode(), prepare=False))
+        return _has_ended(cursor)
 
     def control(self, sql: str, params: None = None) -> None:
         self.wait(self._cursor.execute(sql, prepare=False))
@@ -262,6 +268,14 @@ class ServerStream:
             self.forget()
         if self._own:
             link.finish("ROLLBACK" if link.failed else "COMMIT")
+
+
+def _has_ended(cursor: Any) -> bool:
+    tags = [cursor.statusmessage]
+    while cursor.nextset():
+        tags.append(cursor.statusmessage)
+    # going back to a savepoint is told as ROLLBACK too, but no transaction begins after it
+    return "COMMIT" in tags or ("ROLLBACK" in tags and BEGINNING & set(tags[tags.index("ROLLBACK") :]) != set())
 
 
 def _done(coroutine: Any) -> Any:

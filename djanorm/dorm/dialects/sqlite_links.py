@@ -70,12 +70,19 @@ class SQLiteLink:
         rows = cursor.fetchall()
         return names, rows, cursor.rowcount
 
-    def script(self, sql: str, params: None = None) -> None:
-        """Runs several statements, leaving an open transaction open when there is only one statement (CN-06)."""
-        if single_statement(sql):
-            self.execute(sql).close()
-        else:
-            self.raw.executescript(sql)
+    def script(self, sql: str, params: None = None) -> bool:
+        """Runs several statements, inside the open transaction if there is one (CN-06); whether they have ended it."""
+        if not self.raw.in_transaction:
+            if single_statement(sql):
+                self.execute(sql).close()
+            else:
+                self.raw.executescript(sql)
+            return False
+        ended = False
+        for statement in statements_of(sql):
+            self.execute(statement).close()
+            ended = ended or not self.raw.in_transaction
+        return ended
 
     def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> Stream:
         """Runs a reading statement whose rows are fetched in portions of ``size``."""
@@ -211,8 +218,8 @@ class ThreadedSQLiteLink:
     def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
         return self._do(self.inner.fetch_named, sql, params)
 
-    def script(self, sql: str, params: None = None) -> None:
-        self._do(self.inner.script, sql)
+    def script(self, sql: str, params: None = None) -> bool:
+        return self._do(self.inner.script, sql)
 
     def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ThreadedStream:
         """See :meth:`SQLiteLink.open_stream`."""
@@ -469,6 +476,17 @@ class ThreadedStream:
             self._close()
         elif not self._link.lost:
             self._link._finish(self._close)
+
+
+def statements_of(sql: str) -> list[str]:
+    """The statements of a script; semicolons in texts, comments and triggers end none."""
+    found, start = [], 0
+    for match in re.finditer(";", sql):
+        if sqlite3.complete_statement(sql[start : match.end()]):
+            found.append(sql[start : match.end()])
+            start = match.end()
+    rest = sql[start:]
+    return [*found, rest] if rest.strip() else found
 
 
 def single_statement(sql: str) -> bool:

@@ -9,6 +9,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+class Stopped(asyncio.CancelledError):
+    """A cancellation that came while work was waited for to its end; ``done`` says whether the work succeeded."""
+
+    def __init__(self, *, done: bool) -> None:
+        super().__init__()
+        self.done = done
+
+
 class _Held(asyncio.Future[None]):
     """What a task waits for meanwhile; cancelling it is remembered and changes nothing, however often it happens."""
 
@@ -48,4 +56,4 @@ async def to_the_end(awaitable: Awaitable[T], limit: float) -> T:
         failure = work.exception()
         if failure is not None:
             raise failure
-    raise asyncio.CancelledError
+    raise Stopped(done=work.done() and not work.cancelled())
