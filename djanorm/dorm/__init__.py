@@ -186,6 +186,7 @@ from dorm.signals import (
     pre_query,
     pre_save,
 )
+from dorm.utils.identifiers import QuotedName
 from dorm.validators import validate_email
 
 __version__ = "5.0.0.dev0"
@@ -309,6 +310,7 @@ __all__ = [
     "Q",
     "QueryCanceled",
     "QuerySet",
+    "QuotedName",
     "RPad",
     "RTrim",
     "Random",

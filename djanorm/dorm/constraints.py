@@ -14,7 +14,8 @@ from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 from dorm.expressions.references import F
 from dorm.fields.numbers import BooleanField
-from dorm.indexes import _filled, check_quotable, repr_of
+from dorm.indexes import filled, repr_of
+from dorm.utils.identifiers import check_identifier, check_operator, check_operator_class
 
 #: Compiles a ``Q`` or an expression over one model into a SQLAlchemy element over ``table``: ``(options, what, table)``.
 #: The query layer, which knows how, puts its function here.
@@ -111,8 +112,7 @@ class BaseConstraint:
         """A copy that belongs to one model, patterns in its name filled in."""
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
-        made.name = _filled(made.name, options)
-        check_quotable(made.name, f"A constraint of {options.label}")
+        made.name = check_identifier(filled(made.name, options), f"A constraint of {options.label}:")
         return made
 
     def clone(self) -> BaseConstraint:
@@ -231,6 +231,8 @@ class UniqueConstraint(BaseConstraint):
             for what, present in parts.items():
                 if present:
                     raise ValueError(f"UniqueConstraint with {what} cannot be deferred.")
+        for each in opclasses:
+            check_operator_class(each, f"UniqueConstraint {name!r}: the opclass")
         self.fields = fields
         self.expressions = tuple(F(each) if isinstance(each, str) else each for each in expressions)
         self.condition = condition
@@ -288,6 +290,9 @@ class ExclusionConstraint(BaseConstraint):
         pairs = tuple(tuple(pair) for pair in expressions)
         if not pairs or not all(len(pair) == 2 for pair in pairs):
             raise ValueError("ExclusionConstraint.expressions must be pairs of a field or expression and an operator.")
+        for _, operator in pairs:
+            check_operator(operator, f"ExclusionConstraint {name!r}: the operator")
+        check_identifier(index_type, f"ExclusionConstraint {name!r}: the index_type")
         self.expressions: tuple[Any, ...] = pairs
         self.index_type = index_type
         self.condition = condition

@@ -9,14 +9,14 @@ from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 from dorm.expressions.references import F
-from dorm.utils.identifiers import LIMIT, shorten
+from dorm.utils.identifiers import QuotedName, check_call, check_identifier, check_operator_class, shorten
 
 
 class Index:
     """An index over fields or expressions of one model.
 
     :param expressions: expressions such as ``Lower("email")``, or ``F("age").desc()``; or one list of field names.
-    :param fields: field names; a leading ``-`` means descending; text with parentheses is taken as SQL.
+    :param fields: field names; a leading ``-`` means descending; one call such as ``LOWER(name)`` is taken as SQL.
     :param name: its name in the database; made from model and fields when left out (IDX-02).
     :param unique: refuse equal rows.
     :param condition: a ``Q``: only rows that meet it are in the index.
@@ -24,6 +24,7 @@ class Index:
     :param opclasses: one operator class per field (PostgreSQL).
     :param method: the access method, such as ``"gin"`` (PostgreSQL).
     :raises ValueError: when nothing is indexed, or the parts do not go together.
+    :raises ImproperlyConfigured: for names that are none, and SQL that is more than one call.
     """
 
     suffix = "idx"
@@ -59,6 +60,15 @@ class Index:
         if bool(names) == bool(expressions):
             both = "Index takes either fields or expressions, not both."
             raise ValueError(both if names else "At least one field or expression is needed.")
+        for field in names:
+            if not field.removeprefix("-").isidentifier():
+                check_call(field.removeprefix("-"), "Index: the field")
+        for each in opclasses:
+            check_operator_class(each, "Index: the opclass")
+        if method is not None:
+            check_identifier(method, "Index: the method")
+        if db_tablespace is not None:
+            check_identifier(db_tablespace, "Index: the db_tablespace")
         self.fields: list[str] = names
         self.expressions: tuple[Any, ...] = tuple(F(each) if isinstance(each, str) else each for each in expressions)
         self.name = name
@@ -91,11 +101,12 @@ class Index:
     def for_model(self, options: Any) -> Index:
         """A copy that belongs to one model: patterns in its name filled in, an automatic name made.
 
-        :raises ImproperlyConfigured: when the name cannot be quoted.
+        :raises ImproperlyConfigured: when the name is none.
         """
         made = self.clone()
-        made.name = _filled(made.get_name(options.model_name), options)
-        check_quotable(made.name, f"An index of {options.label}")
+        made.name = check_identifier(
+            filled(made.get_name(options.model_name), options), f"An index of {options.label}:"
+        )
         return made
 
     def clone(self) -> Index:
@@ -142,24 +153,17 @@ class Index:
         return f"<{type(self).__name__}: {' '.join(parts)}>"
 
 
-def check_quotable(name: str, owner: str) -> None:
-    """The name of an index or constraint can be quoted, and is not cut by the database.
-
-    :raises ImproperlyConfigured: for control characters, an empty name, more than 63 bytes.
-    """
-    if not name or not name.isprintable():
-        raise ImproperlyConfigured(f"{owner} is called {name!r}, which cannot be quoted.")
-    if len(name.encode()) > LIMIT:
-        raise ImproperlyConfigured(f"{owner} is called {name!r}: at most {LIMIT} bytes, or databases cut the name.")
-
-
 def repr_of(value: Any) -> Any:
     """Something that compares by content for values whose own comparison makes conditions."""
     return repr(value) if isinstance(value, Expression) else value
 
 
-def _filled(name: str, options: Any) -> str:
-    if "%(" not in name:
+def filled(name: str, options: Any) -> str:
+    """The name of an index or constraint with its patterns replaced.
+
+    :raises ImproperlyConfigured: for an unknown pattern.
+    """
+    if "%(" not in name or isinstance(name, QuotedName):
         return name
     try:
         return name % {"app_label": options.app_label.rpartition(".")[2].lower(), "class": options.model_name}

@@ -12,6 +12,7 @@ import dorm
 from dorm.constraints import CheckConstraint, Deferrable, ExclusionConstraint, UniqueConstraint
 from dorm.exceptions import ImproperlyConfigured
 from dorm.indexes import Index
+from dorm.utils.identifiers import QuotedName
 
 OBJECTS = [
     Index(fields=["a", "-b"]),
@@ -65,7 +66,7 @@ def test_an_index_of_a_model_gets_its_name():
         Index(fields=["a"], name="no\x00name").for_model(options)
     with pytest.raises(ImproperlyConfigured, match="63"):
         Index(fields=["a"], name="n" * 64).for_model(options)
-    assert Index(fields=["a"], name="a > 0").for_model(options).name == "a > 0"
+    assert Index(fields=["a"], name=QuotedName("a > 0")).for_model(options).name == "a > 0"
 
 
 MISUSES = [

@@ -9,7 +9,8 @@ import pytest
 import dorm
 from dorm import fields
 from dorm.exceptions import FieldDoesNotExist, ImproperlyConfigured
-from dorm.meta.options import app_label_of, words_of
+from dorm.meta.app_labels import app_label_of
+from dorm.meta.options import words_of
 
 NUMBERS = itertools.count()
 
@@ -28,7 +29,7 @@ def model(*, bases: tuple[type, ...] = (), module: str = __name__, **members):
         ("shop.payments.models.orders", "shop.payments"),
         ("library.extra", "library"),
         ("models", "models"),
-        ("__main__", "__main__"),
+        ("other", "other"),
     ],
 )
 def test_the_app_comes_from_the_module(module, app):
@@ -143,8 +144,6 @@ BAD_FIELDS = [
     ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_name="a__b")}, "__"),
     ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_name="a" * 64)}, "63"),
     ({"a": dorm.ForeignKey("self", dorm.CASCADE, related_query_name="1a")}, "related_query_name"),
-    ({"a": dorm.IntegerField(db_column="a\nb")}, "not a name"),
-    ({"a": dorm.ManyToManyField("self", db_table="x" * 64, related_name="+")}, "63"),
 ]
 
 

@@ -19,8 +19,8 @@ class Article(dorm.Model):
 
 class Person(dorm.Model):
     name = dorm.CharField(max_length=20)
-    follows = dorm.ManyToManyField("self", symmetrical=False, related_name="followers")
-    friends = dorm.ManyToManyField("self", related_name="without_effect")
+    follows = dorm.ManyToManyField("self", related_name="followers")
+    friends = dorm.ManyToManyField("self")
 
 
 class Team(dorm.Model):

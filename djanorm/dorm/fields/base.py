@@ -25,6 +25,7 @@ from dorm.fields.choices import enum_of, normalize_choices
 from dorm.fields.options import NOT_PROVIDED
 from dorm.fields.storage import Stored
 from dorm.lookups import registry as lookup_registry
+from dorm.utils.identifiers import check_identifier
 
 if TYPE_CHECKING:
     from dorm.expressions.paths import FieldRef, RelationRef
@@ -149,6 +150,9 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         self.choices = normalize_choices(choices)
         self._given_choices = choices if isinstance(choices, type) or callable(choices) else self.choices
         self.help_text = help_text
+        for option, given in (("db_column", db_column), ("db_tablespace", db_tablespace)):
+            if given:
+                check_identifier(given, f"{type(self).__name__}: {option}")
         self.db_column, self.db_comment, self.db_tablespace = db_column, db_comment, db_tablespace
         self._own_validators = _callables(validators)
         self._error_messages = dict(error_messages or {})

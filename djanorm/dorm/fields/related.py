@@ -19,6 +19,7 @@ from dorm.fields.base import Field
 from dorm.fields.deletion_rules import SET_DEFAULT, SET_NULL, DeletionRule
 from dorm.fields.options import FieldOptions
 from dorm.fields.relations import Hop, Junction, Relation, is_offered, rows_to_choose
+from dorm.utils.identifiers import check_dotted, check_identifier
 from dorm.utils.suggest import hint
 
 N = TypeVar("N", default=Any)
@@ -49,8 +50,10 @@ class RelatedField(Field[N], Generic[N]):
                 f"{type(self).__name__}({to!r}) is invalid: the target is a model class, its name, 'self', or a function "
                 "giving the class."
             )
-        if isinstance(to, str) and not to.strip():
-            raise TypeError(f"{type(self).__name__}: the name of the target model is empty.")
+        if isinstance(to, str):
+            if not to.strip():
+                raise TypeError(f"{type(self).__name__}: the name of the target model is empty.")
+            check_dotted(to, f"{type(self).__name__}: the target model")
         super().__init__(verbose_name, **options)
         self.to = to
         self.remote_field = relation
@@ -225,6 +228,8 @@ class ForeignKey(RelatedField[N], Generic[N]):
                 parent_link=parent_link,
             )
             super().__init__(to, relation, verbose_name, db_index=db_index, **options)
+            if to_field is not None:
+                check_dotted(to_field, f"{kind}: to_field")
             self.to_field = to_field
             self.db_constraint = db_constraint
             self._target_field = None
@@ -427,8 +432,8 @@ class ManyToManyField(RelatedField[N], Generic[N]):
     :param through: the model of the junction, or its name; made automatically when left out.
     :param through_fields: the names of its two foreign keys (to this model, to the target) where several would do.
     :param db_table: the name of the automatic junction table.
-    :param symmetrical: for relations to the own model: whether a link counts both ways, and the other direction has no name
-        of its own; so by default for ``"self"`` (REL-04).
+    :param symmetrical: for relations to the own model: whether a link counts both ways; by default as in Django for
+        ``"self"``, unless a ``related_name`` says that the other direction is something else (REL-04).
     """
 
     many_to_many = True
@@ -473,6 +478,12 @@ class ManyToManyField(RelatedField[N], Generic[N]):
                 )
             if through_fields is not None and through is None:
                 raise ImproperlyConfigured("ManyToManyField: through_fields goes with through.")
+            if isinstance(through, str):
+                check_dotted(through, "ManyToManyField: the through model")
+            for name in through_fields or ():
+                check_dotted(name, "ManyToManyField: through_fields:")
+            if db_table is not None:
+                check_identifier(db_table, "ManyToManyField: db_table")
             for impossible in ("unique", "primary_key"):
                 if options.get(impossible):
                     raise ImproperlyConfigured(f"ManyToManyField cannot be {impossible}.")
@@ -485,7 +496,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
                 many=True,
                 through=through,
                 through_fields=through_fields or None,
-                symmetrical=to == "self" if symmetrical is None else bool(symmetrical),
+                symmetrical=to == "self" and related_name is None if symmetrical is None else bool(symmetrical),
             )
             super().__init__(to, relation, verbose_name, **options)
             self.db_table = db_table

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar, Unpack
 from dorm.fields.base import Field
 from dorm.fields.columns import caseless_column
 from dorm.fields.options import TextOptions
+from dorm.utils.identifiers import check_collation
 from dorm.validators import (
     MaxLengthValidator,
     URLValidator,
@@ -35,6 +36,8 @@ class TextBase(Field[S], Generic[S]):
 
     def __init__(self, verbose_name: str | None = None, *, db_collation: str | None = None, **options: Any) -> None:
         super().__init__(verbose_name, **options)
+        if db_collation is not None:
+            check_collation(db_collation, f"{type(self).__name__}: db_collation")
         self.db_collation = db_collation
         if self.choice_enum is not None:
             self.exact_types = (self.choice_enum,)

@@ -26,10 +26,11 @@ from dorm.constraints import BaseConstraint
 from dorm.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from dorm.indexes import Index
 from dorm.meta import checks
+from dorm.meta.app_labels import app_label_of
 from dorm.meta.keys import implicit_key_class
 from dorm.meta.registry import Registry
 from dorm.meta.registry import registry as default_registry
-from dorm.utils.identifiers import shorten
+from dorm.utils.identifiers import check_dotted, check_identifier, shorten
 from dorm.utils.suggest import hint
 
 #: What ``class Meta`` may say, with the value when it says nothing.
@@ -70,14 +71,6 @@ TEXT_OPTIONS: Final = (
     "default_manager_name",
     "default_related_name",
 )
-
-
-def app_label_of(module: str) -> str:
-    """The app of a module: what stands before ``.models``, else the first component (MDL-03)."""
-    parts = module.split(".")
-    if "models" in parts[1:]:
-        return ".".join(parts[: parts.index("models", 1)])
-    return parts[0]
 
 
 def words_of(name: str) -> str:
@@ -125,6 +118,10 @@ class Options:
         self.model_name: str = model.__name__.lower()
         for option in TEXT_OPTIONS:
             checks.check_text(model.__name__, option, given.get(option))
+        if given.get("app_label"):
+            check_dotted(given["app_label"], f"{model.__name__}: app_label")
+        if given.get("db_tablespace"):
+            check_identifier(given["db_tablespace"], f"{model.__name__}: db_tablespace")
         self.app_label: str = given.get("app_label") or app_label_of(model.__module__)
         self.label = f"{self.app_label}.{self.object_name}"
         self.label_lower = f"{self.app_label}.{self.model_name}"

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured
+from dorm.meta.app_labels import known_label
 from dorm.utils.suggest import hint
 
 
@@ -65,6 +66,7 @@ def _model(field: Any, value: Any) -> Any:
 
 def _named(registry: Any, field: Any, name: str) -> Any:
     models: dict[str, Any] = registry._models
+    name = known_label(name)
     app, _, model_name = name.rpartition(".")
     if app:
         found = models.get(name)

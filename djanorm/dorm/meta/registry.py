@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from dorm.conf import settings
 from dorm.exceptions import ImproperlyConfigured
+from dorm.meta.app_labels import known_label
 from dorm.meta.references import Ambiguous, Unknown, resolve_reference, unknown_text
 from dorm.meta.through import build_through
 from dorm.utils.suggest import hint
@@ -52,7 +53,7 @@ class Registry:
 
         :raises LookupError: naming the nearest labels.
         """
-        wanted = label if model_name is None else f"{label}.{model_name}"
+        wanted = known_label(label if model_name is None else f"{label}.{model_name}")
         found = self._models.get(wanted)
         if found is None:
             matches = [model for known, model in self._models.items() if known.lower() == wanted.lower()]

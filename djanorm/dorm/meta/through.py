@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from dorm.fields.deletion_rules import CASCADE
 from dorm.fields.related import ForeignKey
-from dorm.utils.identifiers import shorten
+from dorm.utils.identifiers import derived
 
 
 def junction_table(field: Any) -> str:
     """The junction's table: ``db_table`` of the field, else ``<table>_<field>``."""
     if field.db_table:
-        return str(field.db_table)
-    return shorten(f"{field.model._meta.db_table}_{field.name}")
+        return cast("str", field.db_table)
+    table = field.model._meta.db_table
+    return derived(table, f"{table}_{field.name}")
 
 
 def junction_names(source: Any, target: Any) -> tuple[str, str]:

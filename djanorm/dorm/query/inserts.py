@@ -26,6 +26,7 @@ from dorm.query.scope import Compilation, names_of_column
 from dorm.query.state import QueryState, Slots
 
 _VALUES = re.compile(r"VALUES (\(.*\))(?= ON CONFLICT| RETURNING|$)", re.DOTALL)
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
 class WritePlan:
@@ -96,14 +97,16 @@ def compile_one(session: Any, options: Any, fields: Sequence[Any], returning: Se
 
 def _default_values(text: str) -> str:
     """An INSERT of a row made of nothing but defaults."""
-    table = (
-        text[: text.index(" (")]
-        if " (" in text.split(" VALUES", maxsplit=1)[0]
-        else text.split(" VALUES", maxsplit=1)[0]
-    )
-    table = table.removesuffix(" DEFAULT")
-    at = text.find(" RETURNING")
-    return f"{table} DEFAULT VALUES{text[at:] if at >= 0 else ''}"
+    plain = _without_names(text)
+    before = plain.split(" VALUES", maxsplit=1)[0]
+    table = before.split(" (", maxsplit=1)[0].removesuffix(" DEFAULT")
+    at = plain.find(" RETURNING")
+    return f"{text[: len(table)]} DEFAULT VALUES{text[at:] if at >= 0 else ''}"
+
+
+def _without_names(text: str) -> str:
+    """The text with every quoted name blanked: names may hold whatever a statement is taken apart by."""
+    return _QUOTED.sub(lambda found: "_" * len(found.group()), text)
 
 
 def insert_many(
@@ -179,9 +182,13 @@ def _compile_values(
     compilation = Compilation(session.dialect, session.features)
     sql = _statement(compilation, options, fields, returning, on_conflict)
     statement, _ = compile_statement(sql, compilation, "write", key)
-    match = _VALUES.search(statement.sql)
+    match = _VALUES.search(_without_names(statement.sql))
     assert match is not None, statement.sql
-    before, group, after = statement.sql[: match.start(1)], match.group(1), statement.sql[match.end(1) :]
+    before, group, after = (
+        statement.sql[: match.start(1)],
+        statement.sql[slice(*match.span(1))],
+        statement.sql[match.end(1) :],
+    )
 
     def text(count: int) -> str:
         return before + ", ".join([group] * count) + after

@@ -38,7 +38,7 @@ def insert_one(
     _check_writable(options)
     session = session_of(using)
     if any(isinstance(value, Expression) for value in values):
-        rows = inserts.with_expressions(session, options, fields, [values], returning, None)
+        rows = insert_rows(options, fields, [values], using=using, returning=returning)
         return rows[0] if rows else None
     key = (
         "insert",
@@ -98,6 +98,7 @@ def update_where_key(
     using: str,
 ) -> int:
     """Update one row by its key; the number of rows matched."""
+    _check_writable(options)
     if any(isinstance(value, Expression) for value in values):
         return update_where_in(options, dict(zip(fields, values, strict=True)), options.pk, [pk_value], using=using)
     session = session_of(using)
