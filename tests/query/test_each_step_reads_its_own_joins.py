@@ -51,7 +51,11 @@ ROWS: dict[str, tuple[Any, list[Any]]] = {
         [("b1", "b3")],
     ),
     "a condition on an annotation": (
-        A.filter(books__pages=10).annotate(j=F("books__title")).filter(books__title="b3").exclude(j="b1").values_list("j"),
+        A.filter(books__pages=10)
+        .annotate(j=F("books__title"))
+        .filter(books__title="b3")
+        .exclude(j="b1")
+        .values_list("j"),
         [("b2",)],
     ),
     "an aggregate before a filter, and an order": (
