@@ -366,3 +366,27 @@ def test_a_missing_target_is_named():
             schema_for(Lost)
     finally:
         registry.restore(before)
+
+
+def test_a_body_may_hold_types_that_pydantic_does_not_know():
+    class Colour:
+        pass
+
+    class Painted(DormSchema):
+        colour: Colour
+
+        class Meta:
+            model = Land
+
+    class Plain(DormSchema):
+        colour: Colour
+
+    class Base(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        colour: Colour
+
+    red = Colour()
+    assert Painted(name="n", colour=red).colour is Plain(colour=red).colour is red
+    assert schema_for(Land, base=Base)(name="n", colour=red).colour is red
+    with pytest.raises(ValidationError):
+        Painted(name="n", colour="red")

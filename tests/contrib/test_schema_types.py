@@ -70,7 +70,7 @@ class Sample(dorm.Model):
 
 
 TYPES = {
-    "id": int | None,
+    "id": int,
     "title": str,
     "body": str,
     "mail": str,
@@ -141,6 +141,32 @@ def test_defaults_of_the_database_and_clocks_may_be_left_out():
 
     made = schema_for(Clocked)()
     assert made.model_dump() == {"id": None, "made": None, "seen": None, "at": None, "level": 3}
+
+
+def test_what_every_row_has_is_not_nullable_though_a_payload_may_leave_it_out():
+    class Entry(dorm.Model):
+        made = dorm.DateTimeField(auto_now_add=True)
+        seen = dorm.DateField(auto_now=True)
+        at = dorm.DateTimeField(db_default=dorm.Now())
+        left = dorm.DateTimeField(auto_now=True, null=True)
+
+        class Meta:
+            app_label = "schema_made_elsewhere"
+
+    schema = schema_for(Entry)
+    for mode in ("validation", "serialization"):
+        parts = schema.model_json_schema(mode=mode)
+        assert {"title": "Id", "type": "integer"} == parts["properties"]["id"]
+        for name, form in (("made", "date-time"), ("seen", "date"), ("at", "date-time")):
+            assert {"title": name.title(), "type": "string", "format": form} == parts["properties"][name]
+        assert {"type": "null"} in parts["properties"]["left"]["anyOf"]
+        assert "required" not in parts
+    # a row that is not made yet has no value, and says so without a warning of Pydantic
+    empty = {"id": None, "made": None, "seen": None, "at": None, "left": None}
+    assert schema().model_dump() == schema(**empty).model_dump(mode="json") == empty
+    with pytest.raises(ValidationError):
+        schema(id="x")
+    assert schema_for(Entry, optional=("id",)).model_fields["id"].annotation == int | None
 
 
 @pytest.mark.skipif(not FACTORIES_TAKE_VALUES, reason="this Pydantic calls default factories without the payload")

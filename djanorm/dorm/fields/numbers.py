@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, overload
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
@@ -25,6 +25,9 @@ F = TypeVar("F", default=float)
 D = TypeVar("D", default=Decimal)
 B = TypeVar("B", default=bool)
 E = TypeVar("E", bound=Enum)
+
+# what the default of a decimal field may be; it is converted
+DecimalLike: TypeAlias = Decimal | float | str
 
 
 class IntegerField(Field[I], Generic[I]):
@@ -318,7 +321,7 @@ class DecimalField(Field[D], Generic[D]):
             max_digits: int | None = 10,
             decimal_places: int | None = 2,
             null: Literal[False] = False,
-            **options: Unpack[FieldOptions[Decimal]],
+            **options: Unpack[FieldOptions[DecimalLike]],
         ) -> None: ...
         @overload
         def __init__(
@@ -328,7 +331,7 @@ class DecimalField(Field[D], Generic[D]):
             max_digits: int | None = 10,
             decimal_places: int | None = 2,
             null: Literal[True],
-            **options: Unpack[FieldOptions[Decimal | None]],
+            **options: Unpack[FieldOptions[DecimalLike | None]],
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
 

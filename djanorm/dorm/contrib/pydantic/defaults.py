@@ -26,9 +26,16 @@ def default_of(field: Any) -> dict[str, Any]:
         return _own_default(field)
     if field.has_db_default() and not isinstance(field.db_default, dorm.Expression):
         return {"default": field.converted(field.db_default)}
-    if field.null or made_elsewhere(field):
+    if field.null:
         return {"default": None}
+    if made_elsewhere(field):
+        # a factory, because a default stands in the JSON schema, where the type has no null
+        return {"default_factory": _nothing}
     return {"default": ""} if field.blank and field.empty_strings_allowed else {}
+
+
+def _nothing() -> None:
+    return None
 
 
 def _own_default(field: Any) -> dict[str, Any]:

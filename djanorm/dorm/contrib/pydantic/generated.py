@@ -11,7 +11,7 @@ from dorm.contrib.pydantic.defaults import default_of, made_elsewhere
 from dorm.contrib.pydantic.library import BaseModel, ConfigDict, Field
 from dorm.contrib.pydantic.options import SchemaOptions, check_model, known_names, reverse_relations
 from dorm.contrib.pydantic.reading import ReadsInstances
-from dorm.contrib.pydantic.value_types import described, list_of, nullable, value_type
+from dorm.contrib.pydantic.value_types import described, list_of, nullable, or_left_out, value_type
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -35,11 +35,12 @@ def annotations_of(options: SchemaOptions) -> dict[str, Any]:
 
 def _column(field: Any, *, optional: bool) -> Any:
     plain = value_type(field)
-    made = nullable(plain) if optional or field.null or made_elsewhere(field) else plain
+    made = nullable(plain) if optional or field.null else plain
     details: dict[str, Any] = {"default": None} if optional else default_of(field)
     if field.help_text:
         details["description"] = str(field.help_text)
-    return described(field, made, plain, details)
+    annotation = described(field, made, plain, details)
+    return or_left_out(annotation) if made is plain and made_elsewhere(field) else annotation
 
 
 def _nested(relation: Any, schema: type[BaseModel], *, optional: bool) -> Any:
@@ -105,7 +106,7 @@ def schema_for(
         "__annotations__": made,
         "__dorm_options__": options,
         "__dorm_generated__": frozenset(made),
-        "model_config": ConfigDict(from_attributes=True),
+        "model_config": ConfigDict(from_attributes=True, arbitrary_types_allowed=True),
     }
     bases = (base,) if issubclass(base, ReadsInstances) else (ReadsInstances, base)
     return types.new_class(name, bases, exec_body=lambda namespace: namespace.update(body))

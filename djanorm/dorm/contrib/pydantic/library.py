@@ -13,6 +13,8 @@ if TYPE_CHECKING:
         BaseModel,
         ConfigDict,
         Field,
+        WrapSerializer,
+        WrapValidator,
         field_serializer,
         field_validator,
         model_validator,
@@ -30,6 +32,8 @@ else:
     BaseModel = _pydantic.BaseModel
     ConfigDict = _pydantic.ConfigDict
     Field = _pydantic.Field
+    WrapSerializer = _pydantic.WrapSerializer
+    WrapValidator = _pydantic.WrapValidator
     field_serializer = _pydantic.field_serializer
     field_validator = _pydantic.field_validator
     model_validator = _pydantic.model_validator
@@ -45,6 +49,8 @@ __all__ = [
     "ConfigDict",
     "Field",
     "ModelMetaclass",
+    "WrapSerializer",
+    "WrapValidator",
     "field_serializer",
     "field_validator",
     "model_validator",

@@ -34,7 +34,7 @@ class InstanceValues:
 class ReadsInstances(BaseModel):
     """The base of every generated schema: knows its model, and how to read that model's instances."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, arbitrary_types_allowed=True)
 
     __dorm_options__: ClassVar[SchemaOptions | None] = None
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import dorm
 from dorm.contrib.pydantic.constraints import constraints_of
-from dorm.contrib.pydantic.library import Field
+from dorm.contrib.pydantic.library import Field, WrapSerializer, WrapValidator
 
 #: The first class that fits decides; a field of none of them may hold anything.
 PLAIN: Final[tuple[tuple[type[dorm.Field[Any]], Any], ...]] = (
@@ -53,6 +53,18 @@ def is_enumerated(field: Any) -> bool:
 def nullable(made: Any) -> Any:
     """``made | None``."""
     return made if made is Any else made | None
+
+
+def or_left_out(annotation: Any) -> Any:
+    """``annotation`` for a value that the database or the library makes: every row has one, and a payload need not.
+
+    None stands for a value that is not made yet. The type itself is not nullable, so that no client has to expect null.
+    """
+    return Annotated[annotation, WrapValidator(_unless_none), WrapSerializer(_unless_none)]
+
+
+def _unless_none(value, handler):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - a stated type would be the schema's
+    return None if value is None else handler(value)
 
 
 def list_of(made: Any) -> Any:
