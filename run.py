@@ -34,7 +34,20 @@ def main(arguments: list[str]) -> int:
     if not command:
         print(f"Ready: {python}")
         return 0
-    return subprocess.run([python, *command, *rest], cwd=ROOT, check=False).returncode
+    return wait_for(subprocess.Popen([python, *command, *rest], cwd=ROOT))
+
+
+def wait_for(child: subprocess.Popen[bytes]) -> int:
+    """The exit code of a program. It hears Ctrl-C itself, and is given the time to tidy up; a second one ends it."""
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.kill()
+            child.wait()
+            raise
 
 
 def environment(folder: Path) -> Path:
@@ -58,5 +71,8 @@ if __name__ == "__main__":
         sys.exit(f"djanorm needs Python {OLDEST[0]}.{OLDEST[1]} or later; this is {sys.version.split()[0]}")
     try:
         sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(130)
     except subprocess.CalledProcessError as failed:
         sys.exit(f"The set-up stopped at: {' '.join(map(str, failed.cmd))}")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from support.databases import MISSING, VENDORS, TestDatabase, empty, postgresql_of_this_run
+from support.databases import MISSING, VENDORS, TestDatabase, empty, postgresql_of_this_run, sweep
 
 # Everything a test may turn, at its resting place.
 KNOBS: dict[str, Any] = {
@@ -63,6 +63,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     else:
         mode.run(body)
     return True
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The workers of an interrupted run are ended before they could tidy up, so the process that started them does."""
+    if not hasattr(config, "workerinput"):
+        sweep()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

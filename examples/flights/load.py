@@ -18,17 +18,19 @@ from examples.flights.models import MODELS, Airport, Carrier, Flight, Plane, Wea
 
 # Large enough that the fixed costs of a statement vanish, small enough that the bar moves and memory stays flat.
 CHUNK = 10_000
-# What the files are known to hold; only the bar needs it.
+# What the files are known to hold.
 SIZES: dict[type[dorm.Model], int] = {Carrier: 16, Plane: 3_322, Airport: 1_458, Weather: 26_115, Flight: 336_776}
 
 
 def load(console: Console, *, flights: int | None = None, reload: bool = False) -> bool:
-    """Make the tables and fill them; ``flights`` takes only the first so many. False when they were full already."""
-    if reload:
-        dorm.drop_tables(*MODELS)
+    """Make the tables and fill them; ``flights`` takes only the first so many. False when that many were there already."""
+    wanted = SIZES[Flight] if flights is None else min(flights, SIZES[Flight])
     dorm.create_tables(*MODELS)
-    if Flight.objects.exists():
+    if not reload and Flight.objects.count() >= wanted:
         return False
+    # what is there is old, or a part
+    dorm.drop_tables(*MODELS)
+    dorm.create_tables(*MODELS)
     columns = TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console) as progress, transaction.atomic():
 
@@ -42,8 +44,7 @@ def load(console: Console, *, flights: int | None = None, reload: bool = False) 
         fill(Plane, planes(), SIZES[Plane])
         fill(Airport, airports(), SIZES[Airport])
         fill(Weather, weather(), SIZES[Weather])
-        limit = SIZES[Flight] if flights is None else flights
-        fill(Flight, islice(departures(), limit), limit)
+        fill(Flight, islice(departures(), wanted), wanted)
     return True
 
 

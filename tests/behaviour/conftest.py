@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import pathlib
 import shutil
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +18,7 @@ import pytest
 import dorm
 from behaviour import bookshop
 from dorm.db.connection import close_all, close_all_async
-from support.databases import TestDatabase, empty
+from support.databases import TestDatabase, another_database, empty
 
 
 def close_everything() -> None:
@@ -49,7 +48,7 @@ class ServedShop:
 
     def __init__(self, home: dict[str, Any]) -> None:
         self._home = TestDatabase("postgresql", home)
-        self._name = f"bookshop_{uuid.uuid4().hex[:12]}"
+        self._name = another_database(self._home)
         self._home.run(f'CREATE DATABASE "{self._name}"')
         self._home.run(f'ALTER DATABASE "{self._name}" SET synchronous_commit = off')
         self._database = TestDatabase("postgresql", {**home, "NAME": self._name})

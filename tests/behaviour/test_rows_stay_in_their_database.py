@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 
 import pytest
 
@@ -11,7 +10,7 @@ import dorm
 from dorm import Prefetch
 from dorm.db import routers
 from dorm.db.connection import close_all, close_all_async
-from support.databases import TestDatabase, empty
+from support.databases import TestDatabase, another_database, empty
 
 
 class Author(dorm.Model):
@@ -40,7 +39,7 @@ pytestmark = pytest.mark.models(MODELS)
 def second(postgresql_state, pytestconfig):
     """One more PostgreSQL database, for all tests of this module; each empties it first."""
     home = TestDatabase("postgresql", dict(postgresql_state))
-    name = f"other_{uuid.uuid4().hex[:10]}"
+    name = another_database(home)
     home.run(f'CREATE DATABASE "{name}"')
     pytestconfig.add_cleanup(lambda: home.run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
     return TestDatabase("postgresql", {**home.entry, "NAME": name})

@@ -1,7 +1,8 @@
 """Run the code of a documentation page: ``python play.py page.md``, in an empty folder.
 
 Fenced ``python`` blocks run from top to bottom in one namespace; ``await`` works at the top level, as in a notebook. A
-comment ``# -> text`` behind an expression, or on the line below it, states its ``repr``. ``title="settings.py"`` writes the block to that file
+comment ``# -> text`` behind an expression, or on the line below it, states its ``repr``; behind ``print(…)``, what is printed.
+``title="settings.py"`` writes the block to that file
 instead; ``title="PostgreSQL"`` runs it only when ``DOCS_POSTGRES_URL`` is set, on a database of its own. Blocks in other
 languages are prose.
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import inspect
+import io
 import os
 import re
 import sys
@@ -73,13 +76,20 @@ def run(block: Block, module: types.ModuleType, page: Path, runner: asyncio.Runn
         expected = expectation(source, statement)
         ast.increment_lineno(statement, block.line)
         if expected and isinstance(statement, ast.Expr):
-            value = execute(ast.Expression(statement.value), "eval", module, page, runner)
-            if repr(value) != expected["text"]:
-                raise Mismatch(f"{page.name}:{statement.lineno}: {value!r}, where the page says {expected['text']}")
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                value = execute(ast.Expression(statement.value), "eval", module, page, runner)
+            shown = printed.getvalue().rstrip("\n") if prints(statement.value) else repr(value)
+            if shown != expected["text"]:
+                raise Mismatch(f"{page.name}:{statement.lineno}: {shown}, where the page says {expected['text']}")
             kept += 1
         else:
             execute(ast.Module([statement], []), "exec", module, page, runner)
     return kept
+
+
+def prints(value: ast.expr) -> bool:
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
 
 
 def expectation(source: list[str], statement: ast.stmt) -> re.Match[str] | None:

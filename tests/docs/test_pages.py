@@ -43,6 +43,26 @@ def test_the_examples_of_a_page_run(page, tmp_path, request):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_tutorial_is_one_file_that_runs_again_and_again(tmp_path):
+    code = "\n\n".join(
+        block.code for block in blocks((ROOT / "docs/tutorial/first-steps.md").read_text(encoding="utf-8"))
+    )
+    stated = re.findall(r"print\(.*#\s*->\s*(.+?)\s*$", code, re.MULTILINE)
+    (tmp_path / "library.py").write_text(code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "PYTHONUTF8": "1"}
+    command = [sys.executable, "-W", "error", "library.py"]
+    for _ in range(2):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert not done.stderr
+        printed = iter(done.stdout.splitlines())
+        # every stated line is printed, in this order
+        assert all(line in printed for line in stated), done.stdout
+        assert len(stated) > 10
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_the_links_of_a_page_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")

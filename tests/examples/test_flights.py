@@ -6,6 +6,10 @@ A slice of the flights that spreads over the year keeps this fast; the program i
 from __future__ import annotations
 
 import math
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter, defaultdict
 from datetime import datetime
 from statistics import fmean
@@ -14,10 +18,10 @@ import pytest
 from rich.console import Console
 
 import dorm
-from examples.flights import __main__ as program
-from examples.flights import data, questions
-from examples.flights.load import load, utc
+from examples.flights import command, data, questions
+from examples.flights.load import SIZES, load, utc
 from examples.flights.models import MODELS, Airport, Carrier, Flight, Plane, Weather
+from support.source import ROOT
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -42,6 +46,7 @@ def flights(database, records, monkeypatch):
         return (line for number, line in enumerate(every(name)) if name != "flights" or number % STEP == 0)
 
     monkeypatch.setattr("examples.flights.load.rows", some)
+    monkeypatch.setitem(SIZES, Flight, len(records))
     assert load(Console(quiet=True)) is True
     yield database
     dorm.drop_tables(*MODELS)
@@ -257,16 +262,70 @@ def every_question_has_an_answer():
     for ask in questions.QUESTIONS:
         answer = ask()
         assert all(len(row) == len(answer.columns) for row in answer.rows)
-        program.table(answer)
+        command.table(answer)
 
 
 def test_the_program_runs_on_its_default_database(tmp_path, monkeypatch, capsys, records):
     monkeypatch.chdir(tmp_path)
-    assert program.main(["--flights", "2000"]) == 0
+    assert command.main(["--flights", "2000"]) == 0
     shown = capsys.readouterr().out
-    assert "2,000 flights" in shown
+    assert "Loaded 2,000 flights" in shown
     assert "Which routes were flown most?" in shown
     assert (tmp_path / "flights.sqlite3").exists()
+
+
+def test_what_is_there_is_used_and_told_and_a_part_is_completed(tmp_path, monkeypatch, capsys, records):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "QUESTIONS", ())
+    monkeypatch.setitem(SIZES, Flight, 300)
+    for arguments, told in (
+        (["--flights", "100"], "Loaded 100 flights"),
+        (["--flights", "100"], "Using the 100 flights that are in the database; --reload"),
+        (["--flights", "50"], "Using the 100 flights"),
+        ([], "Loaded 300 flights"),
+        ([], "Using the 300 flights"),
+        (["--reload"], "Loaded 300 flights"),
+    ):
+        assert command.main(arguments) == 0
+        assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("nonsense", "database URLs begin with"),
+        ("mysql://me@here/flights", "database URLs begin with"),
+        ("sqlite:////no/such/folder/flights.sqlite3", "unable to open database file"),
+        ("postgresql://me:geheim@127.0.0.1:1/flights", "Connection refused"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line(address, told, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.flights", "--database", address], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert told in line
+    assert "geheim" not in line
+
+
+def test_ctrl_c_ends_the_program_without_a_traceback(tmp_path):
+    place = tmp_path / "flights.sqlite3"
+    program = subprocess.Popen(
+        [sys.executable, "-m", "examples.flights", "--database", f"sqlite:///{place}"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    while not place.exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    program.send_signal(signal.SIGINT)
+    shown, _ = program.communicate(timeout=60)
+    assert program.returncode == 130
+    assert "Traceback" not in shown
+    assert shown.rstrip().endswith("Stopped. A load that was not done has left nothing behind.")
 
 
 def test_a_load_that_fails_leaves_nothing(database, records, monkeypatch):

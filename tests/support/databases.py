@@ -12,6 +12,7 @@ from typing import Any
 
 VENDORS = ("sqlite", "postgresql")
 MISSING = "NO POSTGRESQL"
+RUN = "djanorm_run_"
 
 
 @dataclass(frozen=True)
@@ -99,26 +100,67 @@ def server_entry() -> dict[str, Any]:
 @contextmanager
 def postgresql_of_this_run() -> Iterator[dict[str, Any] | str]:
     """The entry of a database made for this run and dropped after it, or the reason why there is none."""
+    admin = _administrator()
+    if isinstance(admin, str):
+        yield admin
+        return
     server = server_entry()
-    try:
-        psycopg = _psycopg()
-    except ImportError as problem:
-        yield f"psycopg is not installed ({problem})"
-        return
-    try:
-        admin = psycopg.connect(**_keywords(server), autocommit=True, connect_timeout=5)
-    except psycopg.OperationalError as problem:
-        yield f"{server['HOST']}:{server['PORT']} does not answer ({str(problem).splitlines()[0]})"
-        return
     with admin:
-        name = f"djanorm_tests_{uuid.uuid4().hex[:12]}"
+        run = uuid.uuid4().hex[:12]
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [run])
+        _drop_what_dead_runs_left(admin)
+        name = f"{RUN}{run}"
         admin.execute(f'CREATE DATABASE "{name}"')
         # Tests need no durability, and a commit costs ten times less without it.
         admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         try:
             yield {**server, "NAME": name, "MIN_POOL_SIZE": 1, "MAX_POOL_SIZE": 8}
         finally:
-            admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            _drop(admin, run)
+
+
+def sweep() -> None:
+    """Drop what killed runs have left, where there is a server: those of the workers of an interrupted run above all."""
+    admin = _administrator()
+    if not isinstance(admin, str):
+        with admin:
+            _drop_what_dead_runs_left(admin)
+
+
+def _administrator() -> Any:
+    """A connection to the server's maintenance database, or the reason why there is none."""
+    server = server_entry()
+    try:
+        psycopg = _psycopg()
+    except ImportError as problem:
+        return f"psycopg is not installed ({problem})"
+    try:
+        return psycopg.connect(**_keywords(server), autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as problem:
+        return f"{server['HOST']}:{server['PORT']} does not answer ({str(problem).splitlines()[0]})"
+
+
+def another_database(home: TestDatabase) -> str:
+    """The name for one more database of this run, for a test to make; at the latest it goes with the others."""
+    return f"{home.entry['NAME']}_{uuid.uuid4().hex[:6]}"
+
+
+def _drop(admin: Any, run: str) -> None:
+    """Drop the databases of a run."""
+    found = admin.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{RUN}{run}"])
+    for (name,) in found.fetchall():
+        admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _drop_what_dead_runs_left(admin: Any) -> None:
+    """Drop the databases of runs that were killed: each run holds a lock of its name for as long as it lives."""
+    found = admin.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [RUN])
+    for run in {name.removeprefix(RUN)[:12] for (name,) in found.fetchall()}:
+        if admin.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [run]).fetchone()[0]:
+            try:
+                _drop(admin, run)
+            finally:
+                admin.execute("SELECT pg_advisory_unlock(hashtext(%s))", [run])
 
 
 def empty(database: TestDatabase) -> None:
