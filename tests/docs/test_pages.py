@@ -43,6 +43,23 @@ def test_the_examples_of_a_page_run(page, tmp_path, request):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_pytest_line_for_contributors_finds_tests():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"`\.venv/bin/pytest ([^`]+)`", text)
+    (seed,) = re.findall(r"`(--randomly-seed=[^`]+)`", text)
+    # this test may itself run in a worker, whose variables would make another one of it
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *line.split(), seed, "--collect-only", "-q", "-n", "0"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_tutorial_is_one_file_that_runs_again_and_again(tmp_path):
     code = "\n\n".join(
         block.code for block in blocks((ROOT / "docs/tutorial/first-steps.md").read_text(encoding="utf-8"))
