@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import dorm
-from dorm.models import lazy
+from dorm.query import lazy
 
 
 class Author(dorm.Model):
@@ -110,3 +110,51 @@ async def test_in_inline_mode_it_just_runs(rows):
 def test_without_a_loop_it_just_runs(rows):
     dorm.configure(ASYNC_LAZY="raise")
     assert "Ada" == Book.objects.get().author.name
+
+
+class Tag(dorm.Model):
+    books = dorm.ManyToManyField(Book, related_name="tags")
+
+
+@pytest.mark.models(Author, Book, Profile, Tag)
+async def test_many_rows_follow_the_same_rule(rows):
+    dorm.configure(ASYNC_LAZY="warn")
+    author, book = await Author.objects.aget(), await Book.objects.aget()
+    with pytest.warns(dorm.LazyLoadWarning, match=r"Author.book_set.*prefetch_related\('book_set'\)"):
+        assert [book] == list(author.book_set.all())
+    with pytest.warns(dorm.LazyLoadWarning, match="Book.tags"):
+        assert 0 == book.tags.filter(pk=1).count()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [book] == await author.book_set.all()
+        assert [] == [tag async for tag in book.tags.all()]
+        assert 1 == await author.book_set.acount()
+    dorm.configure(ASYNC_LAZY="raise")
+    for read in (list, len, bool, lambda books: books.first(), lambda books: books.exists()):
+        with pytest.raises(dorm.LazyLoadError, match=r"Author.book_set.*aload\('book_set'\)"):
+            read(author.book_set.all())
+    await author.aload("book_set")
+    assert [book] == list(author.book_set.all())
+    await finish()
+
+
+@pytest.mark.models(Author, Book, Profile, Tag)
+async def test_many_rows_raise_inside_an_open_block(rows):
+    dorm.configure(ASYNC_LAZY="allow")
+    async with dorm.transaction.aatomic():
+        author, book = await Author.objects.aget(), await Book.objects.aget()
+        for read in (lambda: list(author.book_set.all()), lambda: book.tags.count(), lambda: author.book_set.add(book)):
+            with pytest.raises(dorm.LazyLoadError, match="aatomic"):
+                read()
+        assert [book] == await dorm.run(lambda: list(author.book_set.all()))
+    await finish()
+
+
+async def test_a_notebook_without_an_open_block_reads_as_it_likes(rows, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    author = await Author.objects.aget()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert 1 == len(author.book_set.all())
+        assert "Ada" == Book.objects.get().author.name
+    await finish()

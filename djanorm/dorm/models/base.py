@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dorm.db import bridge
 from dorm.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from dorm.models import construction, deletion, lazy, loading, saving, validation
+from dorm.models import construction, deletion, loading, saving, validation
 from dorm.models.keys import PrimaryKey
 from dorm.models.manager import DefaultManager
 from dorm.models.metaclass import ModelBase
 from dorm.models.state import LazyState
+from dorm.query.lazy import description
 from dorm.query.shown import record_of
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Model(metaclass=ModelBase):
         """The class and the text of the model's own ``__str__``; the key where there is none or it lacks data (MDL-27)."""
         if type(self).__str__ is Model.__str__:
             return str(self)
-        text = lazy.description(self)
+        text = description(self)
         return f"<{type(self).__name__}: {f'pk={self.pk!r}' if text is None else text}>"
 
     def _repr_html_(self) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from dorm.db import bridge, routers
-from dorm.models.lazy import check_lazy_access
 from dorm.models.state import ModelState, state_of
+from dorm.query.lazy import check_lazy_access
 from dorm.query.prefetch import prefetch_related_objects
 
 T = TypeVar("T")

@@ -37,7 +37,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         key = self._owner_key
         if key is None:
             return queryset.none()
-        return queryset._linked_to(self._side.end.junction, [key])._with_owner(None, self.instance)
+        return queryset._linked_to(self._side.end.junction, [key])._with_owner(None, self.instance, self._side.accessor)
 
     # -- linking ------------------------------------------------------------------------------------------------------
 

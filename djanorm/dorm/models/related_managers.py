@@ -124,6 +124,11 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return {"instance": self.instance}
 
     @property
+    def _owned_as(self) -> str:  # type: ignore[override] # pyright: ignore # ty: ignore
+        """The name of the relation, for messages about lazy access."""
+        return self._side.accessor
+
+    @property
     def _pinned(self) -> str | None:
         """The alias that `db_manager()` chose for this manager."""
         query = self._query
@@ -187,7 +192,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
         key = self._owner_key
         if key is None:
             return queryset.none()
-        return queryset.filter(**{field.attname: key})._with_owner(field, self.instance)
+        return queryset.filter(**{field.attname: key})._with_owner(field, self.instance, self._side.accessor)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in {"remove", "clear", "aremove", "aclear"}:

@@ -9,6 +9,7 @@ from typing_extensions import TypeVar
 
 from dorm.db import routers
 from dorm.query import pipeline, shown
+from dorm.query.lazy import check_lazy_access
 from dorm.query.names import Names
 from dorm.query.prefetch import prefetch_instances
 from dorm.query.state import QueryState
@@ -34,6 +35,7 @@ class QueryRoot(Generic[M, R]):
     _result_cache: list[Any] | None = None
     _is_manager: bool = False
     _hints: dict[str, Any] | None = None
+    _owned_as: str = ""
     _known_related: tuple[Any, Any] | None = None
     _own_root: ClassVar[bool] = False
     # the class of the querysets that are made from one of this class
@@ -105,10 +107,11 @@ class QueryRoot(Generic[M, R]):
         made._origin = origin
         return made
 
-    def _with_owner(self, field: Any, instance: Any) -> Self:
-        """The same queryset for the rows of ``instance``: results know it, and routers are told."""
+    def _with_owner(self, field: Any, instance: Any, accessor: str) -> Self:
+        """The same queryset for the rows of ``instance.<accessor>``: results know it, and routers are told."""
         root = self._root()
         made = root._with(root.state)
+        made.__dict__["_owned_as"] = accessor
         made.__dict__["_hints"] = {"instance": instance}
         if field is not None:
             made.__dict__["_known_related"] = (field, instance)
@@ -121,7 +124,8 @@ class QueryRoot(Generic[M, R]):
     @property
     def db(self) -> str:
         """The alias that a read would go to."""
-        return self._read_alias()
+        hints = self._hints
+        return self._read_alias() if hints is None else self._alias_of_owned(hints)
 
     @property
     def ordered(self) -> bool:
@@ -132,13 +136,25 @@ class QueryRoot(Generic[M, R]):
         return state.order is None and bool(state.opts.ordering) and state.group is None
 
     def _read_alias(self) -> str:
+        """The alias to read from, just before that happens."""
+        hints = self._hints
+        if hints is not None:
+            alias = self._alias_of_owned(hints)
+            check_lazy_access(hints["instance"], self._owned_as, alias)
+            return alias
         using = self.state.using
         if using is not None:
             return using
         if self.state.lock is not None:
             return self._write_alias()
-        hints = self._hints
-        return routers.db_for_read(self.model) if hints is None else routers.db_for_read(self.model, **hints)
+        return routers.db_for_read(self.model)
+
+    def _alias_of_owned(self, hints: dict[str, Any]) -> str:
+        """The alias to read the rows of a related manager from."""
+        using = self.state.using
+        if using is not None:
+            return using
+        return self._write_alias() if self.state.lock is not None else routers.db_for_read(self.model, **hints)
 
     def _write_alias(self) -> str:
         using = self.state.using

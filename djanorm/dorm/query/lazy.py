@@ -14,7 +14,7 @@ from typing import Any
 
 from dorm.conf import settings
 from dorm.db import bridge, transactions
-from dorm.exceptions import ImproperlyConfigured, LazyLoadError, LazyLoadWarning
+from dorm.exceptions import ImproperlyConfigured, LazyLoadError, LazyLoadWarning, MixedWorldsError
 
 POLICIES = ("warn", "raise", "allow")
 
@@ -37,7 +37,7 @@ def check_lazy_access(instance: Any, name: str, alias: str) -> None:
         return
     label = f"{instance._meta.label}.{name}"
     if transactions.in_async_block(alias):
-        raise LazyLoadError(
+        raise MixedWorldsError(
             f"{label} is not loaded, and reading it here would query outside the open aatomic() block. {_remedies(name)}"
         )
     policy = settings.get("ASYNC_LAZY", "warn")
