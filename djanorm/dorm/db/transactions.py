@@ -17,7 +17,7 @@ from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session, what_failed
 from dorm.db.sessions import async_block, session
 from dorm.exceptions import AtomicBlockError, DatabaseError, TransactionManagementError
-from dorm.utils.held import Stopped
+from dorm.utils.held import succeeded
 
 logger = logging.getLogger("dorm.transaction")
 EndedHook = Callable[[str, float, str], None]
@@ -253,7 +253,7 @@ def commit(here: Session, transaction: Transaction) -> BaseException | None:
 def _was_committed(link: Any, error: BaseException) -> bool:
     """Whether the database has committed although ``error`` came out of the COMMIT."""
     if isinstance(error, asyncio.CancelledError):
-        return isinstance(error, Stopped) and error.done
+        return succeeded(error)
     return not isinstance(error, DatabaseError) and not link.lost and not link.in_transaction
 
 
@@ -507,7 +507,7 @@ def set_right(using: str) -> Generator[None, None, None]:
 @contextmanager
 def mark_for_rollback_on_error(using: str | None = None) -> Generator[None, None, None]:
     """An exception that leaves this breaks the transaction that is open, without a block of its own (Django 5.2)."""
-    here = session(using or "default")
+    here = home(using or "default")
     try:
         yield
     except Exception as error:

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Stopped(asyncio.CancelledError):
-    """A cancellation that came while work was waited for to its end; ``done`` says whether the work succeeded."""
+def succeeded(cancellation: BaseException) -> bool:
+    """Whether the work that :func:`to_the_end` waited for was done, well, when the cancellation was raised."""
+    return vars(cancellation).get(_SUCCEEDED, False)
 
-    def __init__(self, *, done: bool) -> None:
-        super().__init__()
-        self.done = done
+
+_SUCCEEDED = "dorm_work_succeeded"
 
 
 class _Held(asyncio.Future[None]):
@@ -56,4 +56,7 @@ async def to_the_end(awaitable: Awaitable[T], limit: float) -> T:
         failure = work.exception()
         if failure is not None:
             raise failure
-    raise Stopped(done=work.done() and not work.cancelled())
+    # of this very class: asyncio.timeout() takes no other for its own
+    cancellation = asyncio.CancelledError()
+    vars(cancellation)[_SUCCEEDED] = work.done() and not work.cancelled()
+    raise cancellation
