@@ -162,7 +162,7 @@ SPECIMENS: dict[str, tuple[Callable[[], Any], Wanted]] = {
 # Made by the package itself while it resolves a query, or a base to derive from.
 INTERNAL = {
     "Aggregate", "AnnotationRef", "ArrayLength", "ColumnRef", "Comparison", "Condition", "Func", "KeyTransform",
-    "OrderBy", "RandomOrder", "Slot", "Star", "Transform",
+    "OrderBy", "Prepared", "RandomOrder", "Slot", "Star", "Transform",
 }  # fmt: skip
 
 CASES = [cls for cls in subclasses(Expression) if cls.__name__ not in INTERNAL]

@@ -153,13 +153,21 @@ NATIVE = [
     (fields.IntegerField(), 5),
     (fields.CharField(), "x"),
     (fields.BooleanField(), True),
-    (fields.DecimalField(), Decimal("1.50")),
+    (of_a_model(fields.DecimalField()), Decimal("1.50")),
     (fields.DateField(), datetime.date(2024, 2, 29)),
     (fields.TimeField(), datetime.time(1, 2, 3, 4)),
     (fields.DurationField(), datetime.timedelta(1)),
     (fields.UUIDField(), uuid.UUID(int=7)),
     (of_a_model(fields.FloatField()), 0.1),
 ]
+
+
+@pytest.mark.parametrize("dialect", [SQLITE, POSTGRESQL], ids=lambda dialect: dialect.name)
+@pytest.mark.parametrize("given", [0.1 + 0.2, Decimal("0.3")], ids=repr)
+def test_a_computed_decimal_is_one_whatever_number_the_driver_gives(dialect, given):
+    made = read(fields.DecimalField(), dialect, given)
+    assert type(made) is Decimal
+    assert made == Decimal("0.3")
 
 
 @pytest.mark.parametrize(("field", "value"), NATIVE, ids=lambda given: type(given).__name__)

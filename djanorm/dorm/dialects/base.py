@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TIME_UNITS = ("hour", "minute", "second")
+"""The units of time that are shorter than a day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Features:

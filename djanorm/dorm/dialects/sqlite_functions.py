@@ -87,6 +87,12 @@ def _reverse(text: str) -> str:
     return str(text)[::-1]
 
 
+def _right(text: str, length: int) -> str:
+    """The last characters; with a negative length all but the first ones."""
+    text = str(text)
+    return text[max(len(text) - length, 0) :] if length >= 0 else text[-length:]
+
+
 def _left_pad(text: str, length: int, fill: str) -> str:
     text, missing = str(text)[: int(length)], int(length) - len(str(text))
     return (str(fill) * missing)[:missing] + text if missing > 0 and fill else text
@@ -210,6 +216,7 @@ FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("radians", 1, _nullable(math.radians)),
     ("reverse", 1, _nullable(_reverse)),
     ("repeat", 2, _nullable(_repeat)),
+    ("dorm_right", 2, _nullable(_right)),
     ("lpad", 3, _nullable(_left_pad)),
     ("rpad", 3, _nullable(_right_pad)),
 )

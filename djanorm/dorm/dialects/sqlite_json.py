@@ -70,11 +70,32 @@ def at(document: str | None, steps: str) -> str | None:
 
 
 def has_key(document: str | None, key: str | None) -> bool | None:
-    """Whether a document is an object with this key."""
+    """Whether a document is an object with this key, a list with this element, or this very text."""
     if document is None or key is None:
         return None
     found = json.loads(document)
-    return isinstance(found, dict) and key in found
+    return key in found if isinstance(found, dict | list) else found == key
+
+
+def contains(document: str | None, part: str | None) -> bool | None:
+    """Whether a document contains another one, as PostgreSQL's ``@>`` says."""
+    if document is None or part is None:
+        return None
+    whole: Any = json.loads(document)
+    wanted: Any = json.loads(part)
+    if isinstance(whole, list) and not isinstance(wanted, dict | list):
+        # a list contains a value that stands by itself, but only at the top
+        wanted = [wanted]
+    return _contains(whole, wanted)
+
+
+def _contains(whole: Any, part: Any) -> bool:
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(k in whole and _contains(whole[k], v) for k, v in part.items())
+    if isinstance(part, list):
+        return isinstance(whole, list) and all(any(_contains(have, want) for have in whole) for want in part)
+    # False is not 0
+    return whole == part and isinstance(whole, bool) == isinstance(part, bool)
 
 
 def _number(text: str) -> float:
@@ -113,6 +134,7 @@ def _kind(value: Any) -> type | None:
 FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
     ("dorm_json", 1, canonical),
     ("dorm_json_at", 2, at),
+    ("dorm_json_contains", 2, contains),
     ("dorm_json_has_key", 2, has_key),
     ("dorm_json_compare", 2, compared),
 )

@@ -14,6 +14,8 @@ from functools import lru_cache, wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from dorm.dialects.base import TIME_UNITS
+
 _EPOCH = datetime.date(2000, 1, 1)
 
 
@@ -95,7 +97,8 @@ def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
     """A moment cut down to the start of its unit, in the stored form of ``kind``."""
     if text is None:
         return None
-    moment = _local(parse(text), zone)
+    stored = parse(text)
+    moment = _local(stored, zone)
     if unit == "date":
         return str(moment.date())
     if unit == "time":
@@ -107,8 +110,11 @@ def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
         return str(cut.date())
     if kind == "time":
         return str(cut.time())
+    if zone is not None and unit in TIME_UNITS:
+        # of an hour that comes twice, each stays what it is
+        return str(stored - (moment - cut))
     if zone is not None:
-        # of an hour that comes twice the first one, as in Django
+        # a day begins once
         cut = cut.replace(tzinfo=zone_of(zone), fold=0).astimezone(datetime.UTC).replace(tzinfo=None)
     return str(cut)
 

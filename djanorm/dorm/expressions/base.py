@@ -209,8 +209,9 @@ class Expression:
         return next((field for field in fields if field is not None), None)
 
     def assigned(self, field: Any) -> Expression:
-        """This expression as the new value of ``field`` in a write."""
-        return self
+        """This expression as the new value of ``field`` in a write: a moment as the kind of moment that is kept there."""
+        wanted = make.types.moment_kept(self.result_field(), field)
+        return self if wanted is None else make.cast(self, wanted)
 
     # -- identity --------------------------------------------------------------------------------------------------
 
@@ -418,6 +419,8 @@ class _Makers:
     coalesce: Callable[..., Expression]
     ordering: Callable[..., Any]
     value: Callable[[Any], Expression]
+    prepared: Callable[[Any, Any], Expression]
+    cast: Callable[[Expression, Any], Expression]
     reference: Callable[[str], Expression]
     condition: Callable[[Q[Any]], Expression]
     negation: Callable[[Expression], Expression]

@@ -85,6 +85,11 @@ class When(Expression):
         self.then = as_argument(then)
         self._refresh_flags()
 
+    def assigned(self, field: Any) -> When:
+        made = copy(self)
+        made.then = self.then.assigned(field)
+        return made
+
 
 class Case(Expression):
     """``CASE WHEN … THEN … ELSE … END`` (spec FN-02): the first branch whose condition holds.
@@ -125,11 +130,11 @@ class Case(Expression):
         return Built(element, field)
 
     def assigned(self, field: Any) -> Expression:
-        if self.output_field is not None:
-            return self
         made = copy(self)
-        made.output_field = field
-        return made
+        made.output_field = kept = self.output_field or field
+        made.whens = tuple(when.assigned(kept) for when in self.whens)
+        made.default = self.default.assigned(kept)
+        return super(Case, made).assigned(field)
 
 
 class Negation(Expression):

@@ -20,7 +20,7 @@ NATURAL_FIELDS: dict[type, str] = {
     bool: "BooleanField",
     int: "BigIntegerField",
     float: "FloatField",
-    str: "TextField",
+    str: "CharField",
     Decimal: "DecimalField",
     datetime.datetime: "DateTimeField",
     datetime.date: "DateField",
@@ -45,7 +45,8 @@ class Value(Expression):
         self.output_field = stated_field(output_field)
 
     def resolve(self, names: Any) -> Expression:
-        return self
+        field = self.output_field
+        return self if field is None or self.value is None else Prepared(field.get_prep_value(self.value), field)
 
     def shape(self, values: list[Any]) -> Hashable:
         if self.value is None:
@@ -68,7 +69,9 @@ class Value(Expression):
         return types.natural_field(self.value)
 
     def assigned(self, field: Any) -> Expression:
-        return Value(self.value, field) if self.output_field is None and self.value is not None else self
+        if self.output_field is not None or self.value is None:
+            return self
+        return Prepared(field.get_prep_value(self.value), field)
 
     @property
     def identity(self) -> tuple[Any, ...]:
@@ -77,6 +80,13 @@ class Value(Expression):
 
     def __repr__(self) -> str:
         return f"Value({self.value!r})"
+
+
+class Prepared(Value):
+    """A value that its field has prepared: nothing prepares it again."""
+
+    def resolve(self, names: Any) -> Expression:
+        return self
 
 
 class Slot(Expression):
@@ -157,3 +167,4 @@ def _hashable(value: Any) -> bool:
 
 
 base.make.value = Value
+base.make.prepared = Prepared

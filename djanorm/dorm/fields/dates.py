@@ -86,6 +86,7 @@ _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
 class DateField(ClockField[DA], Generic[DA]):
     """A calendar date; a datetime gives its date, text must be ISO (FLD-27)."""
 
+    storage_kind = "date"
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid date format. It must be in YYYY-MM-DD format.",
         "invalid_date": "“{value}” value has the correct format (YYYY-MM-DD) but it is an invalid date.",
@@ -148,6 +149,7 @@ class DateField(ClockField[DA], Generic[DA]):
 class TimeField(ClockField[TI], Generic[TI]):
     """A time of day without zone; text must be ISO (FLD-28)."""
 
+    storage_kind = "time"
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid format. It must be in HH:MM[:ss[.uuuuuu]] format.",
         "aware": "“{value}” has a time zone; a time of day cannot keep one.",
@@ -205,6 +207,7 @@ class DateTimeField(ClockField[DT], Generic[DT]):
     By default columns hold naive UTC and an aware value is converted; with USE_TZ reads are aware, in UTC.
     """
 
+    storage_kind = "datetime"
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format.",
     }
@@ -305,6 +308,7 @@ def parse_duration(text: str) -> datetime.timedelta | None:
 class DurationField(Field[TD], Generic[TD]):
     """A span of time: INTERVAL, or integer microseconds (BEY-02)."""
 
+    storage_kind = "duration"
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid format. It must be in [DD] [[HH:]MM:]ss[.uuuuuu] format.",
     }

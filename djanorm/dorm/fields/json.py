@@ -33,6 +33,7 @@ class JSONField(Field[J], Generic[J]):
     :param decoder: a ``json.JSONDecoder`` subclass used for reading.
     """
 
+    storage_kind = "json"
     own_options: ClassVar[Mapping[str, Any]] = {"encoder": None, "decoder": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "Value of type {kind} cannot be written as JSON: {why}."
@@ -117,6 +118,7 @@ def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
 class HStoreField(Field[H], Generic[H]):
     """A mapping of text to text or None, kept as JSON (BEY-04)."""
 
+    storage_kind = "json"
     if TYPE_CHECKING:
 
         @overload
@@ -168,6 +170,7 @@ class ArrayField(Field[L], Generic[L]):
     :param size: the greatest length that ``full_clean()`` lets pass.
     """
 
+    storage_kind = "array"
     own_options: ClassVar[Mapping[str, Any]] = {"base_field": None, "size": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” is not a list.",

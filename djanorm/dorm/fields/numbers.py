@@ -30,9 +30,15 @@ E = TypeVar("E", bound=Enum)
 DecimalLike: TypeAlias = Decimal | float | str
 
 
+def is_finite(value: Any) -> bool:
+    """Whether a number is neither infinite nor one of the values that are no numbers."""
+    return value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
+
+
 class IntegerField(Field[I], Generic[I]):
     """A four-byte integer; its range is checked by ``full_clean()`` (FLD-23)."""
 
+    storage_kind = "integer"
     #: Smallest and largest value that ``full_clean()`` lets pass.
     bounds: ClassVar[tuple[int, int]] = (-(2**31), 2**31 - 1)
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be an integer."}
@@ -89,7 +95,7 @@ class IntegerField(Field[I], Generic[I]):
             return value
         if isinstance(value, Enum):
             value = value.value
-        if isinstance(value, (float, Decimal)) and (not math.isfinite(value) or value != int(value)):
+        if isinstance(value, (float, Decimal)) and (not is_finite(value) or value != int(value)):
             raise self.refuse(value)
         try:
             return int(value)
@@ -254,6 +260,7 @@ class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I])
 class FloatField(Field[F], Generic[F]):
     """A double-precision number (FLD-24)."""
 
+    storage_kind = "float"
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a number."}
 
     if TYPE_CHECKING:
@@ -302,6 +309,7 @@ class DecimalField(Field[D], Generic[D]):
     :param decimal_places: digits behind the point; every value read has exactly so many.
     """
 
+    storage_kind = "decimal"
     own_options: ClassVar[Mapping[str, Any]] = {"max_digits": 10, "decimal_places": 2}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a decimal number."}
 
@@ -310,6 +318,7 @@ class DecimalField(Field[D], Generic[D]):
     decimal_places: int | None
     _quantum: Decimal | None
     _exactly: Context
+    _rounding: Context
 
     if TYPE_CHECKING:
 
@@ -351,16 +360,18 @@ class DecimalField(Field[D], Generic[D]):
             self._exactly = Context(
                 max_digits or MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation]
             )
+            self._rounding = Context(max_digits or MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
             super().__init__(verbose_name, **options)
 
     def to_python(self, value: Any) -> Any:
+        """The decimal, from a number or a text; a float is rounded to ``max_digits``."""
         if value is None:
             return None
         if isinstance(value, bool):
             value = int(value)
         try:
             # a float means its shortest repr: 0.1 is Decimal("0.1")
-            made = Decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
+            made = self._rounding.create_decimal(repr(float(value))) if isinstance(value, float) else Decimal(value)
         except (decimal.InvalidOperation, TypeError, ValueError) as problem:
             raise self.refuse(value) from problem
         if not made.is_finite():
@@ -389,6 +400,7 @@ class DecimalField(Field[D], Generic[D]):
 class BooleanField(Field[B], Generic[B]):
     """True or false (FLD-26); accepts 0, 1 and the usual words."""
 
+    storage_kind = "boolean"
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be either True or False."}
     TRUE_WORDS: ClassVar[frozenset[str]] = frozenset({"true", "1", "yes", "t", "on", "y"})
     FALSE_WORDS: ClassVar[frozenset[str]] = frozenset({"false", "0", "no", "f", "off", "n"})
@@ -424,7 +436,7 @@ class BooleanField(Field[B], Generic[B]):
                 return False
             if not word and self.null:
                 return None
-        elif isinstance(value, (int, float, Decimal)) and value in (0, 1):
+        elif isinstance(value, (int, float, Decimal)) and is_finite(value) and value in (0, 1):
             return bool(value)
         raise self.refuse(value)
 

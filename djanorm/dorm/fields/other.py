@@ -39,6 +39,7 @@ class UUIDField(Field[U], Generic[U]):
     :raises ValueError: for another version, or a version together with a default.
     """
 
+    storage_kind = "uuid"
     own_options: ClassVar[Mapping[str, Any]] = {"version": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not a valid UUID."}
     version: int | None
@@ -108,6 +109,7 @@ class UUIDField(Field[U], Generic[U]):
 class BinaryField(Field[Y], Generic[Y]):
     """Bytes (BEY-02); not editable unless asked."""
 
+    storage_kind = "binary"
     own_options: ClassVar[Mapping[str, Any]] = {"editable": False}
     empty_values = (None, b"")
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not bytes."}
@@ -169,6 +171,7 @@ class GenericIPAddressField(Field[S], Generic[S]):
     :param unpack_ipv4: keep ``::ffff:192.0.2.1`` as ``192.0.2.1``.
     """
 
+    storage_kind = "address"
     own_options: ClassVar[Mapping[str, Any]] = {"protocol": "both", "unpack_ipv4": False}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "Enter a valid {protocol} address."}
     protocol: str

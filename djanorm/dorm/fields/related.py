@@ -258,6 +258,14 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return (name, path, args, kwargs)
 
     @property
+    def storage_kind(self) -> Any:
+        return self.target_field.storage_kind
+
+    def get_transform(self, name: str) -> Any:
+        """The transform called ``name`` of this class, or of the key that it holds."""
+        return super().get_transform(name) or self.target_field.get_transform(name)
+
+    @property
     def target_field(self) -> Field[Any]:
         """The field this key points at: the target's primary key, or ``to_field``.
 

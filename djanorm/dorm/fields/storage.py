@@ -17,6 +17,8 @@ from dorm.fields.types import CustomType, EnumType, SpelledType, WrittenType
 class Stored:
     """The part of a field that knows columns."""
 
+    #: What the values are to a database, such as ``"decimal"`` or ``"date"``; inherited by every class made from this one.
+    storage_kind: Any = None
     concrete: bool
     model: Any
     pii: bool
@@ -83,6 +85,10 @@ class Stored:
                 return not base.__module__.startswith("dorm.fields.")
         return False
 
+    def has_own_encoding(self) -> bool:
+        """Whether ``get_db_prep_value()`` is one of the user's."""
+        return type(self).get_db_prep_value is not Stored.get_db_prep_value
+
     def storable(self, value: Any) -> Any:
         """A prepared value that is about to be stored, if it can be.
 
@@ -131,7 +137,7 @@ class Stored:
         made = self._own_column_type() or self.stored_type()
         if self.choice_enum is not None and not isinstance(made, EnumType):
             made = EnumType(made, self.choice_enum)
-        if type(self).get_db_prep_value is not Stored.get_db_prep_value:
+        if self.has_own_encoding():
             made = CustomType(self.plain_type(), self._user_value, inner=made)
         return made
 

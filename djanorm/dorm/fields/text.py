@@ -31,6 +31,7 @@ E = TypeVar("E", bound=Enum)
 class TextBase(Field[S], Generic[S]):
     """What fields stored as text share: conversion by ``str``, length checks by ``full_clean()`` only."""
 
+    storage_kind = "text"
     empty_strings_allowed = True
     own_options: ClassVar[Mapping[str, Any]] = {"db_collation": None}
 

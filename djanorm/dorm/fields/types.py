@@ -245,8 +245,11 @@ class DecimalType(StoredType):
         return None if features.native_decimal else decimal_to_number
 
     def decoder(self, features: Features) -> Template | None:
-        if features.native_decimal:
+        if features.native_decimal and self.places is not None:
             return None
+        if features.native_decimal:
+            # what is computed may come as a floating point number
+            return ("({0} if {0}.__class__ is Decimal else read({0}))", {"Decimal": Decimal, "read": read_decimal})
         if self.places is None:
             return ("read({0})", {"read": read_decimal})
         read = functools.partial(read_decimal, places=self.places)

@@ -118,3 +118,4 @@ def _coalesce(*arguments: Expression) -> Coalesce:
 
 
 base.make.coalesce = _coalesce
+base.make.cast = Cast

@@ -132,7 +132,7 @@ class _Cut(Func):
     """A date or datetime cut down to the start of its ``kind``; a subclass says which (Django 5.2).
 
     With USE_TZ moments are cut where periods of the zone begin, and read in that zone, so that ``.date()`` is the day that
-    was meant. Of an hour that comes twice when clocks are put back, both are cut to the first.
+    was meant. An hour that comes twice when clocks are put back stays two hours.
 
     :param output_field: a ``DateField`` or ``TimeField`` to get a date or a time.
     :param tzinfo: the zone to cut moments in when USE_TZ is on; that of the setting TIME_ZONE when left out.

@@ -25,7 +25,7 @@ class _Number(_Computed):
 
 class _Float(_Number):
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
-        return next(filter(types.is_decimal, fields), types.field_named("FloatField"))
+        return types.field_named("DecimalField" if any(map(types.is_decimal, fields)) else "FloatField")
 
 
 class Abs(_Number):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,8 +12,14 @@ from dorm.expressions.values import Value
 from dorm.functions.base import Func
 
 
-class _Text(Func):
-    result = "TextField"
+class _OfText(Func):
+    """A function whose first argument is text; so are its results, unless ``result`` says otherwise."""
+
+    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+        return types.text_field(fields[0]) if self.result is None else types.field_named(self.result)
+
+
+class _Text(_OfText):
     arity = 1
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
@@ -96,13 +103,11 @@ class Chr(Func):
         return scope.hooks.text_function(self.function, [scope.as_integer(a) for a in arguments])
 
 
-class Concat(Func):
+class Concat(_OfText):
     """Text joined together; NULL counts as empty, other types are cast to text (spec FN-06).
 
     :raises ValueError: for fewer than two arguments.
     """
-
-    result = "TextField"
 
     def __init__(self, *arguments: Any, output_field: Any = None) -> None:
         if len(arguments) < 2:
@@ -117,15 +122,13 @@ class Concat(Func):
         return joined.self_group()
 
 
-class Substr(Func):
+class Substr(_OfText):
     """Part of a text (spec FN-11).
 
     :param position: the first character, counted from 1.
     :param length: how many; the rest when None.
     :raises ValueError: for a position below 1.
     """
-
-    result = "TextField"
 
     def __init__(self, expression: Any, position: Any, length: Any = None, *, output_field: Any = None) -> None:
         if isinstance(position, int) and position < 1:
@@ -147,10 +150,9 @@ class Left(Substr):
         super().__init__(expression, 1, length, output_field=output_field)
 
 
-class Right(Func):
+class Right(_OfText):
     """The last ``length`` characters."""
 
-    result = "TextField"
     arity = 2
 
     def __init__(self, expression: Any, length: Any, *, output_field: Any = None) -> None:
@@ -162,10 +164,8 @@ class Right(Func):
         return scope.hooks.text_function("right", [scope.as_text(arguments[0]), scope.as_integer(arguments[1])])
 
 
-class Replace(Func):
+class Replace(_OfText):
     """``text`` with every occurrence of ``old`` replaced by ``new``; the latter two are bound text or expressions."""
-
-    result = "TextField"
 
     def __init__(self, expression: Any, old: Any, new: Any = None, *, output_field: Any = None) -> None:
         from_, to = _literal(old), _literal("" if new is None else new)
@@ -185,19 +185,16 @@ class StrIndex(Func):
         return scope.hooks.text_function("strpos", [scope.as_text(a) for a in arguments])
 
 
-class Repeat(Func):
+class Repeat(_OfText):
     """``text`` repeated ``number`` times."""
 
-    result = "TextField"
     arity = 2
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         return scope.hooks.text_function("repeat", [scope.as_text(arguments[0]), scope.as_integer(arguments[1])])
 
 
-class _Pad(Func):
-    result = "TextField"
-
+class _Pad(_OfText):
     def __init__(self, expression: Any, length: Any, fill: Any = None, *, output_field: Any = None) -> None:
         if isinstance(length, int) and length < 0:
             raise ValueError("'length' must be greater or equal to 0.")

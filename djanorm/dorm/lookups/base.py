@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
+from copy import copy
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
-from dorm.expressions.base import Built, Expression, as_operand, is_operand
+from dorm.expressions.base import Built, Expression, as_operand, is_operand, make
 from dorm.functions.base import Func
 from dorm.lookups import registry
 
@@ -25,6 +26,36 @@ class Right(NamedTuple):
     variant: Hashable
     values: tuple[Any, ...] = ()
     expressions: tuple[Expression, ...] = ()
+
+
+class RightOperand(Protocol):
+    """What :meth:`Lookup.build` is given as the right-hand side.
+
+    :ivar left: the expression on the left.
+    :ivar variant: what the SQL depends on besides the lookup, as :meth:`Lookup.read` put it.
+    :ivar expressions: the expressions, when the side is not plain.
+    """
+
+    left: Any
+    variant: Any
+    expressions: tuple[Expression, ...]
+
+    @property
+    def is_value(self) -> bool:
+        """Whether the side is made of bound values."""
+        ...
+
+    def sql(self, field: Any = None, position: int = 0) -> Any:
+        """Part ``position`` as an element; a value is bound as one of ``field``, or by its own type."""
+        ...
+
+    def bound(self, type_: Any = None, position: int = 0) -> Any:
+        """Value ``position`` as a parameter of an SQLAlchemy type, or of its own."""
+        ...
+
+    def text(self, position: int = 0) -> Any:
+        """Part ``position`` as text."""
+        ...
 
 
 NULL = Right("null")
@@ -89,10 +120,16 @@ class Lookup:
             return value
         return field.get_prep_value(value)
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def beside(self, field: Any, value: Any) -> Expression:
+        """A value among expressions: prepared and bound as one of the field."""
+        return make.prepared(self.prepare(field, value), field)
+
+    def build(self, scope: Any, left: Built, right: RightOperand) -> Any:
         """The SQLAlchemy condition.
 
-        :param right: ``right.variant`` says what the side is, ``right.sql(type=None, position=0)`` gives an element.
+        :param scope: the query being built; ``scope.compare("=", left, right)`` makes a plain comparison.
+        :param left: the element of the left side as ``left.sql``, and its field as ``left.field``.
+        :param right: see :class:`RightOperand`.
         """
         raise NotImplementedError(f"{type(self).__name__}.build() is missing.")
 
@@ -101,11 +138,21 @@ class Transform(Func):
     """A function usable inside a lookup: ``joined__year__gte`` (Django 5.2).
 
     Subclass it with ``lookup_name`` and ``function`` and register it with ``Field.register_lookup``.
+
+    :cvar bilateral: whether what is compared with the result is transformed too.
     """
 
     lookup_name: ClassVar[str] = ""
+    bilateral: ClassVar[bool] = False
     arity = 1
     strict = True
+
+    def of(self, source: Expression) -> Self:
+        """The same transform of something else."""
+        made = copy(self)
+        made.source_expressions = (source, *self.source_expressions[1:])
+        made._refresh_flags()
+        return made
 
 
 def is_fraction(field: Any, value: Any) -> bool:
@@ -113,7 +160,7 @@ def is_fraction(field: Any, value: Any) -> bool:
     return (
         isinstance(value, float | Decimal)
         and isinstance(field, registry.integer_field)
-        and math.isfinite(value)
+        and (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value))
         and value != math.floor(value)
     )
 

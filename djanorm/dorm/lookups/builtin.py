@@ -72,17 +72,19 @@ def _documents() -> None:
         documents.HasKey,
         documents.HasAnyKey,
         documents.HasAllKeys,
-        documents.ArrayContains,
-        documents.ContainedBy,
     ):
         registry.add_lookup(fields.JSONField, lookup.lookup_name, lookup())
-    for other, name in (
-        (documents.HasKey, "has_key"),
-        (documents.HasAnyKey, "has_any_keys"),
-        (documents.HasAllKeys, "has_keys"),
-    ):
-        registry.add_lookup(fields.JSONField, name, other())
-    for array_lookup in (documents.ArrayContains, documents.ArrayOverlap, documents.ContainedBy):
+    for kind in (fields.JSONField, fields.HStoreField):
+        for name, other in (
+            ("has_key", documents.HasKey),
+            ("has_any_keys", documents.HasAnyKey),
+            ("has_keys", documents.HasAllKeys),
+            ("contains", documents.Contains),
+            ("array_contains", documents.DocumentContains),
+            ("contained_by", documents.DocumentContainedBy),
+        ):
+            registry.add_lookup(kind, name, other())
+    for array_lookup in (documents.ArrayHolds, documents.ArrayContains, documents.ArrayOverlap, documents.ContainedBy):
         registry.add_lookup(fields.ArrayField, array_lookup.lookup_name, array_lookup())
     registry.add_lookup(fields.ArrayField, "overlap", documents.ArrayOverlap())
     registry.add_transform(fields.ArrayField, "len", documents.ArrayLength)

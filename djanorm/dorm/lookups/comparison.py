@@ -108,9 +108,7 @@ class Range(Lookup):
     def read_bounds(self, field: Any, bounds: list[Any]) -> Right:
         """The right-hand side for two bounds, neither of which is None."""
         if any(is_operand(bound) for bound in bounds):
-            parts = tuple(
-                as_operand(b) if is_operand(b) else as_operand(self.prepare(field, b)).assigned(field) for b in bounds
-            )
+            parts = tuple(as_operand(b) if is_operand(b) else self.beside(field, b) for b in bounds)
             return Right("expression", (), parts)
         bounds = [
             (math.ceil, math.floor)[n](bound) if is_fraction(field, bound) else bound for n, bound in enumerate(bounds)
@@ -153,18 +151,14 @@ class In(Lookup):
                 if min(items) >= -INTEGER_LIMIT and max(items) < INTEGER_LIMIT:
                     return Right("list", (items,))
         if not plain and any(is_operand(item) for item in items):
-            parts = tuple(
-                as_operand(i) if is_operand(i) else as_operand(self.prepare(field, i)).assigned(field)
-                for i in items
-                if i is not None
-            )
+            parts = tuple(as_operand(i) if is_operand(i) else self.beside(field, i) for i in items if i is not None)
             return Right(("expressions", len(parts)), (), parts)
         prepared = [self.prepare(field, i) for i in items if i is not None and not is_fraction(field, i)]
         if prepared and set(map(type, prepared)) == {int}:
             prepared = [item for item in prepared if -INTEGER_LIMIT <= item < INTEGER_LIMIT]
-        if prepared and isinstance(prepared[0], bytes | list):
-            # bytes do not travel in a list everywhere, and a list of lists is an array of one more dimension, in which
-            # all have one length: one parameter each
+        if prepared and (isinstance(prepared[0], list) or (field is None and len(set(map(type, prepared))) > 1)):
+            # a list of lists is an array of one more dimension, in which all have one length, and values of several types
+            # have no array: one parameter each
             return Right(("values", len(prepared)), tuple(prepared))
         return Right("list", (prepared,)) if prepared else NOTHING
 

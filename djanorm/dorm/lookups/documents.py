@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
+from dorm.lookups import text
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
 from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
 
@@ -36,8 +37,8 @@ class KeyTransform(Expression):
     def build(self, scope: Any) -> Built:
         root, keys = self.steps()
         document = root.build(scope).sql
-        text = scope.hooks.json_form(document, keys, "any")
-        return Built(scope.hooks.json_value(document, keys), self.output_field, text)
+        form = scope.hooks.json_form(document, keys, "any")
+        return Built(scope.hooks.json_value(document, keys), self.output_field, form)
 
 
 def kind_of(value: Any) -> str:
@@ -239,6 +240,44 @@ class HasAllKeys(HasAnyKey):
         return Right("everything") if right.variant == "nothing" else right
 
 
+class Contains(text.Contains):
+    """A dict or list is contained, at every level (spec LK-16); another value is looked for in the text."""
+
+    def read(self, field: Any, value: Any) -> Right:
+        if isinstance(value, dict | list | tuple):
+            return Right("document", (field.get_prep_value(value),))
+        right = super().read(field, value)
+        if right.expressions and isinstance(right.expressions[0].result_field(), type(field)):
+            return right._replace(variant="document")
+        return right
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        if right.variant != "document":
+            return super().build(scope, left, right)
+        return self.contained(scope, left.sql, right.sql(left.field))
+
+    def contained(self, scope: Any, whole: Any, part: Any) -> Any:
+        return scope.hooks.json_contains(whole, part)
+
+
+class DocumentContains(Lookup):
+    """Contains the document, whatever its kind (``@>``)."""
+
+    lookup_name = "array_contains"
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.hooks.json_contains(left.sql, right.sql(left.field))
+
+
+class DocumentContainedBy(Lookup):
+    """The document contains this one (``<@``)."""
+
+    lookup_name = "contained_by"
+
+    def build(self, scope: Any, left: Built, right: Any) -> Any:
+        return scope.hooks.json_contains(right.sql(left.field), left.sql)
+
+
 class _Array(Lookup):
     operator: ClassVar[str]
 
@@ -270,6 +309,13 @@ class ContainedBy(_Array):
 
     lookup_name = "contained_by"
     operator = "<@"
+
+
+class ArrayHolds(Contains):
+    """A list: holds every one of its elements (spec LK-16); another value is looked for in the text."""
+
+    def contained(self, scope: Any, whole: Any, part: Any) -> Any:
+        return whole.op("@>", is_comparison=True)(part)
 
 
 class ArrayLength(Expression):

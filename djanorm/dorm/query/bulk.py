@@ -16,8 +16,8 @@ from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.conditional import Case, When
 from dorm.expressions.references import F
-from dorm.expressions.values import Value
-from dorm.query import writes
+from dorm.expressions.values import Prepared, Value
+from dorm.query import inserts, writes
 from dorm.query.plan import plans
 from dorm.query.related_keys import forget_refused, settle
 from dorm.query.root import M, R
@@ -239,6 +239,7 @@ def _insert(
     with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
         for fields, part, values in batches:
             missing = [f for f in opts.concrete_fields if not _among(f, fields)] if keys else []
+            missing += inserts.computed(fields, values) if keys else []
             returning = (*missing, *(f for f in back if not _among(f, missing)))
             found = writes.insert_rows(opts, fields, values, using=alias, returning=returning, on_conflict=conflict)
             names = [field.attname for field in returning]
@@ -317,7 +318,11 @@ def _upsert(
     identify = [field.attname for field in unique]
     last = {tuple(row.__dict__.get(name) for name in identify): row for row in rows}
     groups = _by_columns(opts, list(last.values()))
-    returning = tuple(opts.concrete_fields) if whole else (*unique, *([] if _among(opts.pk, unique) else [opts.pk]))
+    if whole:
+        returning = tuple(opts.concrete_fields)
+    else:
+        made = [f for fields, _, given in groups for f in (opts.pk, *inserts.computed(fields, given))]
+        returning = tuple({id(field): field for field in (*unique, *made)}.values())
     names = [field.attname for field in returning]
     at_key = [names.index(name) for name in identify]
     stored: dict[Any, Any] = {}
@@ -452,8 +457,15 @@ def _update_by_expressions(
             for row, line in zip(rows, values, strict=True)
         ]
         assignments[field.name] = Case(*whens, default=F(field.name), output_field=field)
-    return root.using(alias).filter(pk__in=[row.pk for row in rows]).update(**assignments)
+    count = root.using(alias).filter(pk__in=[row.pk for row in rows]).update(**assignments)
+    for row, line in zip(rows, values, strict=True):
+        computed = [f.attname for f, value in zip(fields, line, strict=True) if isinstance(value, Expression)]
+        for name in computed:
+            # the next read brings what the database computed
+            row.__dict__.pop(name, None)
+        row._state.stale |= frozenset(computed)
+    return count
 
 
 def _bound(value: Any, field: Any) -> Value:
-    return Value(None) if value is None else Value(field.to_store(value), field)
+    return Value(None) if value is None else Prepared(field.to_store(value), field)

@@ -66,14 +66,14 @@ class RightSide:
         """Whether it is a bound value, and no expression."""
         return bool(self._leaf.right.values)
 
-    def sql(self, field: Any, position: int = 0) -> Any:
+    def sql(self, field: Any = None, position: int = 0) -> Any:
         """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
         if self._leaf.right.values:
             return self.bound(self._scope.bind_type(field) if field is not None else None, position)
-        built = self._expression(position, field)
+        built = self._scope.beside_moment(self._expression(position, field), field)
         return self._scope.comparable(built._replace(sql=beside(self._scope, built, field))).sql
 
-    def bound(self, type_: Any, position: int = 0) -> Any:
+    def bound(self, type_: Any = None, position: int = 0) -> Any:
         """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
         slot = self._leaf.right.values[position]
         if type_ is None:
@@ -207,6 +207,8 @@ class Clauses:
             right = RightSide(scope, leaf)
             with scope.near(right.column()):
                 left = scope.comparable(leaf.left.build(scope))
+            for expression in leaf.right.expressions:
+                left = scope.beside_moment(left, expression.result_field())
             element: Any
             if leaf.right.variant == "everything":
                 element = left.sql.is_not(None)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dorm.db.handles import get_connection
 from dorm.meta.registry import registry
 from dorm.query.layout import Block, Layout, Output
 
@@ -39,8 +40,9 @@ class Owned(NamedTuple):
 class Source:
     """A function being written."""
 
-    def __init__(self, dialect: Any) -> None:
+    def __init__(self, dialect: Any, alias: str) -> None:
         self.dialect = dialect
+        self.alias = alias
         self.arguments: tuple[str, ...] = ("rows",)
         self.names: dict[str, Any] = {}
         self.lines: list[str] = []
@@ -83,7 +85,8 @@ class Source:
                 text = f"{self.keep(process, 'process')}({raw})"
         custom = getattr(field, "from_db_value", None)
         if custom is not None:
-            text = f"{self.keep(custom, 'from_db_value')}({text}, None, None)"
+            connection = self.keep(get_connection(self.alias), "connection")
+            text = f"{self.keep(custom, 'from_db_value')}({text}, None, {connection})"
         return text
 
     def function(self) -> Any:
@@ -107,7 +110,7 @@ def make_hydrator(layout: Layout, dialect: Any, alias: str) -> Hydrate:
     """The function that turns the driver's rows into rows of the queryset's shape."""
     if layout.row == "instance":
         return _instances(layout, dialect, alias)
-    return _values(layout, dialect)
+    return _values(layout, dialect, alias)
 
 
 def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, owned: Owned) -> OwnedHydrate:
@@ -141,8 +144,8 @@ def _pieces(rows: list[Any]) -> Iterator[Any]:
         del piece
 
 
-def _values(layout: Layout, dialect: Any) -> Hydrate:
-    source = Source(dialect)
+def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
+    source = Source(dialect, alias)
     parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
     targets = _targets(len(parts) + layout.hidden)
     if layout.row == "flat":
@@ -163,7 +166,7 @@ def _values(layout: Layout, dialect: Any) -> Hydrate:
 def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = None) -> Any:
     model = layout.opts.model
     plain = not _overrides_from_db(model)
-    source = Source(dialect)
+    source = Source(dialect, alias)
     total = len(layout.outputs) + sum(len(b.fields) for b in layout.blocks) + len(layout.annotations) + layout.hidden
     start = total - len(layout.annotations) - layout.hidden
     annotations = [(o, source.column(start + n, o.field, o.type)) for n, o in enumerate(layout.annotations)]

@@ -48,11 +48,11 @@ class WritePlan:
         self.used = False
 
 
-def _returning(options: Any, returning: Sequence[Any], dialect: Any) -> Callable[[list[Any]], list[Any]] | None:
+def _returning(options: Any, returning: Sequence[Any], session: Any) -> Callable[[list[Any]], list[Any]] | None:
     if not returning:
         return None
     outputs = tuple(Output(field.attname, field, None) for field in returning)
-    return make_hydrator(Layout("tuple", options, outputs), dialect, "default")
+    return make_hydrator(Layout("tuple", options, outputs), session.dialect, session.alias)
 
 
 def _statement(
@@ -92,7 +92,7 @@ def compile_one(session: Any, options: Any, fields: Sequence[Any], returning: Se
     if not fields:
         statement = Statement(_default_values(statement.sql), "write", (), key)
         bind = None
-    return WritePlan(statement, bind, _returning(options, returning, session.dialect))
+    return WritePlan(statement, bind, _returning(options, returning, session))
 
 
 def _default_values(text: str) -> str:
@@ -115,7 +115,7 @@ def insert_many(
     """Insert rows, in as few statements as the database takes."""
     fields, rows = _in_table_order(options, fields, rows)
     columns = list(zip(*rows, strict=True))
-    if any(issubclass(kind, Expression) for column in columns for kind in set(map(type, column))):
+    if computed(fields, rows):
         return with_expressions(session, options, fields, rows, returning, on_conflict)
     if not fields:
         plan = compile_one(session, options, fields, returning, None)
@@ -134,6 +134,16 @@ def insert_many(
     return found
 
 
+def computed(fields: Sequence[Any], rows: Sequence[Any]) -> list[Any]:
+    """The fields for which some row has an expression in place of a value."""
+    columns = zip(*rows, strict=True)
+    return [
+        field
+        for field, column in zip(fields, columns, strict=False)
+        if any(issubclass(kind, Expression) for kind in set(map(type, column)))
+    ]
+
+
 def _in_table_order(options: Any, fields: Sequence[Any], rows: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
     """Fields and values in the order of the table's columns, in which SQLAlchemy writes them."""
     places = {id(field): place for place, field in enumerate(options.concrete_fields)}
@@ -144,9 +154,7 @@ def _in_table_order(options: Any, fields: Sequence[Any], rows: Sequence[Any]) ->
 
 
 def _is_array(field: Any) -> bool:
-    if isinstance(field.sql_type(), sa.ARRAY):
-        return True
-    return any(cls.__name__.endswith(("ArrayField", "RangeField")) for cls in type(field).__mro__)
+    return field.storage_kind == "array" or isinstance(field.sql_type(), sa.ARRAY)
 
 
 def _key(
@@ -193,7 +201,7 @@ def _compile_values(
     def text(count: int) -> str:
         return before + ", ".join([group] * count) + after
 
-    hydrate = _returning(options, returning, session.dialect)
+    hydrate = _returning(options, returning, session)
     return WritePlan(statement, None, hydrate, text, _flattener(fields, session.dialect))
 
 
@@ -263,7 +271,7 @@ def _compile_unnested(
         compilation.columns[f"p{n}"] = names_of_column(field)
     statement, _ = compile_statement(_finished(insert, table, returning, on_conflict), compilation, "write", key)
     processors = [_processor(field, dialect) for field in fields]
-    return WritePlan(statement, None, _returning(options, returning, dialect), None, processors)
+    return WritePlan(statement, None, _returning(options, returning, session), None, processors)
 
 
 def _plain_type(field: Any, dialect: Any) -> Any:
@@ -312,7 +320,7 @@ def with_expressions(
         statement, bind = compile_statement(sql, compilation, "write")
         params = bind(slots.samples) if bind is not None else slots.samples
         if returning:
-            hydrate = _returning(options, returning, session.dialect)
+            hydrate = _returning(options, returning, session)
             assert hydrate is not None
             found += hydrate(session.fetch_returning(statement, params))
         else:

@@ -9,13 +9,16 @@ from collections.abc import Hashable
 from typing import Any
 
 from dorm.exceptions import FieldDoesNotExist, FieldError
-from dorm.expressions.base import Comparison, Expression, Unshapable, are_values, is_operand
+from dorm.expressions.base import Comparison, Expression, Unshapable, are_values, as_operand, is_operand
 from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, Q
 from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.expressions.subqueries import Subquery
+from dorm.fields.numbers import BooleanField
 from dorm.lookups import builtin as _builtin  # noqa: F401  (registers the built-in lookups)
 from dorm.lookups import registry
-from dorm.lookups.base import INTEGER_LIMIT, Right
+from dorm.lookups.base import INTEGER_LIMIT, Lookup, Right, Transform
+from dorm.lookups.comparison import Exact
 from dorm.query.paths import walk
 from dorm.query.predicates import Junction, Leaf, Predicate, Term, joined
 from dorm.query.values import key_value
@@ -27,7 +30,7 @@ _RELATION_LOOKUPS = frozenset(("exact", "ne", "in", "gt", "gte", "lt", "lte", "r
 class Template:
     """A keyword such as ``author__age__gte``, resolved for a model: all that does not depend on the value."""
 
-    __slots__ = ("exact_types", "field", "key", "left", "lookup", "relation")
+    __slots__ = ("bilateral", "exact_types", "field", "key", "left", "lookup", "relation")
 
     key: Hashable
 
@@ -36,9 +39,10 @@ class Template:
         self.field = field
         self.relation = relation
         self.lookup = lookup
+        self.bilateral = bilateral_transforms(left)
         # a value of exactly these types needs no preparation, so it is the whole right-hand side
-        plain = type(lookup).read.__qualname__ == "Lookup.read" or type(lookup).__name__ == "Exact"
-        same = type(lookup).prepare.__qualname__ == "Lookup.prepare" and lookup.takes_field_values
+        plain = type(lookup).read in (Lookup.read, Exact.read) and not self.bilateral
+        same = type(lookup).prepare is Lookup.prepare and lookup.takes_field_values
         self.exact_types = field.exact_types if plain and same and relation is None and field is not None else ()
         self.key = _fixed_key(lookup, left)
         if self.key is None:
@@ -51,10 +55,39 @@ class Template:
             return Leaf.of_value(self.left, self.lookup, Right("value", (value,)), self.key)
         if self.relation is not None:
             value = key_value(self.relation, self.field, value, self.lookup.lookup_name)
+        if self.bilateral:
+            value = self._transformed(value)
         right = self.lookup.read(self.field, value)
         if right.variant == "value" and len(right.values) == 1 and self.key is not None:
             return Leaf.of_value(self.left, self.lookup, right, self.key)
         return Leaf(self.left, self.lookup, right)
+
+    def _transformed(self, value: Any) -> Any:
+        """The right-hand side under the transforms that want both sides."""
+        if value is None or not self.lookup.strict:
+            return value
+        if isinstance(value, list | tuple | set):
+            return [item if item is None else self._transformed(item) for item in value]
+        if hasattr(value, "get_queryset") or isinstance(value, Subquery):
+            raise NotImplementedError(
+                f"'{self.bilateral[0].lookup_name}' transforms both sides of a comparison, which a queryset on the right "
+                "cannot be: apply the transform inside it, or list its values."
+            )
+        expression = as_operand(value) if is_operand(value) else self.lookup.beside(self.field, value)
+        for transform in self.bilateral:
+            expression = transform.of(expression)
+        return expression
+
+
+def bilateral_transforms(left: Expression) -> tuple[Transform, ...]:
+    """The transforms of a left side that want the right side transformed too, in the order in which they apply."""
+    found: list[Transform] = []
+    node = left
+    while isinstance(node, Transform):
+        if node.bilateral:
+            found.append(node)
+        node = node.source_expressions[0]
+    return tuple(reversed(found))
 
 
 def _fixed_key(lookup: Any, left: Expression) -> Hashable:
@@ -261,5 +294,4 @@ def _has_names(value: Any) -> bool:
 
 
 def _is_boolean(expression: Expression) -> bool:
-    field = expression.result_field()
-    return field is not None and type(field).__name__ in ("BooleanField", "NullBooleanField")
+    return isinstance(expression.result_field(), BooleanField)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from dorm.aggregates import Aggregate
+from dorm.constraints import UniqueConstraint
 from dorm.expressions.arithmetic import ExpressionWrapper
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import Q
@@ -340,11 +341,6 @@ def _is_distinct_on(state: QueryState, field: Any) -> bool:
 def _single_unique(opts: Any) -> set[str]:
     found: set[str] = {name for names in opts.unique_together if len(names) == 1 for name in names}
     for constraint in opts.constraints:
-        fields: Any = getattr(constraint, "fields", ())
-        if (
-            len(fields) == 1
-            and getattr(constraint, "condition", None) is None
-            and type(constraint).__name__ == "UniqueConstraint"
-        ):
-            found.add(fields[0])
+        if isinstance(constraint, UniqueConstraint) and len(constraint.fields) == 1 and constraint.condition is None:
+            found.add(constraint.fields[0])
     return found

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from dorm import fields
 from dorm.conf import settings
+from dorm.dialects.base import TIME_UNITS
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, make
 from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
@@ -23,7 +24,6 @@ names_of = Names
 _INTEGERS = (fields.IntegerField,)
 _TEXTS = (fields.CharField, fields.TextField)
 _MOMENTS = (fields.DateField, fields.DateTimeField, fields.TimeField)
-_TIME_UNITS = ("hour", "minute", "second")
 
 
 @cache
@@ -56,6 +56,8 @@ def free_number(field: Any) -> Any:
             return field_named("FloatField")
         if isinstance(base, fields.IntegerField):
             return field_named("BigIntegerField")
+        if isinstance(base, fields.DecimalField):
+            return field_named("DecimalField")
     return field
 
 
@@ -115,6 +117,11 @@ class FieldAlgebra:
         """The field of a bare value next to something of ``field``: that one where it can hold the value."""
         sample = expression.sample if isinstance(expression, Slot) else expression.value
         return field if self.can_hold(field, sample) else self.natural_field(sample)
+
+    def moment_kept(self, given: Any, field: Any) -> Any:
+        """The field to cast a date, time or moment to that becomes the value of ``field``; None where it is of that kind."""
+        kinds = _moment(key_of(given)), _moment(key_of(field))
+        return None if None in kinds or kinds[0] == kinds[1] else field_named(kinds[1])
 
     def is_decimal(self, field: Any) -> bool:
         return isinstance(key_of(field), fields.DecimalField)
@@ -186,6 +193,13 @@ class FieldAlgebra:
         """The field of a number that a function made of one of ``field``."""
         return free_number(field)
 
+    def text_field(self, field: Any) -> Any:
+        """The field of a text that a function made of one of ``field``: it has the lookups of that field's class."""
+        base = key_of(field)
+        name = base.get_internal_type() if isinstance(base, _TEXTS) else "TextField"
+        # functions of text without case give plain text
+        return field_named("TextField" if name == "CITextField" else name)
+
     def sum_field(self, field: Any) -> Any:
         """The field of a sum: wide enough for many values of ``field``."""
         base = key_of(field)
@@ -208,7 +222,7 @@ class FieldAlgebra:
         zone = self._zone(key_of(source), tzinfo)
         if zone is None or not isinstance(field, fields.DateTimeField):
             return field
-        return field.in_zone(zone, unit not in _TIME_UNITS)
+        return field.in_zone(zone, unit not in TIME_UNITS)
 
     def _zone(self, base: Any, tzinfo: Any) -> Any:
         """The zone in which moments of ``base`` are taken apart, or None."""
@@ -232,10 +246,11 @@ class ResultTypes(FieldAlgebra):
         the database round or cut a value before comparing it.
         """
         base = key_of(field)
-        if isinstance(base, fields.DecimalField):
-            return field_named("DecimalField").sql_type()
-        if isinstance(base, fields.IntegerField):
-            return field_named("BigIntegerField").sql_type()
+        if not base.has_own_encoding():
+            if isinstance(base, fields.DecimalField):
+                return field_named("DecimalField").sql_type()
+            if isinstance(base, fields.IntegerField):
+                return field_named("BigIntegerField").sql_type()
         return base.sql_type()
 
     def as_text(self, built: Built) -> Any:
@@ -251,6 +266,12 @@ class ResultTypes(FieldAlgebra):
         if built.text is not None or isinstance(key_of(built.field), _TEXTS):
             return [self.as_text(built)]
         return self.hooks.text_forms(built.sql, key_of(built.field))
+
+    def beside_moment(self, built: Built, other: Any) -> Built:
+        """``built`` for a comparison with something of the field ``other``: a date beside a moment is its midnight."""
+        if _moment(key_of(built.field)) != "DateField" or _moment(key_of(other)) != "DateTimeField":
+            return built
+        return built._replace(sql=self.hooks.midnight(built.sql), field=field_named("DateTimeField"))
 
     def as_integer(self, built: Built) -> Any:
         """The element as a 4-byte integer, which functions of text want."""
@@ -268,9 +289,9 @@ class ResultTypes(FieldAlgebra):
         base = key_of(argument.field)
         if base is not None and not isinstance(base, (*_MOMENTS, fields.DurationField)):
             raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
-        if isinstance(base, fields.DateField) and part in _TIME_UNITS:
+        if isinstance(base, fields.DateField) and part in TIME_UNITS:
             raise ValueError(f"Cannot extract time component '{part}' from DateField '{base.name}'.")
-        if isinstance(base, fields.DurationField | fields.TimeField) and part not in (*_TIME_UNITS, "day"):
+        if isinstance(base, fields.DurationField | fields.TimeField) and part not in (*TIME_UNITS, "day"):
             raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
         zone = self._zone(base, tzinfo)
         name = None if zone is None else zone_name(zone)
@@ -324,10 +345,15 @@ def _check_trunc(unit: str, base: Any, field: Any) -> None:
         raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
     if base is None or isinstance(base, fields.DateTimeField):
         return
-    of_time = unit in (*_TIME_UNITS, "time")
+    of_time = unit in (*TIME_UNITS, "time")
     if not isinstance(field, type(base)) or of_time != isinstance(base, fields.TimeField):
         target = "DateTimeField" if isinstance(field, type(base)) else type(field).__name__
         raise ValueError(f"Cannot truncate {type(base).__name__} '{base.name}' to {target}.")
+
+
+def _moment(field: Any) -> str | None:
+    """The name of the nearest class of dates, times and moments; None for other fields."""
+    return next((cls.__name__ for cls in _MOMENTS if isinstance(field, cls)), None)
 
 
 def _approximate(field: Any) -> bool | None:
@@ -337,22 +363,19 @@ def _approximate(field: Any) -> bool | None:
 
 def _widest(known: list[Any], bases: list[Any]) -> Any:
     for wanted in (fields.FloatField, fields.DecimalField):
-        for field, base in zip(known, bases, strict=True):
-            if isinstance(base, wanted):
-                return field
+        found = [(field, base) for field, base in zip(known, bases, strict=True) if isinstance(base, wanted)]
+        if not found:
+            continue
+        if wanted is fields.DecimalField and len({base.decimal_places for _, base in found}) > 1:
+            # each branch keeps its own digits
+            return field_named("DecimalField")
+        return found[0][0]
     return known[0]
 
 
-def _kind(field: Any) -> str:
-    for name, classes in (
-        ("text", _TEXTS),
-        ("number", (fields.IntegerField, fields.DecimalField, fields.FloatField)),
-        ("datetime", (fields.DateTimeField,)),
-        ("date", (fields.DateField,)),
-    ):
-        if isinstance(field, classes):
-            return name
-    return type(field).__name__
+def _kind(field: Any) -> Any:
+    """What goes together: fields of one kind, and fields of one class where there is no kind."""
+    return "number" if is_number(field) else field.storage_kind or type(field)
 
 
 make.types = FieldAlgebra()

@@ -16,7 +16,7 @@ from dorm.db.execution import Statement
 from dorm.db.sessions import session as session_of
 from dorm.exceptions import ReadOnlyModelError
 from dorm.expressions.base import Expression
-from dorm.expressions.values import Value
+from dorm.expressions.values import Prepared, Value
 from dorm.query import events, inserts
 from dorm.query.events import WriteEvent
 from dorm.query.names import Names
@@ -188,7 +188,7 @@ def assigned_state(state: QueryState, assignments: dict[Any, Any]) -> QueryState
         if isinstance(value, Expression):
             pairs.append((field.name, value.resolve(Names(state)).assigned(field)))
         else:
-            pairs.append((field.name, Value(value, None if value is None else field)))
+            pairs.append((field.name, Value(None) if value is None else Prepared(value, field)))
     return state.evolve(assignments=tuple(pairs))
 
 

@@ -48,14 +48,17 @@ class JsonText(sa.types.TypeDecorator[Any]):
         return json.dumps(value)
 
 
-def names_of(left: Any, right: Any) -> tuple[str, str]:
-    """The names of the field classes of two operands."""
-    return type(left.field).__name__, type(right.field).__name__
+MOMENTS = frozenset(("date", "datetime", "time"))
 
 
-def is_kind(field: Any, name: str) -> bool:
-    """Whether a field is of the named class, or of one made from it."""
-    return any(cls.__name__ == name for cls in type(field).__mro__)
+def kind_of(field: Any) -> str | None:
+    """What the values of a field are to a database, such as ``"decimal"``; None where that is not known."""
+    return getattr(field, "storage_kind", None)
+
+
+def kinds_of(left: Any, right: Any) -> tuple[str | None, str | None]:
+    """The kinds of two operands."""
+    return kind_of(left.field), kind_of(right.field)
 
 
 class SqlHooks:
@@ -138,6 +141,10 @@ class SqlHooks:
     def now(self, use_tz: bool) -> Any:
         return sa.func.current_timestamp()
 
+    def midnight(self, element: Any) -> Any:
+        """A date as it is compared with moments."""
+        return element
+
     def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
         raise NotImplementedError
 
@@ -183,7 +190,12 @@ class SqlHooks:
     def json_equal(self, document: Any, other: Any) -> Any:
         return document == other
 
+    def json_contains(self, document: Any, part: Any) -> Any:
+        """Whether a document contains another one: the keys of objects and the elements of lists, at every level."""
+        raise NotImplementedError
+
     def json_has_key(self, document: Any, key: Any) -> Any:
+        """Whether an object has the key, a list has it as an element, or the document is that very text."""
         raise NotImplementedError
 
     def sort_keys(self, element: Any, is_document: bool) -> tuple[Any, ...]:

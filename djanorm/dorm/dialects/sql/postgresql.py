@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators
 
-from dorm.dialects.sql.base import JsonText, SqlHooks, is_kind, names_of
+from dorm.dialects.base import TIME_UNITS
+from dorm.dialects.sql.base import JsonText, SqlHooks, kind_of, kinds_of
 from dorm.exceptions import NotSupportedError
 
 _PARTS = {
@@ -71,12 +73,22 @@ def _is_kind(value: Any, kind: str) -> Any:
     return sa.func.jsonb_typeof(value) == _text(_ORDERED[kind])
 
 
+class JsonTexts(sa.types.TypeDecorator[Any]):
+    """Binds a list of Python values as an array of the texts of JSON values."""
+
+    impl = postgresql.ARRAY(sa.Text())
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> Any:
+        return [json.dumps(item) for item in value]
+
+
 class PostgresqlHooks(SqlHooks):
     """PostgreSQL 13 and later."""
 
     def as_text(self, element: Any, field: Any) -> Any:
         # the text of an address of the network ends with its mask
-        if is_kind(field, "GenericIPAddressField"):
+        if kind_of(field) == "address":
             return sa.func.host(element)
         return super().as_text(element, field)
 
@@ -95,11 +107,11 @@ class PostgresqlHooks(SqlHooks):
     def arithmetic(self, operator: str, left: Any, right: Any, field: Any) -> Any:
         if operator == "^":
             return sa.func.power(left.sql, right.sql)
-        names = names_of(left, right)
-        if operator == "%" and "FloatField" in names:
+        kinds = kinds_of(left, right)
+        if operator == "%" and "float" in kinds:
             remainder = sa.func.mod(sa.cast(left.sql, sa.Numeric()), sa.cast(right.sql, sa.Numeric()))
             return sa.cast(remainder, sa.Double())
-        if operator == "-" and names == ("DateField", "DateField"):
+        if operator == "-" and kinds == ("date", "date"):
             # two dates differ by a number of days there; here by a duration
             days = left.sql.op("-", return_type=sa.Integer())(right.sql)
             return sa.func.make_interval(sa.literal_column("0"), sa.literal_column("0"), sa.literal_column("0"), days)
@@ -124,7 +136,7 @@ class PostgresqlHooks(SqlHooks):
         return found + sa.literal_column("1") if part == "week_day" else found
 
     def date_trunc(self, unit: str, element: Any, kind: str, zone: str | None) -> Any:
-        element = self._local(element, zone)
+        moment, element = element, self._local(element, zone)
         if unit == "date":
             return sa.cast(element, sa.Date())
         if unit == "time":
@@ -135,6 +147,9 @@ class PostgresqlHooks(SqlHooks):
         found: Any = sa.func.date_trunc(sa.literal_column(f"'{unit}'"), element)
         if kind == "date":
             return sa.cast(found, sa.Date())
+        if zone and unit in TIME_UNITS:
+            # of an hour that comes twice, each stays what it is
+            return moment.op("-")(element.op("-")(found).self_group())
         return _moment(found, zone) if zone else found
 
     @staticmethod
@@ -184,10 +199,15 @@ class PostgresqlHooks(SqlHooks):
         return sa.and_(kinds[0] == kinds[1], kinds[0].in_([_text(name) for name in _ORDERED.values()]), condition)
 
     def json_member(self, document: Any, keys: tuple[str, ...], bound: Callable[[Any], Any]) -> Any:
-        return self.json_value(document, keys) == sa.any_(bound(postgresql.ARRAY(_JSONB)))
+        # as texts: a list inside a list would be one more dimension of the array
+        listed = sa.cast(bound(JsonTexts()), postgresql.ARRAY(postgresql.JSONB()))
+        return self.json_value(document, keys) == sa.any_(listed)
 
     def json_equal(self, document: Any, other: Any) -> Any:
         return document == sa.cast(other, _JSONB)
+
+    def json_contains(self, document: Any, part: Any) -> Any:
+        return sa.cast(document, _JSONB).op("@>", is_comparison=True)(sa.cast(part, _JSONB))
 
     def json_has_key(self, document: Any, key: Any) -> Any:
         return sa.func.jsonb_exists(document, key)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
 
-from dorm.dialects.sql.base import is_kind, names_of
+from dorm.dialects.sql.base import MOMENTS, kind_of, kinds_of
 from dorm.dialects.sql.sqlite_documents import SqliteDocuments
 from dorm.dialects.sql.sqlite_lists import JsonList
 from dorm.exceptions import NotSupportedError
@@ -23,15 +23,15 @@ class SqliteHooks(SqliteDocuments):
 
     def as_text(self, element: Any, field: Any) -> Any:
         # kept as numbers here; their text is that of databases that know the type
-        if is_kind(field, "BooleanField"):
+        if kind_of(field) == "boolean":
             return sa.case((element, sa.literal_column("'true'")), (sa.not_(element), sa.literal_column("'false'")))
-        if is_kind(field, "DurationField"):
+        if kind_of(field) == "duration":
             return sa.func.dorm_interval(element, type_=sa.Text())
         return super().as_text(element, field)
 
     def text_forms(self, element: Any, field: Any) -> list[Any]:
         text = self.as_text(element, field)
-        if not is_kind(field, "UUIDField"):
+        if kind_of(field) != "uuid":
             return [text]
         # UUIDs are text here, and their fragments may be written without hyphens
         hyphen: Any = sa.literal_column("'-'")
@@ -48,7 +48,7 @@ class SqliteHooks(SqliteDocuments):
             return getattr(sa.func, {"ascii": "unicode", "chr": "char"}[name])(*arguments)
         if name == "right":
             text, length = arguments
-            return sa.func.substr(text, -length)
+            return sa.func.dorm_right(text, length)
         if name == "md5":
             return sa.func.dorm_md5(*arguments)
         return getattr(sa.func, name)(*arguments)
@@ -80,17 +80,17 @@ class SqliteHooks(SqliteDocuments):
         if operator == "#":
             either = left.sql.op("|")(right.sql)
             return either.op("-")(left.sql.op("&")(right.sql))
-        kinds = (_kind(left.field), _kind(right.field))
-        if operator in "+-" and "duration" in kinds and kinds != ("duration", "duration"):
-            if "moment" in kinds:
-                moment, duration = (left, right) if kinds[0] == "moment" else (right, left)
-                sign: Any = sa.literal_column("1" if operator == "+" else "-1")
-                return sa.func.dorm_shift(moment.sql, duration.sql.op("*")(sign))
-        if operator == "-" and kinds == ("moment", "moment"):
+        kinds = kinds_of(left, right)
+        moments = [kind in MOMENTS for kind in kinds]
+        if operator in "+-" and "duration" in kinds and any(moments):
+            moment, duration = (left, right) if moments[0] else (right, left)
+            sign: Any = sa.literal_column("1" if operator == "+" else "-1")
+            return sa.func.dorm_shift(moment.sql, duration.sql.op("*")(sign))
+        if operator == "-" and all(moments):
             return sa.func.dorm_difference(left.sql, right.sql)
-        if operator == "%" and not {"FloatField", "DecimalField"}.isdisjoint(names_of(left, right)):
+        if operator == "%" and not {"float", "decimal"}.isdisjoint(kinds):
             return sa.func.mod(left.sql, right.sql)
-        if operator == "/" and type(field).__name__ == "DecimalField":
+        if operator == "/" and kind_of(field) == "decimal":
             return left.sql.op("*")(sa.literal_column("1.0")).self_group().op("/")(Grouping(right.sql))
         return None
 
@@ -105,21 +105,18 @@ class SqliteHooks(SqliteDocuments):
 
     def cast(self, element: Any, source: Any, field: Any) -> Any:
         """A cast; dates, decimals and booleans are stored as other types."""
-        kind = type(field).__name__
-        if kind == "DateTimeField" == type(source).__name__:
+        kind = kind_of(field)
+        if kind == "datetime" == kind_of(source):
             return sa.type_coerce(element, field.sql_type())
-        if kind in ("DateTimeField", "DateField", "TimeField"):
-            # the stored form has six digits of a second, or none
-            text = sa.func.strftime(_cast_format(kind), element)
-            text = sa.func.replace(text, sa.literal_column("'.000000'"), sa.literal_column("''"))
-            return sa.type_coerce(text, field.sql_type())
-        if kind == "DecimalField":
+        if kind in MOMENTS:
+            return sa.type_coerce(_stored(sa.func.strftime(_cast_format(kind), element)), field.sql_type())
+        if kind == "decimal":
             if field.decimal_places is not None:
                 element = sa.func.round(element, sa.literal_column(str(int(field.decimal_places))))
             return sa.type_coerce(sa.cast(element, sa.Numeric()), field.sql_type())
-        if kind == "BooleanField":
+        if kind == "boolean":
             return sa.cast(element, sa.Integer()) != sa.literal_column("0")
-        if kind in ("CharField", "TextField") and source is not None:
+        if kind == "text" and source is not None:
             return sa.type_coerce(self.as_text(element, source), field.sql_type())
         return sa.cast(element, field.sql_type())
 
@@ -129,7 +126,10 @@ class SqliteHooks(SqliteDocuments):
 
     def now(self, use_tz: bool) -> Any:
         # stable within one statement, which a function of ours could not be; padded to the stored form
-        return sa.func.strftime(sa.literal_column("'%Y-%m-%d %H:%M:%f000'"), sa.literal_column("'now'"))
+        return _stored(sa.func.strftime(_cast_format("datetime"), sa.literal_column("'now'")))
+
+    def midnight(self, element: Any) -> Any:
+        return element.op("||", return_type=sa.Text())(sa.literal_column("' 00:00:00'")).self_group()
 
     def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
         text: Any = sa.literal_column(f"'{part}'")
@@ -143,7 +143,8 @@ class SqliteHooks(SqliteDocuments):
     def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
         binary = isinstance(getattr(item, "impl", item), sa.LargeBinary)
         if binary:
-            left = sa.func.hex(left)
+            # of NULL, hex() makes an empty text
+            left = sa.case((left.is_not(None), sa.func.hex(left)))
         listed = sa.func.json_each(bound(JsonList(item, _hexadecimal if binary else None)))
         values = listed.table_valued("value", name=None)
         return left.in_(sa.select(values.c.value).correlate(None))
@@ -170,13 +171,11 @@ def _hexadecimal(value: Any) -> str | None:
     return None if value is None else bytes(value).hex().upper()
 
 
-def _kind(field: Any) -> str:
-    name = type(field).__name__
-    if name == "DurationField":
-        return "duration"
-    return "moment" if name in ("DateField", "DateTimeField", "TimeField") else "other"
+def _stored(text: Any) -> Any:
+    """The stored form has six digits of a second, or none."""
+    return sa.func.replace(text, sa.literal_column("'.000000'"), sa.literal_column("''"))
 
 
 def _cast_format(kind: str) -> Any:
-    formats = {"DateTimeField": "%Y-%m-%d %H:%M:%f000", "DateField": "%Y-%m-%d", "TimeField": "%H:%M:%f000"}
+    formats = {"datetime": "%Y-%m-%d %H:%M:%f000", "date": "%Y-%m-%d", "time": "%H:%M:%f000"}
     return sa.literal_column(f"'{formats[kind]}'")

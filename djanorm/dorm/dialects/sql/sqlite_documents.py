@@ -85,12 +85,17 @@ class SqliteDocuments(SqlHooks):
     def json_equal(self, document: Any, other: Any) -> Any:
         return sa.func.dorm_json(document) == sa.func.dorm_json(other)
 
+    def json_contains(self, document: Any, part: Any) -> Any:
+        return sa.func.dorm_json_contains(document, part, type_=sa.Boolean())
+
     def json_has_key(self, document: Any, key: Any) -> Any:
-        """A row of json_each() with the key; its keys end at the first NUL, so documents that hold one are read here."""
-        keys = sa.func.json_each(document).table_valued("key", name=None)
-        found = sa.exists(
-            sa.select(sa.literal_column("1")).select_from(keys).where(keys.c.key == key).correlate_except(keys)
+        """A row of json_each() with the key; its texts end at the first NUL, so documents that hold one are read here."""
+        rows = sa.func.json_each(document).table_valued("key", "value", "type", name=None)
+        # keys of lists are numbers, and a text by itself has none
+        name = sa.case(
+            (sa.func.typeof(rows.c.key) == _quoted("text"), rows.c.key), (rows.c.type == _quoted("text"), rows.c.value)
         )
+        found = sa.exists(sa.select(sa.literal_column("1")).select_from(rows).where(name == key).correlate_except(rows))
         nul: Any = sa.literal_column(r"'\u0000'")
         holds_nul = sa.func.instr(document, nul) > _ZERO
         return sa.case((holds_nul, sa.func.dorm_json_has_key(document, key)), else_=found)
