@@ -7,14 +7,17 @@ only, and serialise through ``deconstruct()``.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from dorm.exceptions import FinishedText, ValidationError
 
+NEAR_A_STEP = 1e-9
+LONGEST_IPV6 = 39
 EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
 
 
@@ -143,9 +146,9 @@ class StepValueValidator(LimitValidator):
         self.offset = offset
 
     def passes(self, measured: Any, limit: Any) -> bool:
-        """Whether the value stands on a step; decimals, so that 0.3 is three steps of 0.1."""
-        rest = (Decimal(str(measured)) - Decimal(str(self.offset or 0))) % Decimal(str(limit))
-        return rest == 0
+        """Whether the value stands on a step; as near as floats come to it, so that 0.3 is three steps of 0.1."""
+        distance = Decimal(str(measured)) - Decimal(str(self.offset or 0))
+        return distance % Decimal(str(limit)) == 0 or abs(math.remainder(distance, limit)) <= NEAR_A_STEP
 
 
 class MinLengthValidator(LimitValidator):
@@ -218,24 +221,60 @@ class RegexValidator(Validator):
             raise self.fail(value)
 
 
+_LETTERS = r"A-Za-z\u00a1-\uffff"
+_LABEL = rf"[{_LETTERS}0-9](?:[{_LETTERS}0-9-]{{0,61}}[{_LETTERS}0-9])?"
+# the last label has no digits, so that an address with a part too many is no name
+_TOP = rf"(?:[{_LETTERS}][{_LETTERS}-]{{0,61}}[{_LETTERS}]|xn--[A-Za-z0-9]{{1,59}})"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.{_TOP}"
+_ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}})[A-Za-z0-9]\.?\Z", re.ASCII)
+_domain = re.compile(rf"{_DOMAIN}\Z").match
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"'
-_LABEL = r"[A-Za-z0-9\u00a1-\uffff](?:[A-Za-z0-9\u00a1-\uffff-]{0,61}[A-Za-z0-9\u00a1-\uffff])?"
-_TOP = r"(?:[A-Za-z\u00a1-\uffff]{2,63}|xn--[A-Za-z0-9-]{1,59})"
-email_shaped = re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@(?:{_LABEL}\.)+{_TOP}\Z").match
-"""A match for what :class:`EmailValidator` takes without a look at its ``allowlist``."""
+_QUOTED = r'"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*"'
+email_shaped = re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@{_DOMAIN}\Z", re.DOTALL).match
+"""A match for what :class:`EmailValidator` takes without a look at its ``allowlist``, or at the address of a host."""
 _USER = re.compile(rf"(?:{_LOCAL}|{_QUOTED})\Z")
 
 
-class EmailValidator(Validator):
-    """A local part, ``@``, and a dotted domain ending in at least two letters (VLD-12, FLD-30).
+class DomainNameValidator(Validator):
+    """A name of a host with at least two labels, such as ``example.com`` (Django 5.2).
 
-    :param allowlist: domains that pass as they are, such as ``localhost``.
+    :param accept_idna: letters of every alphabet.
+    """
+
+    arguments = ("accept_idna", "message", "code")
+    message = "Enter a valid domain name."
+    max_length: ClassVar[int] = 255
+    accept_idna: bool = True
+
+    def __init__(self, accept_idna: bool | None = None, message: str | None = None, code: str | None = None) -> None:
+        if accept_idna is not None:
+            self.accept_idna = accept_idna
+        if message is not None:
+            self.message = message
+        if code is not None:
+            self.code = code
+
+    def __call__(self, value: Any) -> None:
+        if not isinstance(value, str) or len(value) > self.max_length:
+            raise self.fail(value)
+        if not (_domain(value.removesuffix(".")) if self.accept_idna else _is_ascii_domain(value)):
+            raise self.fail(value)
+
+
+def _is_ascii_domain(value: str) -> bool:
+    return value.isascii() and _ASCII_DOMAIN.match(value) is not None
+
+
+class EmailValidator(Validator):
+    """A local part, ``@``, and a dotted domain, an address in brackets, or a domain of ``allowlist`` (VLD-12, FLD-30).
+
+    :param allowlist: domains that pass as they are; ``localhost`` when left out.
     """
 
     arguments = ("message", "code", "allowlist")
     message = "Enter a valid email address."
-    allowlist: tuple[str, ...] = ()
+    max_length: ClassVar[int] = 320
+    allowlist: tuple[str, ...] = ("localhost",)
 
     def __init__(
         self, message: str | None = None, code: str | None = None, allowlist: Iterable[str] | None = None
@@ -252,8 +291,19 @@ class EmailValidator(Validator):
         if email_shaped(text):
             return
         user, _, domain = text.rpartition("@")
-        if domain not in self.allowlist or not _USER.match(user):
+        if (
+            len(text) > self.max_length
+            or not _USER.match(user)
+            or not (domain in self.allowlist or _in_brackets(domain))
+        ):
             raise self.fail(value)
+
+
+def _in_brackets(domain: str) -> bool:
+    """Whether a domain is the address of a host in brackets."""
+    if domain[:1] != "[" or domain[-1:] != "]":
+        return False
+    return _is_address(ipaddress.ip_address, domain[1:-1])
 
 
 class URLValidator(Validator):
@@ -263,7 +313,12 @@ class URLValidator(Validator):
     message = "Enter a valid URL."
     schemes: tuple[str, ...] = ("http", "https", "ftp", "ftps")
     max_length: ClassVar[int] = 2048
-    _host = re.compile(rf"(?:{_LABEL}\.)*(?:{_LABEL})\.?\Z")
+    _shape = re.compile(
+        r"(?P<scheme>[A-Za-z0-9.+-]*)://"
+        r"(?:[^\s:@/]+(?::[^\s:@/]*)?@)?"
+        r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:@/?#\[\]]+))"
+        r"(?::[0-9]{1,5})?(?:[/?#]\S*)?\Z"
+    )
 
     def __init__(
         self, schemes: Iterable[str] | None = None, message: str | None = None, code: str | None = None
@@ -276,24 +331,22 @@ class URLValidator(Validator):
             self.code = code
 
     def __call__(self, value: Any) -> None:
-        if not isinstance(value, str) or len(value) > self.max_length or re.search(r"[\s\x00-\x1f\x7f]", value):
+        if not isinstance(value, str) or len(value) > self.max_length or re.search(r"[\x00-\x1f\x7f]", value):
             raise self.fail(value)
-        try:
-            parts = urlsplit(value)
-            host, _ = parts.hostname or "", parts.port
-        except ValueError as problem:
-            raise self.fail(value) from problem
-        if parts.scheme.lower() not in self.schemes or not self._is_host(host):
+        parts = self._shape.match(value)
+        if parts is None or parts["scheme"].lower() not in self.schemes:
+            raise self.fail(value)
+        address, host = parts["address"], parts["host"]
+        fits = _is_host(host) if address is None else _is_address(ipaddress.IPv6Address, address)
+        if not fits:
             raise self.fail(value)
 
-    def _is_host(self, host: str) -> bool:
-        if host == "localhost":
-            return True
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            return "." in host and len(host) <= 253 and self._host.match(host) is not None
+
+def _is_host(host: str) -> bool:
+    """Whether it is ``localhost``, a domain, or an address of four numbers."""
+    if host.lower() == "localhost" or _is_address(ipaddress.IPv4Address, host):
         return True
+    return len(host) <= 253 and _domain(host.removesuffix(".")) is not None
 
 
 class DecimalValidator(Validator):
@@ -372,8 +425,7 @@ class FileExtensionValidator(Validator):
             self.code = code
 
     def __call__(self, value: Any) -> None:
-        _, dot, extension = str(getattr(value, "name", value)).rpartition(".")
-        extension = extension if dot else ""
+        extension = PurePath(str(getattr(value, "name", value))).suffix[1:]
         if self.allowed_extensions is not None and extension.lower() not in self.allowed_extensions:
             raise self.fail(value, extension=extension, allowed=", ".join(self.allowed_extensions))
 
@@ -387,11 +439,17 @@ def int_list_validator(
     return RegexValidator(rf"^{number}(?:{re.escape(sep)}{number})*\Z", message=text, code=code)
 
 
-def _check_address(parse: Callable[[str], Any], value: Any, message: str) -> None:
+def _is_address(parse: Callable[[str], Any], text: str) -> bool:
     try:
-        parse(str(value))
-    except ValueError as problem:
-        raise ValidationError(message, code="invalid") from problem
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_address(parse: Callable[[str], Any], value: Any, message: str) -> None:
+    if not _is_address(parse, str(value)):
+        raise ValidationError(message, code="invalid")
 
 
 def validate_ipv4_address(value: Any) -> None:
@@ -399,9 +457,15 @@ def validate_ipv4_address(value: Any) -> None:
     _check_address(ipaddress.IPv4Address, value, "Enter a valid IPv4 address.")
 
 
+def _ipv6(text: str) -> Any:
+    if len(text) > LONGEST_IPV6:
+        raise ValueError(f"{text!r} is too long for an IPv6 address.")
+    return ipaddress.IPv6Address(text)
+
+
 def validate_ipv6_address(value: Any) -> None:
     """Raise ``ValidationError`` unless ``value`` is an IPv6 address."""
-    _check_address(ipaddress.IPv6Address, value, "Enter a valid IPv6 address.")
+    _check_address(_ipv6, value, "Enter a valid IPv6 address.")
 
 
 def validate_ipv46_address(value: Any) -> None:
@@ -409,6 +473,7 @@ def validate_ipv46_address(value: Any) -> None:
     _check_address(ipaddress.ip_address, value, "Enter a valid IPv4 or IPv6 address.")
 
 
+validate_domain_name = DomainNameValidator()
 validate_email = EmailValidator()
 validate_slug = RegexValidator(
     r"^[-a-zA-Z0-9_]+\Z", "Enter a valid “slug” consisting of letters, numbers, underscores or hyphens.", "invalid"

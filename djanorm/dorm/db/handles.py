@@ -36,6 +36,11 @@ class _Work:
         return engines.get(self.alias).vendor
 
     @property
+    def dialect(self) -> Any:
+        """SQLAlchemy's dialect of the database."""
+        return engines.get(self.alias).dialect
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """The entry of DATABASES; its printed form hides secrets."""
         return settings.DATABASES[self.alias]

@@ -97,7 +97,7 @@ def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
     """A moment cut down to the start of its unit, in the stored form of ``kind``."""
     if text is None:
         return None
-    stored = parse(text)
+    stored: Any = parse(text)
     moment = _local(stored, zone)
     if unit == "date":
         return str(moment.date())

@@ -107,9 +107,10 @@ class Checked:
         :raises ValidationError: with a plain message.
         """
         if value is None:
-            if not (self.null or self.filled_by_database or self.has_db_default()):
+            if self.filled_by_database or self.has_db_default():
+                return
+            if not self.null:
                 raise self.refuse(value, "null")
-            return
         if self.choices is not None and value not in self.empty_values:
             stored = value.value if isinstance(value, Enum) else value
             if not any(given in (value, stored) for given, _ in self.flatchoices):

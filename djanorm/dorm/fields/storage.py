@@ -7,6 +7,7 @@ import reprlib
 from enum import Enum
 from typing import Any, ClassVar, cast
 
+from sqlalchemy.dialects import registry
 from sqlalchemy.types import TypeEngine
 
 from dorm.db.masking import is_sensitive
@@ -166,20 +167,25 @@ class Stored:
         return self._own_column_type() or self.column_type()
 
     def db_type(self, connection: Any = None) -> str | None:
-        """The column type as SQL text for a session or SQLAlchemy dialect; None for fields without a column.
+        """The column type as SQL text, as a connection or its SQLAlchemy dialect spells it; None without a column.
 
         A field of the user's own may override it with text or a SQLAlchemy type (FLD-12).
         """
         if not self.concrete:
             return None
-        dialect = getattr(connection, "dialect", connection)
-        return self.column_type().compile(dialect=dialect)
+        return self.column_type().compile(dialect=_dialect_of(connection))
 
     def rel_db_type(self, connection: Any = None) -> str | None:
         """The type of a column that refers to this one."""
-        dialect = getattr(connection, "dialect", connection)
-        return self.reference_type().compile(dialect=dialect)
+        return self.reference_type().compile(dialect=_dialect_of(connection))
 
     def reference_type(self) -> TypeEngine[Any]:
         """The plain type of a column that refers to this one; automatic keys give their integer type."""
         return self.plain_type()
+
+
+def _dialect_of(connection: Any) -> Any:
+    """The SQLAlchemy dialect of a connection; anything that names its ``vendor`` will do."""
+    dialect = getattr(connection, "dialect", connection)
+    vendor = getattr(dialect, "vendor", None)
+    return dialect if vendor is None else registry.load(vendor)()

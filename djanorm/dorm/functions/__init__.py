@@ -1,5 +1,6 @@
-"""Functions of the database."""
+"""Functions of the database, with ``Case`` and ``When`` beside them as in Django."""
 
+from dorm.expressions.conditional import Case, When
 from dorm.functions.base import Func
 from dorm.functions.comparison import Cast, Coalesce, Collate, Greatest, Least, NullIf
 from dorm.functions.dates import (
@@ -82,6 +83,7 @@ __all__ = [
     "ATan",
     "ATan2",
     "Abs",
+    "Case",
     "Cast",
     "Ceil",
     "Chr",
@@ -149,4 +151,5 @@ __all__ = [
     "TruncWeek",
     "TruncYear",
     "Upper",
+    "When",
 ]

@@ -118,6 +118,8 @@ class _InitText:
             "new_": object.__new__,
             "State_": ModelState,
             "extra_names_": _assign_extra,
+            "Invalid_": ValidationError,
+            "refuse_": _refuse_values,
             "model_": cls,
         }
         self.parameters: list[str] = []
@@ -252,16 +254,24 @@ class _InitText:
             "    return",
             "values_ = self_.__dict__",
             "values_['_state'] = new_(State_)",
-            *self.before,
-            *self.stored,
-            *self.after,
-            "if extra_: extra_names_(model_, self_, extra_)",
+            "try:",
+            *(f"    {line}" for line in self.before),
+            *(f"    {line}" for line in self.stored),
+            *(f"    {line}" for line in self.after),
+            "    if extra_: extra_names_(model_, self_, extra_)",
+            "except Invalid_ as problem_:",
+            f"    refuse_(model_, problem_, {self._given()}, extra_)",
         ]
         after = _after_model(self.model)
         if after is not None:
             self.scope["next_"] = after
             lines.append("next_(self_)")
         return "\n    ".join(lines) + "\n"
+
+    def _given(self) -> str:
+        """All arguments by name."""
+        names = {**dict(self.positional), **{name: name for name in self.parameters}}
+        return "{" + ", ".join(f"{name!r}: {local}" for name, local in names.items()) + "}"
 
     def _others(self) -> str:
         """The arguments that have no position of their own: the keys of relations."""
@@ -311,6 +321,28 @@ def _placed(model: type[Any], fields: dict[str, Any], args: tuple[Any, ...], giv
 def is_filled_by_database(field: Any) -> bool:
     """Whether the database supplies the value of a new row when the instance has none."""
     return field.has_db_default() or getattr(field, "generated", False)
+
+
+def _refuse_values(model: type[Any], first: ValidationError, given: dict[str, Any], extra: dict[str, Any]) -> NoReturn:
+    """Raise one error about all the arguments that do not fit, not only about the first."""
+    problems: dict[str, list[ValidationError]] = {}
+    key = model._meta.pk
+    for field in model._meta.concrete_fields:
+        convert = key_converter(field) if field.is_relation else converter(field)
+        names = (field.name, field.attname) if field.is_relation else (field.name,)
+        values = [given.get(name, MISSING) for name in names]
+        if field is key and "pk" in extra:
+            values.append(extra["pk"])
+        for value in values:
+            if value is MISSING or hasattr(value, "_meta"):
+                continue
+            try:
+                convert(value)
+            except ValidationError as problem:
+                problem.update_error_dict(problems)
+    if len(problems) < 2:
+        raise first
+    raise ValidationError(problems, code=first.code) from first
 
 
 def _assign_extra(model: type[Any], instance: Any, extra: dict[str, Any]) -> None:

@@ -140,7 +140,7 @@ def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
     excluded = left_out_names(exclude)
     problems: Problems = {}
     code = None
-    for check in (check_sets, _check_dates):
+    for check in (_check_sets_and_key, _check_dates):
         try:
             check(instance, excluded)
         except ValidationError as error:
@@ -150,11 +150,17 @@ def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
         raise ValidationError(_flat(problems), code=code)
 
 
-def check_sets(instance: Any, excluded: set[str]) -> None:
-    """Look for other rows with the same values of what the database holds unique."""
+def _check_sets_and_key(instance: Any, excluded: set[str]) -> None:
+    """:func:`check_sets`, and the key of an instance that is to become a new row."""
+    key = type(instance)._meta.concrete_model._meta.pk
+    check_sets(instance, excluded, ((key,),) if instance._state.adding else ())
+
+
+def check_sets(instance: Any, excluded: set[str], more: tuple[tuple[Any, ...], ...] = ()) -> None:
+    """Look for other rows with the same values of what the database holds unique, and of ``more`` sets of fields."""
     checks = unique_checks_of(instance)
     wanted: list[tuple[str, tuple[Any, ...], Q[Any]]] = []
-    for fields in checks.sets:
+    for fields in (*more, *checks.sets):
         condition = _same_values(instance, fields, excluded)
         if condition is not None:
             wanted.append((fields[0].name if len(fields) == 1 else NON_FIELD, fields, condition))
@@ -216,8 +222,13 @@ def _same_values(instance: Any, fields: tuple[Any, ...], excluded: set[str]) -> 
     values = instance.__dict__
     lookups = {}
     for field in fields:
+        if field.name in excluded or field.attname in excluded:
+            return None
+        if field.attname not in values and field.has_db_default():
+            lookups[field.attname] = field.db_default
+            continue
         value = values.get(field.attname)
-        if value is None or isinstance(value, Expression) or field.name in excluded or field.attname in excluded:
+        if value is None or isinstance(value, Expression):
             return None
         lookups[field.attname] = value
     return Q(**lookups)

@@ -366,7 +366,7 @@ def _widest(known: list[Any], bases: list[Any]) -> Any:
         found = [(field, base) for field, base in zip(known, bases, strict=True) if isinstance(base, wanted)]
         if not found:
             continue
-        if wanted is fields.DecimalField and len({base.decimal_places for _, base in found}) > 1:
+        if len({getattr(base, "decimal_places", None) for _, base in found}) > 1:
             # each branch keeps its own digits
             return field_named("DecimalField")
         return found[0][0]
