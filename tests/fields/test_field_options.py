@@ -221,7 +221,7 @@ def test_what_full_clean_refuses(field, value, code):
 
 
 PASSING = [
-    (fields.CharField(null=True), None),
+    (fields.CharField(null=True, blank=True), None),
     (fields.CharField(blank=True), ""),
     (fields.BooleanField(), False),
     (fields.IntegerField(), 0),

@@ -56,8 +56,6 @@ def free_number(field: Any) -> Any:
             return field_named("FloatField")
         if isinstance(base, fields.IntegerField):
             return field_named("BigIntegerField")
-        if isinstance(base, fields.DecimalField):
-            return field_named("DecimalField")
     return field
 
 
@@ -190,8 +188,8 @@ class FieldAlgebra:
         )
 
     def computed_number(self, field: Any) -> Any:
-        """The field of a number that a function made of one of ``field``."""
-        return free_number(field)
+        """The field of a number that a function made of one of ``field``: it has digits of its own."""
+        return field_named("DecimalField") if self.is_decimal(field) else free_number(field)
 
     def text_field(self, field: Any) -> Any:
         """The field of a text that a function made of one of ``field``: it has the lookups of that field's class."""
