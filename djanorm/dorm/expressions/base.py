@@ -25,6 +25,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 
 from dorm.expressions.conditions import Q
+from dorm.utils.bounds import too_deep, too_large
 
 if TYPE_CHECKING:
     from dorm.expressions.ordering import OrderBy
@@ -146,7 +147,13 @@ class Expression:
 
         :raises FieldDoesNotExist: for a name that the model does not have.
         """
-        return self.rebuilt(lambda child: child.resolve(names))
+        names.parts -= 1
+        if names.parts < 0:
+            raise too_large()
+        try:
+            return self.rebuilt(lambda child: child.resolve(names))
+        except RecursionError as problem:
+            raise too_deep() from problem
 
     def shape(self, values: list[Any]) -> Hashable:
         """The structure as a hashable key; values are appended to ``values``.

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Generic, NoReturn
 
 from typing_extensions import TypeVar
+
+from dorm.utils.bounds import DEPTH, PARTS, too_deep, too_large
 
 Root = TypeVar("Root", contravariant=True, default=Any)
 
 AND = "AND"
 OR = "OR"
 XOR = "XOR"
+
+
+def _measured(children: Iterable[Any]) -> tuple[int, int]:
+    """How deep conditions are nested, and how many there are.
+
+    :raises FieldError: for more than a query can hold.
+    """
+    depth = size = 1
+    for child in children:
+        if isinstance(child, Q):
+            depth = max(depth, child.depth + 1)
+            size += child.size
+        else:
+            size += 1
+    return _within_bounds(depth, size)
+
+
+def _within_bounds(depth: int, size: int) -> tuple[int, int]:
+    if depth > DEPTH:
+        raise too_deep()
+    if size > PARTS:
+        raise too_large()
+    return depth, size
 
 
 class Q(Generic[Root]):
@@ -21,13 +47,15 @@ class Q(Generic[Root]):
     :raises TypeError: for a positional argument that is no condition, and when a ``Q`` is used as a truth value.
     """
 
-    __slots__ = ("_identity", "children", "connector", "negated")
+    __slots__ = ("_identity", "children", "connector", "depth", "negated", "size")
 
     AND = AND
     OR = OR
     XOR = XOR
 
     children: tuple[Any, ...]
+    depth: int
+    size: int
     connector: str
     negated: bool
     _identity: bool | None
@@ -42,14 +70,18 @@ class Q(Generic[Root]):
                     f"Q() takes conditions (Q objects, boolean expressions) and keyword lookups, not {argument!r}."
                 )
         self.children = (*args, *lookups.items()) if lookups else args
+        self.depth, self.size = _measured(args) if args else (1, 1)
         self.connector = _connector or AND
         self.negated = _negated
         self._identity = None
 
     @classmethod
-    def _build(cls, children: tuple[Any, ...], connector: str, negated: bool) -> Q[Any]:
+    def _build(
+        cls, children: tuple[Any, ...], connector: str, negated: bool, measured: tuple[int, int] | None = None
+    ) -> Q[Any]:
         made = object.__new__(cls)
         made.children = children
+        made.depth, made.size = measured or _measured(children)
         made.connector = connector
         made.negated = negated
         made._identity = None
@@ -75,7 +107,8 @@ class Q(Generic[Root]):
         right = other.children if other.connector == connector and not other.negated else (other,)
         if connector == XOR:
             left, right = (self,), (other,)
-        return Q._build((*left, *right), connector, False)
+        depth = max(q.depth + (part[0] is q) for q, part in ((self, left), (other, right)))
+        return Q._build((*left, *right), connector, False, _within_bounds(depth, self.size + other.size))
 
     def __and__(self, other: Q[Root]) -> Q[Root]:  # ty: ignore[invalid-generic-class]
         return self._combine(other, AND)
@@ -93,7 +126,7 @@ class Q(Generic[Root]):
         return Q(other)._combine(self, OR)
 
     def __invert__(self) -> Q[Root]:
-        return Q._build(self.children, self.connector, not self.negated)
+        return Q._build(self.children, self.connector, not self.negated, (self.depth, self.size))
 
     def __bool__(self) -> bool:
         if self._identity is None:

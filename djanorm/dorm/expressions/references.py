@@ -82,6 +82,11 @@ class ColumnRef(Expression):
         return f"F({self.path.name!r})"
 
 
+def weight(expression: Expression) -> int:
+    """How many parts an expression has in the statement."""
+    return sum(node.weight if isinstance(node, AnnotationRef) else 1 for node in expression.flatten())
+
+
 class AnnotationRef(Expression):
     """A reference to an annotation of the same query. Made by the resolver only."""
 
@@ -91,10 +96,19 @@ class AnnotationRef(Expression):
     def __init__(self, name: str, target: Expression) -> None:
         self.name = name
         self.target = target
+        self._weight: int | None = None
         self.output_field = None
         self.contains_aggregate = target.contains_aggregate
         self.contains_window = target.contains_window
         self.conditional = target.conditional
+
+    @property
+    def weight(self) -> int:
+        """How many parts the target has in the statement, which repeats an annotation wherever it is referred to."""
+        known = self._weight
+        if known is None:
+            known = self._weight = weight(self.target)
+        return known
 
     def resolve(self, names: Any) -> Expression:
         return self

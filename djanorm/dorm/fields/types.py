@@ -466,7 +466,10 @@ def json_writer(encoder_class: type[json.JSONEncoder] | None) -> Encoder:
         def write(value: Any) -> str:
             if value is JSON_NULL:
                 return "null"
-            return json.dumps(value, cls=encoder_class, ensure_ascii=False, allow_nan=False)
+            try:
+                return json.dumps(value, cls=encoder_class, ensure_ascii=False, allow_nan=False)
+            except RecursionError as problem:
+                raise ValueError("The document is nested too deeply to be written as JSON.") from problem
 
         found = _json_writers[encoder_class] = write
     return found

@@ -10,7 +10,7 @@ from dorm.exceptions import FieldDoesNotExist, FieldError, NotSupportedError
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import AND, Q
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
-from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.expressions.references import AnnotationRef, ColumnRef, weight
 from dorm.fields.relations import Hop
 from dorm.query.multiplying import keeps_rows, selecting
 from dorm.query.names import Names
@@ -22,6 +22,7 @@ from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
 from dorm.query.root import M, QueryRoot, R
 from dorm.query.state import AnnotateStep, FilterStep, QueryState
+from dorm.utils.bounds import PARTS, check_number, too_large
 
 if TYPE_CHECKING:
     from dorm.query.queryset import QuerySet
@@ -253,6 +254,7 @@ class Chaining(QueryRoot[M, R]):
         root = self._root()
         state: QueryState = root.state
         names: list[str] = []
+        check_number(len(fields) + len(expressions), "columns")
         for field in fields:
             if isinstance(field, str):
                 names.append(field)
@@ -473,6 +475,9 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
         given = masking.shown(name, value)
         raise TypeError(f"annotate() takes expressions; {name}={given} is none. For a constant use Value({given}).")
     expression = as_operand(value).resolve(Names(state))
+    check_number(len(state.annotations), "annotations")
+    if state.annotations and weight(expression) > PARTS:
+        raise too_large()
     changes: dict[str, Any] = {}
     if isinstance(expression, AnnotationRef) and expression.name == name:
         expression = state.annotations[name]  # promoted, or made an alias

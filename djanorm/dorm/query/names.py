@@ -22,6 +22,7 @@ from dorm.lookups.comparison import Exact
 from dorm.query.paths import walk
 from dorm.query.predicates import Junction, Leaf, Predicate, Term, joined
 from dorm.query.values import key_value
+from dorm.utils.bounds import PARTS, check_path, too_deep
 from dorm.utils.suggest import hint
 
 _RELATION_LOOKUPS = frozenset(("exact", "ne", "in", "gt", "gte", "lt", "lte", "range", "isnull", "isnotnull"))
@@ -103,11 +104,13 @@ def _fixed_key(lookup: Any, left: Expression) -> Hashable:
 class Names:
     """The names of one query state."""
 
-    __slots__ = ("_annotations", "aggregatable", "opts", "state")
+    __slots__ = ("_annotations", "aggregatable", "opts", "parts", "state")
 
     def __init__(self, state: Any) -> None:
         # annotations that may be aggregated again although they are aggregates: over a subquery, in aggregate()
         self.aggregatable: frozenset[str] = frozenset()
+        # how many expressions may still be resolved
+        self.parts = PARTS
         self.state = state
         self.opts = state.opts
         self._annotations = state.annotations
@@ -137,7 +140,10 @@ class Names:
 
     def _annotated(self, name: str) -> tuple[str | None, tuple[str, ...]]:
         """The annotation that ``name`` starts with, the longest one (default names hold ``__``), and the parts after it."""
-        parts = name.split("__") if self._annotations else []
+        if not self._annotations:
+            return None, ()
+        check_path(name)
+        parts = name.split("__")
         for count in range(len(parts), 0, -1):
             head = "__".join(parts[:count])
             if head in self._annotations:
@@ -237,10 +243,13 @@ class Names:
 
     def lookups(self, lookups: dict[str, Any], negated: bool) -> Predicate:
         """Keyword lookups, ANDed."""
-        if len(lookups) == 1 and not negated:
-            ((name, value),) = lookups.items()
-            return self._leaf(self.template(name), value)
-        children = tuple([self._leaf(self.template(name), value) for name, value in lookups.items()])
+        try:
+            if len(lookups) == 1 and not negated:
+                ((name, value),) = lookups.items()
+                return self._leaf(self.template(name), value)
+            children = tuple([self._leaf(self.template(name), value) for name, value in lookups.items()])
+        except RecursionError as problem:
+            raise too_deep() from problem
         return Junction(children, AND, negated)
 
     def predicate(self, condition: Any) -> Predicate:
@@ -249,9 +258,11 @@ class Names:
         :raises TypeError: for anything else.
         """
         if isinstance(condition, Q):
-            return joined(
-                [self.predicate(child) for child in condition.children], condition.connector, condition.negated
-            )
+            try:
+                children = [self.predicate(child) for child in condition.children]
+            except RecursionError as problem:
+                raise too_deep() from problem
+            return joined(children, condition.connector, condition.negated)
         if isinstance(condition, tuple) and len(condition) == 2 and isinstance(condition[0], str):
             return self._leaf(self.template(condition[0]), condition[1])
         if isinstance(condition, Comparison):

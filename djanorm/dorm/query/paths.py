@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from dorm.exceptions import FieldDoesNotExist
+from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
 
 
@@ -52,6 +53,7 @@ def walk(opts: Any, name: str) -> tuple[Path, tuple[str, ...]]:
 
 
 def _walk(opts: Any, name: str) -> tuple[Path, tuple[str, ...]]:
+    check_path(name)
     parts = name.split("__")
     hops: list[Any] = []
     here = opts

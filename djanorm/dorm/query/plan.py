@@ -35,6 +35,7 @@ from dorm.query.layout import Layout
 from dorm.query.replay import EmptyResult
 from dorm.query.scope import Compilation
 from dorm.query.state import QueryState, Slots
+from dorm.utils.bounds import too_deep
 
 CAPACITY = 2048
 
@@ -131,6 +132,8 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
     except Unshapable:
         plans.uncacheable += 1
         return compile_plan(state, alias, use, engine)
+    except RecursionError as problem:
+        raise too_deep() from problem
     plan = plans.get(key)
     if plan is None:
         plan, _ = compile_plan(state, alias, use, engine, identity=key)
@@ -141,7 +144,17 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
 def compile_plan(
     state: QueryState, alias: str, use: str, engine: Any, identity: Hashable = None
 ) -> tuple[Plan, list[Any]]:
-    """A plan compiled anew, and the values of ``state`` to bind."""
+    """A plan compiled anew, and the values of ``state`` to bind.
+
+    :raises FieldError: for a query that is nested too deeply to be compiled.
+    """
+    try:
+        return _compile(state, alias, use, engine, identity)
+    except RecursionError as problem:
+        raise too_deep() from problem
+
+
+def _compile(state: QueryState, alias: str, use: str, engine: Any, identity: Hashable) -> tuple[Plan, list[Any]]:
     slots = Slots()
     slotted = state.slotted(slots)
     if state.empty:

@@ -135,7 +135,7 @@ class Junction(Predicate):
         self.contains_outer = any(child.contains_outer for child in children)
         keys = tuple([child.key for child in children])
         self.key = None if None in keys else (connector, negated, keys)
-        self.values = sum((child.values for child in children), ())
+        self.values = tuple([value for child in children for value in child.values])
 
     def slotted(self, slots: Any) -> Junction:
         return Junction(tuple(child.slotted(slots) for child in self.children), self.connector, self.negated)

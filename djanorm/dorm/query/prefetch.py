@@ -14,6 +14,7 @@ from dorm.exceptions import FieldDoesNotExist
 from dorm.query import pipeline
 from dorm.query.hydrate import Owned
 from dorm.query.names import Names
+from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
 
 OWNER = "_prefetch_owner"
@@ -98,6 +99,7 @@ def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
     named: dict[str, Any] = {}
     for lookup in _as_objects(lookups):
         path = lookup.lookup
+        check_path(path)
         before, _, _ = path.rpartition("__")
         owner, here, walked = opts, opts, ""
         for name in path.split("__"):

@@ -25,6 +25,7 @@ from dorm.query.prefetch import Chosen, prefetch_instances
 from dorm.query.raw import RawQuerySet
 from dorm.query.root import M, R
 from dorm.query.state import FilterStep, QueryState
+from dorm.utils.bounds import check_number
 
 GET_LIMIT = 2
 SORTED_ALIKE = frozenset({int, UUID})
@@ -187,6 +188,7 @@ class Reading(Chaining[M, R]):
         root = self._root()
         state: QueryState = root.state
         every = {**named_aggregates(expressions, named, "aggregate"), **named}
+        check_number(len(every), "aggregates")
         resolved: list[tuple[str, Any]] = []
         for name, value in every.items():
             check_alias(name)

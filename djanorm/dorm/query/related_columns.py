@@ -8,6 +8,7 @@ from typing import Any
 from dorm.exceptions import FieldDoesNotExist, InvalidRelationPath
 from dorm.query.joins import Join
 from dorm.query.layout import Block, Output
+from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
 
 
@@ -82,6 +83,7 @@ def step_of(opts: Any, name: str, path: str) -> Any:
     :raises FieldDoesNotExist: for an unknown name or a plain field.
     :raises ValueError: for a relation of several rows.
     """
+    check_path(path)
     item = opts.names.get(name)
     choices = sorted(n for n, i in opts.names.items() if i.is_relation and not any(h.multiple for h in i.hops()))
     if item is None or not item.is_relation or (name != item.name and name == getattr(item, "attname", None)):

@@ -6,10 +6,13 @@ import difflib
 from collections.abc import Iterable
 
 LONG = 25
+LONGEST = 200
 
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """The candidates most like ``name``, best first; at most ``limit``, none when nothing is close."""
+    """The candidates most like ``name``, best first; at most ``limit``, none when nothing is close, or ``name`` is no name at all."""
+    if len(name) > LONGEST:
+        return []
     by_folded: dict[str, str] = {}
     for candidate in candidates:
         by_folded.setdefault(candidate.lower(), candidate)

@@ -45,7 +45,10 @@ class JsonText(sa.types.TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Any) -> str:
-        return json.dumps(value)
+        try:
+            return json.dumps(value)
+        except RecursionError as problem:
+            raise ValueError("The document is nested too deeply to be written as JSON.") from problem
 
 
 MOMENTS = frozenset(("date", "datetime", "time"))
