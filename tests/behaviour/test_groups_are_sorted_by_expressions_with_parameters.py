@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import pytest
 
 import dorm
 from behaviour.cases import rows_are
-from dorm import Case, Count, F, IntegerField, Max, OuterRef, Q, Subquery, TextField, Value, When
+from dorm import Case, Count, F, IntegerField, Max, OuterRef, Q, Subquery, Sum, TextField, Value, When
 from dorm.functions import Cast, Coalesce, Concat, Lower, Substr, TruncDay, TruncMonth
 
 
@@ -148,3 +149,96 @@ async def test_a_group_is_not_taken_for_a_column_of_that_name(database, mode):
         await mode.call(Named.objects, "create", c0=number, c1=number)
     counted = Named.objects.annotate(half=F("c0") / 2).values_list("half").annotate(n=N).order_by("half")
     assert await mode.fetch(counted) == [(0, 2), (1, 2)]
+
+
+LONG = F("length") * 2
+BIG = Case(When(length__gt=4, then=Value("long")), default=Value("short"))
+MIXED = [
+    # conditions on groups that mix what groups hold with what is computed of them
+    (lambda: V.values_list(y=PLACE).annotate(n=N).filter(Q(n=5) | Q(y="zoo")), [("zoo", 2)]),
+    (lambda: V.values_list(y=PLACE).annotate(n=N).filter(Q(n=5) | Q(y="zoo")).values_list("n", flat=True), [2]),
+    (lambda: V.values_list(y=PLACE).annotate(n=N).exclude(Q(n=5) | Q(y="zoo")).order_by("y"), PLACES[:2]),
+    (lambda: V.values_list(y=PLACE).annotate(n=N).filter(Q(n=5) | Q(y__startswith="z")), [("zoo", 2)]),
+    (lambda: V.values_list(y=PLACE).annotate(n=N).filter(Q(n=5) ^ Q(y=Value("zoo"))), [("zoo", 2)]),
+    (
+        lambda: V.values_list(y=BIG).annotate(n=N).filter(Q(n=4) | Q(y="long")).order_by("y"),
+        [("long", 2), ("short", 4)],
+    ),
+    (lambda: V.values_list(y=LONG).annotate(n=N).filter(n__lt=F("y") - 9).order_by("y"), [(12, 1)]),
+    (lambda: V.values_list(y=F("length") % 2).annotate(n=Count("pk") * 2 + F("y")).filter(n__gt=6), [(1, 7)]),
+    (lambda: V.values_list(y=F("length") % 2).annotate(n=N, z=F("y") * 3).order_by("y"), [(0, 3, 0), (1, 3, 3)]),
+    (
+        lambda: (
+            V.values_list(y=F("length") % 2)
+            .annotate(n=N, z=Max("length") + F("y"))
+            .filter(Q(z=6) | Q(y=9))
+            .order_by("y")
+        ),
+        [(0, 3, 6), (1, 3, 6)],
+    ),
+    (
+        lambda: V.values_list(y=Q(length__gt=4)).annotate(n=N).filter(Q(n=4) | Q(y=True)).order_by("n"),
+        [(True, 2), (False, 4)],
+    ),
+    # objects with computed columns beside aggregates
+    (
+        lambda: V.annotate(y=PLACE, n=N).filter(Q(n=5) | Q(y="zoo")).order_by("pk").values_list("pk", flat=True),
+        [5, 6],
+    ),
+    (lambda: V.annotate(y=LONG, n=N + F("y")).filter(n__gt=9).order_by("pk").values_list("n", flat=True), [11, 13]),
+    # an aggregate is one of the values that are chosen among
+    (
+        lambda: (
+            V.values_list("place")
+            .annotate(m=Case(When(place="bay", then=Value(0)), default=Max("length")))
+            .order_by("m")
+        ),
+        [("bay", 0), ("ant", 4), (None, 6)],
+    ),
+    (
+        lambda: (
+            V.annotate(n=N)
+            .annotate(m=Case(When(n__gt=1, then=F("length")), default=F("n")))
+            .values_list("m", flat=True)
+        ),
+        [1] * 6,
+    ),
+]
+
+
+async def test_conditions_on_groups_mix_aggregates_and_what_is_grouped_by(visits, mode):
+    await rows_are(mode, MIXED)
+    mixed = V.values(y=PLACE).annotate(n=N).filter(Q(n=5) | Q(y="zoo"))
+    assert await mode.call(mixed, "count") == 1
+    assert await mode.call(mixed, "exists") is True
+    assert await mode.call(mixed, "aggregate", n=Max("n")) == {"n": 2}
+
+
+async def test_a_group_may_be_made_of_what_the_outer_query_says(visits, mode):
+    def of_place(outer: Any, **extra: Any) -> Any:
+        inner = V.filter(place=OuterRef("place")).annotate(o=outer)
+        return Subquery(inner.values("o", **extra).annotate(n=Sum("length")).order_by("o").values("n")[:1])
+
+    def rows(outer: Any) -> Any:
+        return V.annotate(z=Concat("place", Value("!")), k=of_place(outer)).order_by("pk").values_list("k", flat=True)
+
+    await rows_are(
+        mode,
+        [
+            (lambda: rows(OuterRef("place")), [3, 3, 7, 7, None, None]),
+            (lambda: rows(OuterRef("z")), [3, 3, 7, 7, None, None]),
+            (lambda: rows(Concat(OuterRef("place"), Cast("length", TextField()))), [1, 1, 3, 3, None, None]),
+            (lambda: rows(OuterRef("length") + Value(1)), [3, 3, 7, 7, None, None]),
+        ],
+    )
+
+
+def test_a_statement_is_shown_with_each_value_in_its_place(visits, queries):
+    mixed = V.values(y=PLACE).annotate(n=N).filter(Q(n=5) | Q(y="bay"))
+    with queries() as log:
+        list(mixed)
+    shown = mixed.sql()
+    marks = shown.sql.count("%s") if visits.vendor == "postgresql" else shown.sql.count("?")
+    assert shown.params == ["zoo", 5, "zoo", "bay"] and marks == len(shown.params)
+    assert log.sql == [shown.sql]
+    assert "= 'bay'" in str(mixed.query)

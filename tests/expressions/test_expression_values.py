@@ -209,7 +209,7 @@ def test_membership_asks_for_identity_and_not_for_a_condition():
 
 
 def test_conditions_combine_with_conditions_only():
-    for wrong in (1, None, "a", F("a"), Value(True), {}):
+    for wrong in (1, None, "a", F("a"), Value(1), {}):
         with pytest.raises(TypeError):
             Q(a=1) & wrong
         with pytest.raises((TypeError, NotImplementedError)):

@@ -262,7 +262,19 @@ SETS: dict[str, tuple[Any, str, str, tuple[Any, ...]]] = {
         (1,),
     ),
     "intersection": (P.all().intersection(P.all()), AROUND.format(f"{P_UNION} INTERSECT {P_SECOND}"), "", ()),
-    "an empty branch": (P.none().union(P.filter(n=1)), AROUND.format(f"{P_UNION} WHERE {N} = ?"), "n", (1,)),
+    "an empty branch": (
+        P.none().union(P.filter(n=1)),
+        "SELECT u1.c0 AS c0, u1.c1 AS c1 FROM (SELECT DISTINCT u0.c0 AS c0, u0.c1 AS c1 FROM "
+        f"({P_UNION} WHERE {N} = ?) AS u0) AS u1",
+        "n",
+        (1,),
+    ),
+    "an empty branch of all": (
+        P.none().union(P.filter(n=1), all=True),
+        AROUND.format(f"{P_UNION} WHERE {N} = ?"),
+        "n",
+        (1,),
+    ),
     "an ordered slice of columns": (
         P.values_list("n").union(P.values_list("n"), all=True).order_by("-n")[1:3],
         'SELECT u0.c0 AS c0 FROM (SELECT "plain"."n" AS c0 FROM "plain" UNION ALL SELECT plain_2."n" AS c0 FROM "plain" '

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["read", "write", "ddl", "control", "other"]
 
@@ -19,6 +19,7 @@ ENDING = re.compile(
     r"(?:COMMIT|END|ABORT|ROLLBACK)\b(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)(?!\s+PREPARED\b)", re.IGNORECASE
 )
 WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
+NAMED = re.compile(r"%%|%\((\w+)\)([sbt])")
 LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 
 
@@ -40,12 +41,32 @@ class Statement:
         identity: Hashable | None = None,
     ) -> None:
         self.sql = sql
-        self.kind = kind
+        self.kind: Kind = kind
         self.columns = columns
         self.identity = identity
 
     def __repr__(self) -> str:
         return f"<Statement {self.kind}: {self.sql}>"
+
+
+class NamedValues(dict[str, Any]):
+    """Values by the names of their parameters, for a statement that writes one of them several times.
+
+    It iterates over the values, as a list of parameters does.
+    """
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.values())
+
+    def in_places(self, statement: Statement) -> tuple[Statement, list[Any]]:
+        """The statement with a plain placeholder in each place, and the value that stands there: to be shown."""
+        names = [found[1] for found in NAMED.finditer(statement.sql) if found[1]]
+        known = dict(zip(self.keys(), statement.columns, strict=False))
+        text = NAMED.sub(lambda found: f"%{found[2]}" if found[1] else found[0], statement.sql)
+        columns = tuple(known.get(name) for name in names)
+        return Statement(text, statement.kind, columns, statement.identity), [self[name] for name in names]
 
 
 @lru_cache(maxsize=512)

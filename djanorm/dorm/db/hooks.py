@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dorm.db.execution import Statement
+from dorm.db.execution import NamedValues, Statement
 from dorm.signals import post_query, pre_query
 
 active = False
@@ -24,6 +24,8 @@ class Call:
     __slots__ = ("alias", "elapsed_ms", "error", "many", "params", "result", "session", "statement", "vendor")
 
     def __init__(self, session: Any, statement: Statement, params: Any, many: bool) -> None:
+        if isinstance(params, NamedValues):
+            statement, params = params.in_places(statement)
         self.session = session
         self.alias: str = session.alias
         self.vendor: str = session.vendor

@@ -43,6 +43,10 @@ class Features:
     set_operation_parentheses: bool
     limit_needed_for_offset: bool
     filter_clause: bool
+    # how a parameter is written that stands in several places: its name, its format; None where equal expressions of it need not be one
+    shared_parameter: str | None
+    # whether GROUP BY knows columns of the queries around a subquery
+    groups_by_outer_columns: bool
     window_functions: bool
     tablesample: bool
     explain_formats: tuple[str, ...]

@@ -51,6 +51,8 @@ FEATURES = Features(
     set_operation_parentheses=False,
     limit_needed_for_offset=True,
     filter_clause=sqlite3.sqlite_version_info >= (3, 30),
+    shared_parameter=None,
+    groups_by_outer_columns=False,
     window_functions=True,
     tablesample=False,
     explain_formats=(),

@@ -85,7 +85,6 @@ class ExpressionWrapper(Expression):
     def __init__(self, expression: Any, output_field: Any) -> None:
         self.expression = base.as_argument(expression)
         self.output_field = required_field(output_field, "ExpressionWrapper()")
-        self.conditional = bool(getattr(self.expression, "conditional", False))
         self._refresh_flags()
 
     @property

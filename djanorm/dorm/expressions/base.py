@@ -24,6 +24,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement
 
+from dorm.exceptions import FieldError
 from dorm.expressions.conditions import Q
 from dorm.utils.bounds import too_deep, too_large
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dorm.expressions.ordering import OrderBy
 
 
-_FLAGS = ("output_field", "conditional", "contains_aggregate", "contains_window", "contains_outer")
+_FLAGS = ("output_field", "contains_aggregate", "contains_window", "contains_outer")
 
 
 class Unshapable(Exception):
@@ -76,7 +77,6 @@ class Expression:
     contains_aggregate: bool = False
     contains_window: bool = False
     contains_outer: bool = False
-    conditional: bool = False
     # may be NULL even when no operand is: such an expression never lets a join become an inner one
     strict: ClassVar[bool] = False
     output_field: Any = None
@@ -85,6 +85,15 @@ class Expression:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls._stated = frozenset((*cls.anatomy, *_FLAGS))
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it may stand where a condition is expected: it is known to be true or false."""
+        try:
+            return make.types.is_boolean(self.result_field())
+        except FieldError:
+            # operands of several types: whoever compiles it says so
+            return False
 
     # -- structure -------------------------------------------------------------------------------------------------
 
@@ -397,7 +406,6 @@ class Comparison(Expression):
     """
 
     anatomy = ("left", "lookup")
-    conditional = True
 
     def __init__(self, left: Expression, lookup: str, right: Any) -> None:
         self.left = left
@@ -407,6 +415,9 @@ class Comparison(Expression):
 
     def resolve(self, names: Any) -> Expression:
         return names.comparison(self.left.resolve(names), self.lookup, self.right)
+
+    def operands(self) -> Sequence[Expression]:
+        return ()
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.field_named("BooleanField")

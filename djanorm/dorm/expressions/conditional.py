@@ -18,8 +18,6 @@ from dorm.expressions.type_names import stated_field
 class Condition(Expression):
     """A ``Q`` as an expression: ``annotate(grown=Q(age__gte=18))``."""
 
-    conditional = True
-
     def __init__(self, condition: Q[Any]) -> None:
         self.condition = condition
         self.predicate: Any = None
@@ -126,7 +124,7 @@ class Case(Expression):
             ]
             element: Any = sa.case(*whens, else_=scope.typed(self.default, default, field))
             if field is not None:
-                element = sa.type_coerce(element, field.sql_type())
+                element = scope.hooks.of_type(element, field.sql_type())
         return Built(element, field)
 
     def assigned(self, field: Any) -> Expression:
@@ -141,7 +139,6 @@ class Negation(Expression):
     """``~F("active")``: the opposite of a boolean value; NULL stays NULL (Django 5.2)."""
 
     anatomy = ("expression",)
-    conditional = True
     strict = True
 
     def __init__(self, expression: Expression) -> None:
@@ -150,6 +147,15 @@ class Negation(Expression):
 
     def operands(self) -> Sequence[Expression]:
         return ()
+
+    def resolve(self, names: Any) -> Expression:
+        made = super().resolve(names)
+        assert isinstance(made, Negation)
+        if not made.expression.conditional:
+            raise TypeError(
+                f"Cannot negate non-conditional expressions: {self.expression!r} is neither true nor false."
+            )
+        return made
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.field_named("BooleanField")

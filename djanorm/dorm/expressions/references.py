@@ -100,7 +100,6 @@ class AnnotationRef(Expression):
         self.output_field = None
         self.contains_aggregate = target.contains_aggregate
         self.contains_window = target.contains_window
-        self.conditional = target.conditional
 
     @property
     def weight(self) -> int:

@@ -71,7 +71,10 @@ class Subquery(Expression):
     @property
     def identity(self) -> tuple[Any, ...]:
         values: list[Any] = []
-        return (type(self), self.state.shape(values), repr(values))
+        try:
+            return (type(self), self.state.shape(values), repr(values))
+        except base.Unshapable:
+            return (type(self), id(self.state))
 
     def build(self, scope: Any) -> Built:
         with scope.lenient():
@@ -88,8 +91,6 @@ class Subquery(Expression):
 
 class Exists(Subquery):
     """Whether a queryset has a row: a condition, negated by ``~`` (spec SUB-08; Django 5.2)."""
-
-    conditional = True
 
     def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.field_named("BooleanField")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,6 +30,12 @@ class Coalesce(Func):
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.common_field(fields, self)
 
+    def assigned(self, field: Any) -> Expression:
+        made = copy(self)
+        made.output_field = kept = self.output_field or field
+        made.source_expressions = tuple(part.assigned(kept) for part in self.source_expressions)
+        return super(Coalesce, made).assigned(field)
+
     def build(self, scope: Any) -> Built:
         with scope.lenient():
             arguments = [argument.build(scope) for argument in self.source_expressions]
@@ -36,7 +43,7 @@ class Coalesce(Func):
             parts = [scope.typed(e, a, field) for e, a in zip(self.source_expressions, arguments, strict=True)]
             element = parts[0] if len(parts) == 1 else sa.func.coalesce(*parts)
             if field is not None:
-                element = sa.type_coerce(element, field.sql_type())
+                element = scope.hooks.of_type(element, field.sql_type())
         return Built(element, field)
 
 

@@ -140,7 +140,8 @@ class In(Lookup):
                 return Right("subquery", (), (expression,))
             if isinstance(expression, RawSQL):
                 return Right("raw", (), (expression,))
-            raise ValueError(f"The lookup 'in' needs an iterable or a queryset, not {type(value).__name__}.")
+            # one value, computed: OuterRef, F
+            return Right(("expressions", 1), (), (expression,))
         items = require_iterable(self.lookup_name, value)
         plain = are_values(items)
         if plain and field is not None and items:

@@ -12,7 +12,7 @@ from typing import Any
 from dorm.db import routers
 from dorm.db.masking import shown
 from dorm.exceptions import ValidationError
-from dorm.expressions.base import Expression
+from dorm.expressions.base import Expression, is_operand
 from dorm.expressions.paths import PathOperators
 from dorm.models.state import state_of
 from dorm.query.related_keys import forget_reverse, key_of
@@ -106,7 +106,9 @@ def _key_setter(field: Any) -> Setter:
     def assign_key(instance: Any, value: Any) -> None:
         value = convert(value)
         values = instance.__dict__
-        if name in values and values.get(attname) != value:
+        known = values.get(attname)
+        # an expression compares to a condition, not to a truth
+        if name in values and (known.__class__ is not value.__class__ or known != value):
             del values[name]
         values[attname] = value
 
@@ -125,6 +127,11 @@ def relation_setter(field: Any) -> Setter:
             values[attname] = values[name] = None
             return
         if not hasattr(value, "_meta"):
+            if is_operand(value):
+                raise TypeError(
+                    f"{type(instance).__name__}.{name} takes an instance of {field.target_model().__name__} or its key, not "
+                    f"{value!r}. Let the database compute the key: {type(instance).__name__.lower()}.{attname} = …"
+                )
             assign_key(instance, value)
             return
         _check_related(field, instance, value)

@@ -64,26 +64,17 @@ class OverRows(QueryScope):
         type_ = built.field.sql_type() if built.field is not None else built.sql.type
         return Built(sa.literal_column(f"{self.name}.{label}", type_), built.field)
 
-    def _of_groups(self, built: Built, path: Any) -> Built:
-        if self.select.groups_values and not any(built.sql is column for column in self.select.columns):
-            raise FieldError(
-                f"Cannot aggregate '{path.name}' over the groups of values(): a group has no one value of it. Add it to "
-                "values(), or annotate() each group with an aggregate of it."
-            )
-        return built
-
     def column(self, path: Any) -> Built:
         at = self._leaves(path.hops)
         inner = self.select.scope
         with inner.reusing(None):
             if at is None:
-                return self._expose(self._of_groups(inner.column(path), path), grouping=True)
+                return self._expose(inner.column(path), grouping=True)
             hop = path.hops[at]
             key = tuple((id(h.source_field), id(h.target_field)) for h in path.hops[: at + 1])
             if key not in self._outside:
                 own = inner.joins.follow(path.hops[:at]).table.c[hop.source_field.column]
-                source = self._of_groups(Built(own, hop.source_field), path)
-                self._join(key, hop, self._expose(source, grouping=True).sql)
+                self._join(key, hop, self._expose(Built(own, hop.source_field), grouping=True).sql)
         for hop in path.hops[at + 1 :]:
             source = self._outside[key][0].c[hop.source_field.column]
             key = (*key, (id(hop.source_field), id(hop.target_field)))

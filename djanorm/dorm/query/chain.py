@@ -6,17 +6,18 @@ import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from dorm.db import masking
-from dorm.exceptions import FieldDoesNotExist, FieldError, NotSupportedError
+from dorm.exceptions import FieldDoesNotExist, FieldError
 from dorm.expressions.base import Expression, as_operand, is_operand
-from dorm.expressions.conditions import AND, Q
+from dorm.expressions.conditions import AND, OR, XOR, Q
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef, weight
 from dorm.fields.relations import Hop
+from dorm.query.combining import combined
 from dorm.query.multiplying import keeps_rows, selecting
 from dorm.query.names import Names
 from dorm.query.ordering import resolve_terms
 from dorm.query.paths import Path, column_path
-from dorm.query.predicates import Junction, Predicate, joined
+from dorm.query.predicates import Predicate, joined
 from dorm.query.prefetch import check_lookups
 from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
@@ -108,7 +109,7 @@ class Chaining(QueryRoot[M, R]):
         return self.filter(condition) if isinstance(condition, Q) else self.filter(**condition)
 
     def order_by(self, *terms: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M]) -> Self:
-        """Replaces the order; without terms the rows have none (QS-06).
+        """Replaces the order; without terms the rows have none (QS-06). A ``reverse()`` before it still holds.
 
         :param terms: names with an optional ``-``, paths, annotations, expressions, ``"?"``.
         :raises TypeError: after slicing.
@@ -117,7 +118,7 @@ class Chaining(QueryRoot[M, R]):
         state = root.state
         _need_unsliced(state, "order_by")
         names = Names(state)
-        return root._with(state.evolve(order=resolve_terms(names, terms), reversed=False))
+        return root._with(state.evolve(order=resolve_terms(names, terms)))
 
     def reverse(self) -> Self:
         """The effective order the other way round (QS-07).
@@ -242,11 +243,13 @@ class Chaining(QueryRoot[M, R]):
         """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples (QS-10).
 
         :raises TypeError: for ``flat`` together with ``named``.
-        :raises ValueError: for ``flat`` with another number of fields than one.
+        Without a field, ``flat`` gives the values of the model's first.
+
+        :raises ValueError: for ``flat`` with several fields.
         """
         if flat and named:
             raise TypeError("'flat' and 'named' can't be used together.")
-        if flat and len(fields) + len(expressions) != 1:
+        if flat and len(fields) + len(expressions) > 1:
             raise ValueError("'flat' needs exactly one field: values_list('name', flat=True).")
         return self._values("flat" if flat else "named" if named else "tuple", fields, expressions)
 
@@ -319,6 +322,8 @@ class Chaining(QueryRoot[M, R]):
         """Loads these columns and the key; the rest when it is read (LD-14). Earlier ``defer()`` calls still count."""
         root = self._root()
         state = root.state
+        if state.row != "instance":
+            raise TypeError("Cannot call only() after .values() or .values_list()")
         if names == (None,):
             raise TypeError("Cannot pass None as an argument to only().")
         wanted = frozenset(self._loadable(name) for name in names)
@@ -329,6 +334,8 @@ class Chaining(QueryRoot[M, R]):
         """Loads all columns but these (LD-15); None loads everything again."""
         root = self._root()
         state = root.state
+        if state.row != "instance":
+            raise TypeError("Cannot call defer() after .values() or .values_list()")
         if names == (None,):
             return root._with(state.evolve(only=None, defer=frozenset()))
         left_out = frozenset(self._loadable(name) for name in names)
@@ -400,38 +407,13 @@ class Chaining(QueryRoot[M, R]):
     # -- combining -------------------------------------------------------------------------------------------------
 
     def __and__(self, other: Any) -> Self:
-        left, right = self._root(), _partner(self, other, "&")
-        if left.state.empty:
-            return left
-        if right.state.empty:
-            return right
-        state = left.state
-        for step in right.state.steps:
-            state = state.with_step(step)
-        return left._with(state.evolve(annotations={**left.state.annotations, **right.state.annotations}))
+        return combined(self, other, AND)
 
     def __or__(self, other: Any) -> Self:
-        return self._joined(other, "OR", "|")
+        return combined(self, other, OR)
 
     def __xor__(self, other: Any) -> Self:
-        return self._joined(other, "XOR", "^")
-
-    def _joined(self, other: Any, connector: str, operator: str) -> Self:
-        left, right = self._root(), _partner(self, other, operator)
-        if left.state.empty:
-            return right
-        if right.state.empty:
-            return left
-        for side in (left, right):
-            if side.state.is_sliced:
-                raise TypeError("Cannot combine queries once a slice has been taken.")
-        conditions = [_all_conditions(side.state) for side in (left, right)]
-        if None in conditions:
-            return left._with(left.state.evolve(steps=_annotations_only(left.state)))
-        predicate = Junction(tuple(c for c in conditions if c is not None), connector, False)
-        steps = (*_annotations_only(left.state), *_annotations_only(right.state), FilterStep(predicate))
-        annotations = {**left.state.annotations, **right.state.annotations}
-        return left._with(left.state.evolve(steps=steps, annotations=annotations))
+        return combined(self, other, XOR)
 
 
 def _need_unsliced(state: QueryState, what: str) -> None:
@@ -495,15 +477,15 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
         changes["selected"] = tuple(n for n in shown if n != name)
     elif state.selected is not None:
         changes["selected"] = (*(n for n in state.selected if n != name), name)
-    if expression.contains_aggregate and state.group is None:
-        changes["group"] = "pk" if state.select is None else tuple(n for n, _ in state.select)
+    if expression.contains_aggregate:
+        # the first aggregate after values() makes its groups of what that selected
+        plain = [n for n, selected in state.select or () if not selected.contains_aggregate]
+        changes["group"] = "pk" if state.select is None else tuple(plain)
     if state.select is not None and selected:
         changes["select"] = (
             *(item for item in state.select if item[0] != name),
             (name, AnnotationRef(name, expression)),
         )
-        if state.row == "flat":
-            changes["row"] = "tuple"
     return state.evolve(**changes)
 
 
@@ -563,37 +545,3 @@ def _free_name(state: QueryState, expression: Any, taken: dict[str, Any]) -> str
         number += 1
         candidate = f"{name}{number}"
     return candidate
-
-
-def _partner(one: Any, other: Any, operator: str) -> Any:
-    """The other side of ``one & other`` and its like.
-
-    :raises TypeError: for what cannot be combined with ``one``.
-    :raises NotSupportedError: when a side is a set operation, which has no conditions of its own (SO-07).
-    """
-    if not hasattr(other, "get_queryset"):
-        raise TypeError(f"A queryset combines with querysets, not with {other!r}.")
-    root = other._root()
-    left, right = one._root().state, root.state
-    if right.opts is not left.opts:
-        raise TypeError(f"Cannot combine querysets of {left.opts.object_name} and {right.opts.object_name}.")
-    for state in (left, right):
-        if state.combined is not None:
-            raise NotSupportedError(
-                f"Cannot use {operator} operator with combined queryset: the rows of {state.combined[0]}() are those of no "
-                "condition. Combine before, or use union(), intersection() or difference()."
-            )
-    if bool(left.distinct) != bool(right.distinct):
-        raise TypeError("Cannot combine a unique query with a non-unique query.")
-    return root
-
-
-def _all_conditions(state: QueryState) -> Predicate | None:
-    found = [step.predicate for step in state.steps if isinstance(step, FilterStep)]
-    if not found:
-        return None
-    return found[0] if len(found) == 1 else Junction(tuple(found), AND, False)
-
-
-def _annotations_only(state: QueryState) -> tuple[Any, ...]:
-    return tuple(step for step in state.steps if isinstance(step, AnnotateStep))

@@ -248,7 +248,7 @@ class Clauses:
         return any(
             isinstance(part, KeyTransform) or (isinstance(part, ColumnRef) and _is_document(part.path.field))
             for right in leaf.right.expressions
-            for part in (getattr(right, "target", right)).flatten()
+            for part in _behind(right).flatten()
         )
 
     # -- multi-valued relations ------------------------------------------------------------------------------------
@@ -317,6 +317,13 @@ def _demanded(inner: Scope, clause: Clause) -> list[Any] | None:
 
 def _is_null_test(leaf: Leaf) -> bool:
     return leaf.right.variant is True or leaf.right.variant == "null"
+
+
+def _behind(expression: Expression) -> Expression:
+    """What an annotation stands for; any other expression stands for itself."""
+    while isinstance(expression, AnnotationRef):
+        expression = expression.target
+    return expression
 
 
 def _path_inside(expression: Expression) -> Any:
@@ -402,9 +409,11 @@ def member(scope: Scope, left: Built, right: RightSide) -> Any:
 
 
 def condition_value(scope: Scope, predicate: Predicate) -> Built:
-    """A condition as a value."""
+    """A condition as a value: one operand, whatever stands beside it."""
     clause = Clauses(scope, split=False).build(predicate)
     element = (sa.true() if clause.sql else sa.false()) if isinstance(clause.sql, bool) else clause.sql
+    if isinstance(element, elements.UnaryExpression):
+        element = elements.Grouping(element)
     return Built(element, scope.field_named("BooleanField"))
 
 

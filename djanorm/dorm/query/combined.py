@@ -59,7 +59,7 @@ class CombinedQuerySet(ReadingDoors[M, R]):
         for term in terms:
             name, direction = _order_name(term)
             order.append(_Term(self._output(name), direction))
-        return self._with(self.state.evolve(order=tuple(order), reversed=False))
+        return self._with(self.state.evolve(order=tuple(order)))
 
     def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
         if expressions:

@@ -12,7 +12,7 @@ from dorm.expressions.references import ColumnRef, F
 from dorm.expressions.values import Slot
 from dorm.query import clauses, isolation
 from dorm.query.layout import Layout, Output
-from dorm.query.multiplying import order_multiplies, rows_multiply
+from dorm.query.multiplying import order_tells_apart, rows_multiply
 from dorm.query.names import Names
 from dorm.query.replay import EmptyResult
 from dorm.query.scope import Compilation, Scope, names_of_column
@@ -217,7 +217,7 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
 
 def needs_order(state: QueryState) -> bool:
     """Whether the order decides which rows there are."""
-    return state.is_sliced or isinstance(state.distinct, tuple) or order_multiplies(state)
+    return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
 
 
 # -- set operations ------------------------------------------------------------------------------------------------------
@@ -251,8 +251,13 @@ def combined_rows(compilation: Compilation, state: QueryState, parent: Scope | N
         branches.append(statement.sql)
     if not branches or layout is None:
         raise EmptyResult
-    compound = branches[0] if len(branches) == 1 else _SET_OPERATIONS[operator, every](*branches)
-    inner = compound.subquery(fresh_name(compilation))
+    if len(branches) > 1:
+        inner = _SET_OPERATIONS[operator, every](*branches).subquery(fresh_name(compilation))
+    else:
+        inner = branches[0].subquery(fresh_name(compilation))
+        if not every:
+            # a set has no duplicates, even when the other side is known to be empty
+            inner = sa.select(*inner.c).distinct().subquery(fresh_name(compilation))
     return _around(compilation, state, inner, layout)
 
 
@@ -361,8 +366,7 @@ def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any
         select.replay(annotations=False, multiplying=False)
         if not select.scope.joins.joins:
             return select.scope.joins.root.table, select.where, select
-    compilation.table_names.clear()
-    compilation.binds.clear()
+    compilation.clear()
     outer = Select(QueryScope(compilation, QueryState(state.opts)), "write")
     outer.state = outer.scope.state = QueryState(state.opts).evolve(annotations=state.annotations)
     names = Names(state)

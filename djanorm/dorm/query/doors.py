@@ -66,5 +66,7 @@ class ReadingDoors(Reading[M, R]):
         """The rows of :meth:`values_list`, fetched (QX-09)."""
         return await self.values_list(*fields, flat=flat, named=named, **expressions)
 
-    async def aexplain(self, *, format: str | None = None, analyze: bool = False, verbose: bool = False) -> str:
-        return await bridge.run_async(self.explain, format=format, analyze=analyze, verbose=verbose)
+    async def aexplain(
+        self, *, format: str | None = None, analyze: bool = False, verbose: bool = False, **options: bool
+    ) -> str:
+        return await bridge.run_async(self.explain, format=format, analyze=analyze, verbose=verbose, **options)

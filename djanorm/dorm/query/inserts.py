@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dorm.db.execution import Statement
 from dorm.dialects.registry import features_of
 from dorm.dialects.sql import hooks_for
+from dorm.exceptions import FieldError
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Value
@@ -306,7 +307,7 @@ def with_expressions(
                 resolved = value.resolve(Names(state)).assigned(field)
                 if not session.features.native_decimal:
                     resolved = as_stored(resolved, options, field.name)
-                _refuse_columns(options, field, resolved)
+                _refuse(options, field, resolved)
                 alone = all(isinstance(node, Value | Func) for node in resolved.flatten())
                 with compilation.near(names_of_column(field), alone=alone):
                     element = resolved.slotted(slots).build(scope).sql
@@ -336,7 +337,9 @@ def as_stored(expression: Expression, options: Any, name: str) -> Expression:
     return Round(expression, places)
 
 
-def _refuse_columns(options: Any, field: Any, expression: Expression) -> None:
+def _refuse(options: Any, field: Any, expression: Expression) -> None:
+    if expression.contains_aggregate:
+        raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={expression!r}).")
     for node in expression.flatten():
         if isinstance(node, ColumnRef):
             raise ValueError(

@@ -146,10 +146,24 @@ def _collect(node: Predicate, negated: bool, chains: list[Chain]) -> None:
                 chains.append(_multiple(part))
 
 
+def _leaves(aggregate: Aggregate, prefix: Chain) -> bool:
+    """Whether a part of the aggregate follows a relation that does not start with ``prefix``."""
+    for part in aggregate.children():
+        for node in part.flatten():
+            while isinstance(node, AnnotationRef):
+                node = node.target
+            if isinstance(node, ColumnRef) and node.path.hops and not same_hops(node.path.hops[: len(prefix)], prefix):
+                return True
+    return False
+
+
 def build_isolated(scope: Scope, aggregate: Aggregate) -> Built:
     """The aggregate as a correlated subquery."""
     hops = _longest(aggregate.source_expressions)
     prefix = hops[: next((i for i, hop in enumerate(hops) if hop.multiple), -1) + 1]
+    if len(prefix) > 1 or _leaves(aggregate, prefix):
+        # the row itself once more: of what is joined around it, the groups of the outer query hold no columns
+        prefix = ()
     with scope.reusing(None):
         outer = scope.joins.follow(prefix[:-1], None)
     inner = scope.rerooted(prefix, own_annotations=True)

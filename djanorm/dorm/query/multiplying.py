@@ -34,12 +34,13 @@ def shown_and_sorted(state: Any) -> tuple[list[Expression], list[Expression]]:
     return [expression for _, expression in selected], [term.expression for term in effective_order(state)]
 
 
-def order_multiplies(state: Any) -> bool:
-    """Whether the order gives a row more than once.
-
-    What DISTINCT and groups see of its columns does not count: they are there to sort by (Django leaves the order out).
-    """
-    return any(multiplies(term.expression) for term in effective_order(state))
+def order_tells_apart(state: Any) -> bool:
+    """Whether there are more rows than without their order: it joins several, or DISTINCT or groups see its columns."""
+    terms = effective_order(state)
+    if any(multiplies(term.expression) for term in terms):
+        return True
+    sees_columns = state.distinct is True or isinstance(state.group, tuple)
+    return bool(terms) and state.row != "instance" and sees_columns
 
 
 def keeps_rows(state: Any, expression: Expression) -> bool:

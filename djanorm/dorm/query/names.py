@@ -14,7 +14,6 @@ from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, Q
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.subqueries import Subquery
-from dorm.fields.numbers import BooleanField
 from dorm.lookups import builtin as _builtin  # noqa: F401  (registers the built-in lookups)
 from dorm.lookups import registry
 from dorm.lookups.base import INTEGER_LIMIT, Lookup, Right, Transform
@@ -271,7 +270,7 @@ class Names:
             resolved = condition.resolve(self)
             if isinstance(resolved, Condition):
                 return resolved.predicate
-            if not resolved.conditional and not _is_boolean(resolved):
+            if not resolved.conditional:
                 raise TypeError(f"Cannot filter against a non-conditional expression: {condition!r}.")
             return Term(resolved)
         convert = getattr(condition, "as_expression", None)
@@ -302,7 +301,3 @@ def _has_names(value: Any) -> bool:
     if isinstance(value, list | tuple | set):
         return not are_values(value) and any(is_operand(item) for item in value)
     return is_operand(value)
-
-
-def _is_boolean(expression: Expression) -> bool:
-    return isinstance(expression.result_field(), BooleanField)

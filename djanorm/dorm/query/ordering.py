@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import elements as sql
 
 from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, InvalidRelationPath
@@ -149,7 +150,7 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
         terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
     if not terms and state.partition is not None:
         # rows that are numbered must come in some order, and be the same ones each time
-        return resolve_terms(Names(state), ("pk",))
+        terms = resolve_terms(Names(state), ("pk",))
     return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
 
 
@@ -175,6 +176,8 @@ def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
                 element = expression.build(scope).sql
         else:
             element = label.element
+        if label is None and _is_constant(element):
+            continue
         for key in scope.hooks.sort_keys(element, isinstance(element.type, JSONType)):
             if label is not None and key is element:
                 key = label
@@ -185,13 +188,20 @@ def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
     return elements, hidden
 
 
+def _is_constant(element: Any) -> bool:
+    """Whether ``element`` is a word of SQL that sorts nothing; a number among them would be the place of a column."""
+    while isinstance(element, sa.TypeCoerce | sql.Grouping):
+        element = element.element if isinstance(element, sql.Grouping) else element.clause
+    return isinstance(element, sql.True_ | sql.False_ | sql.Null)
+
+
 def _is_hidden(select: Any, term: OrderBy, key: Any, labelled: bool) -> bool:
     """Whether ``key`` has to become a column for the rows to be sorted by it."""
     state = select.state
     if state.partition is None:
         if labelled:
             return False
-        if select.groups_values and not isinstance(key, sa.Column) and not term.contains_aggregate:
+        if select.groups_values and not select.is_own(key) and not term.contains_aggregate:
             return True
         if state.distinct is not True:
             return False

@@ -6,11 +6,12 @@ current scope executes it, and the plan's hydrator makes the rows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator
 from typing import Any
 
 from dorm.db import engines
-from dorm.db.execution import Statement
+from dorm.db.execution import NamedValues, Statement
 from dorm.db.sessions import session as session_of
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import TransactionManagementError
@@ -87,18 +88,30 @@ def statement_of(state: QueryState, alias: str, use: str = "rows") -> tuple[Stat
     if state.empty:
         return None, ()
     plan, values = plan_for(state, alias, use, engines.get(alias))
-    return plan.statement, () if plan.statement is None else tuple(_params(plan, values))
+    if plan.statement is None:
+        return None, ()
+    params = _params(plan, values)
+    if isinstance(params, NamedValues):
+        statement, params = params.in_places(plan.statement)
+        return statement, tuple(params)
+    return plan.statement, tuple(params)
 
 
-def explain(state: QueryState, alias: str, *, analyze: bool, format: str | None, verbose: bool) -> str:
+def explain(state: QueryState, alias: str, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
     """The database's plan for the query, as text (spec QX-11)."""
     session = session_of(alias)
+    start = hooks_for(session.features).explain(analyze, format, options)
     plan, values = plan_for(state, alias, "rows", session)
     if plan is EMPTY or plan.statement is None:
         return "The query matches nothing and is not sent to the database."
-    text = hooks_for(session.features).explain(plan.statement.sql, analyze, format, verbose)
+    text = f"{start} {plan.statement.sql}"
     rows = session.fetch(Statement(text, "read", plan.statement.columns), _params(plan, values))
-    return "\n".join(" ".join(str(part) for part in row) for row in rows)
+    return "\n".join(" ".join(_text(part) for part in row) for row in rows)
+
+
+def _text(part: Any) -> str:
+    # drivers read a plan that is a document
+    return json.dumps(part, indent=2) if isinstance(part, list | dict) else str(part)
 
 
 def _params(plan: Plan, values: list[Any]) -> Any:

@@ -21,13 +21,14 @@ and cached never, rather than wrongly. The cache is bounded, drops what was used
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from dorm.conf import settings
-from dorm.db.execution import Statement
+from dorm.db.execution import NamedValues, Statement
 from dorm.expressions.base import Unshapable
 from dorm.query import aggregation, compiler
 from dorm.query.hydrate import make_hydrator
@@ -38,6 +39,7 @@ from dorm.query.state import QueryState, Slots
 from dorm.utils.bounds import too_deep
 
 CAPACITY = 2048
+_MARKERS = re.compile("%%|%([sbt])")
 
 Binder = Callable[[Any], Any]
 
@@ -198,8 +200,24 @@ def compile_statement(
             parts.append(f"b{number}({source})")
         else:
             parts.append(source)
+    mark = compilation.features.shared_parameter
+    if compilation.grouped and mark is not None and len(set(names)) < len(names):
+        first = {name: n for n, name in reversed(list(enumerate(names)))}
+        named = _named(compiled.string, mark, names)
+        statement = Statement(named, kind, compilation.about(list(first), named), identity)
+        space["Named"] = NamedValues
+        text = f"lambda v: Named({{{', '.join(f'{name!r}: {parts[n]}' for name, n in first.items())}}})"
+        return statement, eval(text, space)  # noqa: S307  (text made of names and positions only)
     statement = Statement(compiled.string, kind, compilation.about(names, compiled.string), identity)
     if width in (None, len(parts)) and parts == [f"v[{n}]" for n in range(len(parts))]:
         return statement, None
     text = f"lambda v: ({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     return statement, eval(text, space)  # noqa: S307  (text made of positions only)
+
+
+def _named(text: str, mark: str, names: Sequence[str]) -> str:
+    """``text`` with names in its placeholders: a database takes two parameters for two expressions, in GROUP BY
+    and beside it, whatever their values.
+    """
+    waiting = iter(names)
+    return _MARKERS.sub(lambda found: mark.format(next(waiting), found[1]) if found[1] else found[0], text)

@@ -235,14 +235,20 @@ class Reading(Chaining[M, R]):
             rows = root._with(root.state)._fetch_all()
         return {getattr(row, field.attname): row for row in rows}
 
-    def explain(self, *, format: str | None = None, analyze: bool = False, verbose: bool = False) -> str:
+    def explain(
+        self, *, format: str | None = None, analyze: bool = False, verbose: bool = False, **options: bool
+    ) -> str:
         """The database's plan for this query, as text (QX-11).
 
         :param format: ``text``, ``json``, ``yaml`` or ``xml`` where the database knows it.
-        :param analyze: run the query and measure.
+        :param analyze: run the query and measure, where the database can.
+        :param options: what else the database's EXPLAIN takes: ``costs=False``, ``settings=True`` on PostgreSQL.
+        :raises ValueError: for a format or an option that the database does not have.
         """
         root = self._root()
-        return pipeline.explain(root.state, root._read_alias(), analyze=analyze, format=format, verbose=verbose)
+        if verbose:
+            options["verbose"] = True
+        return pipeline.explain(root.state, root._read_alias(), analyze, format, options)
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[R]:
         """Rows one by one, without keeping them (ST-01…09).

@@ -17,6 +17,7 @@ from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
 from dorm.expressions.values import Slot
+from dorm.fields.types import StoredType
 from dorm.query import result_types
 from dorm.query.joins import Join, Joins, fresh_table
 from dorm.query.paths import Path
@@ -34,6 +35,7 @@ class Compilation:
     :ivar columns: parameter name -> names of the column it meets, for masking; "" for a number of rows.
     :ivar doubts: parameter name -> names that it may be about besides all that stands in the statement.
     :ivar mentioned: the names of fields whose columns have other names.
+    :ivar grouped: whether some query of it has groups.
     """
 
     literal = False
@@ -48,6 +50,8 @@ class Compilation:
         self.columns: dict[str, str] = {}
         self.doubts: dict[str, str] = {}
         self.mentioned: set[str] = set()
+        self.grouped = False
+        self._parameters: dict[Any, Any] = {}
         self._near = ""
         self._alone = False
 
@@ -62,19 +66,31 @@ class Compilation:
             self._near, self._alone = previous
 
     def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
-        """A parameter computed by ``source`` from the values ``v``.
+        """A parameter computed by ``source`` from the values ``v``; the same one wherever that stands again.
 
         :param column: what is known of what it is compared with or written to; None for nothing.
         """
-        name = f"p{len(self.binds)}"
-        self.binds[name] = source
+        key = (source, _type_key(type_))
+        made = self._parameters.get(key)
+        again = made is not None
+        if made is None:
+            made = self._parameters[key] = sa.bindparam(f"p{len(self.binds)}", type_=type_)
+            self.binds[made.key] = source
         if column is None and self._alone:
             column = self._near
-        if column is not None:
-            self.columns[name] = column
-        elif self._near:
-            self.doubts[name] = self._near
-        return sa.bindparam(name, type_=type_)
+        name = made.key
+        if column is None or (again and name not in self.columns):
+            known = self.columns.pop(name, "")
+            self.doubts[name] = f"{self.doubts.get(name, '')} {known} {column or self._near}".strip()
+        else:
+            self.columns[name] = f"{self.columns[name]} {column}" if self.columns.get(name) else column
+        return made
+
+    def clear(self) -> None:
+        """Forget the tables and parameters of a statement that is begun anew."""
+        self.table_names.clear()
+        self.binds.clear()
+        self._parameters.clear()
 
     def about(self, names: Sequence[str], text: str) -> tuple[str | None, ...]:
         """What each parameter of the finished statement may be about, see ``Statement.columns``."""
@@ -84,6 +100,13 @@ class Compilation:
     def _in_doubt(self, name: str, beside: str, text: str) -> str | None:
         names = f"{self.doubts.get(name, '')} {beside}".strip()
         return f"{names} {text}" if names else None
+
+
+def _type_key(type_: Any) -> Any:
+    """What two types have in common that bind values alike."""
+    if type_ is None or isinstance(type_, StoredType):
+        return id(type_)
+    return (type(type_), repr([item for item in vars(type_).items() if not item[0].startswith("_")]))
 
 
 class Scope(result_types.ResultTypes):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import elements
 
 from dorm.expressions.base import Unshapable
 from dorm.expressions.references import AnnotationRef, ColumnRef
@@ -18,6 +19,9 @@ from dorm.query.replay import Replay
 from dorm.query.result_types import free_number
 from dorm.query.scope import SELECTED, Scope
 from dorm.query.state import FilterStep, QueryState
+
+# the uses of a query whose rows have its values
+SELECTING = frozenset(("rows", "scalar", "members", "inner"))
 
 
 class Select:
@@ -37,7 +41,7 @@ class Select:
         self.ordered = False
         self.ordering_terms: tuple[Any, ...] = effective_order(self.state)
         self.built: dict[str, Any] = {}
-        self._having_columns: list[Any] = []
+        self._beside: list[Any] = []
         self._computed: dict[Any, Any] = {}
         self.scope.isolated = isolation.find_isolated(self.scope)
 
@@ -52,8 +56,18 @@ class Select:
         wanted = _referred(self.state)
         if annotations:
             wanted.update(filter(self._is_selected, self.state.annotations))
+        if self.groups and any(self.state.annotations[name].contains_aggregate for name in wanted):
+            wanted |= self._making_groups()
         if self.state.steps:
             Replay(self, wanted, multiplying).run()
+
+    def _making_groups(self) -> set[str]:
+        """The annotations that decide what the groups hold: aggregates see the rows that others join, read or not."""
+        return {
+            name
+            for name, expression in self.state.annotations.items()
+            if multiplies(expression) or any(id(node) not in self.scope.isolated for node in _aggregates_in(expression))
+        }
 
     def _is_selected(self, name: str) -> bool:
         if self.state.row != "instance" or self.state.select is not None:
@@ -146,14 +160,14 @@ class Select:
         self.ordered = ordered
         shown = len(self.columns)
         order, hidden = order_elements(self) if ordered else ([], [])
-        if hidden:
-            self.columns.extend(hidden)
-            if self.layout is not None and state.partition is None:
-                self.layout = self.layout._replace(hidden=len(hidden))
+        self.columns.extend(hidden)
         key = partition.key_of(self)
         if key is not None and not any(key is column for column in self.columns):
             self.columns.append(key)
         group = self._group_by(hidden) if self.groups else []
+        self.scope.compilation.grouped |= self.groups
+        if hidden and self.layout is not None and state.partition is None:
+            self.layout = self.layout._replace(hidden=len(hidden))
         select = sa.select(*self.columns).select_from(self.scope.joins.from_clause())
         if self.where:
             select = select.where(*self.where)
@@ -238,7 +252,8 @@ class Select:
                 if state.group == "pk" or name not in state.group:
                     terms.append(self._place(scope.labels[name]))
             elif state.group == "pk" and name in self.built and multiplies(expression):
-                terms.append(self.built[name].sql)
+                if not expression.contains_aggregate:
+                    terms.append(self.built[name].sql)
         for name in state.annotations:
             if name in self.built and state.annotations[name].contains_aggregate:
                 with scope.reading(name):
@@ -246,11 +261,29 @@ class Select:
         terms.extend(self._selected_columns())
         if self.groups_values:
             terms.extend(self._place(label) for label in hidden)
-        return _unique(terms + self._order_columns() + self._having_columns)
+        terms = _unique(terms + self._order_columns() + self._beside)
+        if scope.parent is None or scope.features.groups_by_outer_columns:
+            return terms
+        return [self._placed(term, hidden) for term in terms]
+
+    def _placed(self, term: Any, hidden: list[Any]) -> Any:
+        """``term`` as a column of its own, which may hold what is read from the queries around this one."""
+        if self.is_own(term) or (isinstance(term, elements.ColumnClause) and term.is_literal):
+            return term
+        column = term.label(f"g{len(hidden)}")
+        hidden.append(column)
+        self.columns.append(column)
+        return self._place(column)
+
+    def is_own(self, element: Any) -> bool:
+        """Whether ``element`` is a column of this query's tables, as it stands."""
+        joins = self.scope.joins
+        tables = [joins.root.table, *(join.table for join in joins.joins)]
+        return isinstance(element, sa.Column) and any(element.table is table for table in tables)
 
     def group_beside(self, *terms: Any) -> None:
         """More terms of GROUP BY."""
-        self._having_columns += terms
+        self._beside += terms
 
     def _place(self, label: Any) -> Any:
         """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""
@@ -273,9 +306,17 @@ class Select:
         if isinstance(expression, ColumnRef | KeyTransform):
             return [expression.build(self.scope).sql]
         if isinstance(expression, AnnotationRef):
+            if self._is_grouped_by(expression):
+                return []
             with self.scope.reading(expression.name):
                 return self.columns_beside(expression.target)
         return [column for child in expression.children() for column in self.columns_beside(child)]
+
+    def _is_grouped_by(self, reference: AnnotationRef) -> bool:
+        if reference.contains_aggregate:
+            return False
+        selected = self.use in SELECTING and self._is_selected(reference.name)
+        return selected or (self.groups_values and reference.name in self.state.group)
 
     def _group_term(self, name: str) -> Any:
         scope = self.scope
@@ -298,12 +339,14 @@ class Select:
         selected = [] if self.state.row == "instance" else computed
         for term in self.ordering_terms if self.ordered else ():
             expression = term.expression
-            if term.contains_aggregate or expression.identity in selected:
+            if expression.identity in selected:
                 continue
-            for node in [expression] if self.groups_values else term.flatten():
-                if isinstance(node, ColumnRef):
-                    with self.scope.reusing(None):
-                        columns.append(node.build(self.scope).sql)
+            if not self.groups_values or term.contains_aggregate:
+                with self.scope.reusing(None):
+                    columns += self.columns_beside(expression)
+            elif isinstance(expression, ColumnRef):
+                with self.scope.reusing(None):
+                    columns.append(expression.build(self.scope).sql)
         return columns
 
 
@@ -342,10 +385,11 @@ def _source(bound: Any) -> str:
 
 
 def _aggregates(state: Any) -> list[Any]:
-    found: list[Any] = []
-    for expression in state.annotations.values():
-        found.extend(n for n in expression.flatten() if n.contains_aggregate and hasattr(n, "build_here"))
-    return found
+    return [node for expression in state.annotations.values() for node in _aggregates_in(expression)]
+
+
+def _aggregates_in(expression: Any) -> list[Any]:
+    return [node for node in expression.flatten() if hasattr(node, "build_here")]
 
 
 def _depends(expression: Any) -> bool:

@@ -21,12 +21,18 @@ def key_value(relation: Any, field: Any, value: Any, lookup: str) -> Any:
 
 
 def _check_queryset(relation: Any, state: Any) -> None:
+    if state.row != "instance":
+        return
     target = relation.related_model._meta.concrete_model
-    if state.row == "instance" and not issubclass(state.opts.concrete_model, target):
-        if not issubclass(target, state.opts.concrete_model):
-            raise ValueError(
-                f'Cannot use QuerySet for "{state.opts.object_name}": Use a QuerySet for "{target._meta.object_name}".'
-            )
+    models = [target, relation.model._meta.concrete_model] if _is_key(relation) else [target]
+    if not any(_are_related(state.opts.concrete_model, model) for model in models):
+        raise ValueError(
+            f'Cannot use QuerySet for "{state.opts.object_name}": Use a QuerySet for "{target._meta.object_name}".'
+        )
+
+
+def _are_related(one: type, other: type) -> bool:
+    return issubclass(one, other) or issubclass(other, one)
 
 
 def _key(relation: Any, field: Any, value: Any) -> Any:

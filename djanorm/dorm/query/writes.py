@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from dorm.db import routers, transactions
 from dorm.db.execution import Statement
 from dorm.db.sessions import session as session_of
-from dorm.exceptions import ReadOnlyModelError
+from dorm.exceptions import FieldError, ReadOnlyModelError
 from dorm.expressions.base import Expression
 from dorm.expressions.values import Prepared, Value
 from dorm.query import events, inserts
@@ -186,7 +186,10 @@ def assigned_state(state: QueryState, assignments: dict[Any, Any]) -> QueryState
     pairs = []
     for field, value in assignments.items():
         if isinstance(value, Expression):
-            pairs.append((field.name, value.resolve(Names(state)).assigned(field)))
+            resolved = value.resolve(Names(state)).assigned(field)
+            if resolved.contains_aggregate:
+                raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={value!r}).")
+            pairs.append((field.name, resolved))
         else:
             pairs.append((field.name, Value(None) if value is None else Prepared(value, field)))
     return state.evolve(assignments=tuple(pairs))

@@ -244,10 +244,7 @@ def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict
                 f"update() got two values for the column '{item.column}' of {opts.object_name}: name it once."
             )
         if is_operand(value):
-            expression = as_operand(value).resolve(names)
-            if expression.contains_aggregate:
-                raise FieldError(f"Aggregate functions are not allowed in this query ({name}={value!r}).")
-            found[item] = expression
+            found[item] = as_operand(value).resolve(names)
         else:
             if item.is_relation:
                 value = key_value(item, item, value, "exact")

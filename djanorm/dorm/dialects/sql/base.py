@@ -6,7 +6,7 @@ Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -201,6 +201,10 @@ class SqlHooks:
         """Whether an object has the key, a list has it as an element, or the document is that very text."""
         raise NotImplementedError
 
+    def of_type(self, element: Any, type_: Any) -> Any:
+        """What was chosen among several values of ``type_``."""
+        return sa.type_coerce(element, type_)
+
     def sort_keys(self, element: Any, is_document: bool) -> tuple[Any, ...]:
         """The elements by which rows are sorted when they are to be sorted by ``element``."""
         return (element,)
@@ -223,5 +227,20 @@ class SqlHooks:
         """A SELECT with row locks: ``(no_wait, skip_locked, key, of)``."""
         return select
 
-    def explain(self, sql: str, analyze: bool, format: str | None, verbose: bool) -> str:
-        return f"EXPLAIN {sql}"
+    def explain(self, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
+        """What stands before a statement whose plan is wanted.
+
+        :raises ValueError: for a format or an option that the database does not have.
+        """
+        raise NotImplementedError
+
+
+def unknown_options(names: Iterable[str], database: str, known: Iterable[str]) -> ValueError:
+    """The error for options of EXPLAIN that a database does not have."""
+    have = ", ".join(known)
+    return ValueError(f"Unknown options: {', '.join(sorted(names))}. {database}'s EXPLAIN has {have or 'none'}.")
+
+
+def unknown_format(name: str, database: str, known: Iterable[str]) -> ValueError:
+    """The error for a format that a database does not show plans in."""
+    return ValueError(f"{name} is not a recognized format. {database} shows plans as {', '.join(known)}.")

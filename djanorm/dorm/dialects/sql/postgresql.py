@@ -12,8 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators
 
 from dorm.dialects.base import TIME_UNITS
-from dorm.dialects.sql.base import JsonText, SqlHooks, kind_of, kinds_of
-from dorm.exceptions import NotSupportedError
+from dorm.dialects.sql.base import JsonText, SqlHooks, kind_of, kinds_of, unknown_format, unknown_options
 
 _PARTS = {
     "year": "year",
@@ -31,6 +30,14 @@ _PARTS = {
 _JSONB = postgresql.JSONB(none_as_null=True)
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
+_WRITTEN_AS_TEXT = (
+    postgresql.INET, postgresql.CIDR, postgresql.MACADDR, postgresql.HSTORE, postgresql.CITEXT, postgresql.ENUM,
+    postgresql.ranges.AbstractRange,
+)  # fmt: skip
+_PLAN_FORMATS = ("text", "json", "yaml", "xml")
+_PLAN_OPTIONS = (
+    "buffers", "costs", "generic_plan", "memory", "serialize", "settings", "summary", "timing", "verbose", "wal",
+)  # fmt: skip
 # kind of a value that has an order -> its name for jsonb_typeof()
 _ORDERED = {"number": "number", "text": "string", "boolean": "boolean"}
 
@@ -107,6 +114,9 @@ class PostgresqlHooks(SqlHooks):
     def arithmetic(self, operator: str, left: Any, right: Any, field: Any) -> Any:
         if operator == "^":
             return sa.func.power(left.sql, right.sql)
+        if operator in ("<<", ">>"):
+            # the number of places is an integer of four bytes there, and one of eight is shifted as elsewhere
+            return sa.cast(left.sql, sa.BigInteger()).op(operator)(sa.cast(right.sql, sa.Integer()))
         kinds = kinds_of(left, right)
         if operator == "%" and "float" in kinds:
             remainder = sa.func.mod(sa.cast(left.sql, sa.Numeric()), sa.cast(right.sql, sa.Numeric()))
@@ -116,6 +126,13 @@ class PostgresqlHooks(SqlHooks):
             days = left.sql.op("-", return_type=sa.Integer())(right.sql)
             return sa.func.make_interval(sa.literal_column("0"), sa.literal_column("0"), sa.literal_column("0"), days)
         return None
+
+    def of_type(self, element: Any, type_: Any) -> Any:
+        plain = getattr(type_, "plain", type_)
+        if isinstance(plain._variant_mapping.get("postgresql", plain), _WRITTEN_AS_TEXT):
+            # parameters without a type of their own are text when they meet one another
+            return sa.cast(element, type_)
+        return super().of_type(element, type_)
 
     def round(self, element: Any, precision: Any, field: Any) -> Any:
         return sa.func.round(sa.cast(element, sa.Numeric()), precision)
@@ -225,14 +242,15 @@ class PostgresqlHooks(SqlHooks):
         no_wait, skip_locked, key, _ = lock
         return select.with_for_update(nowait=no_wait, skip_locked=skip_locked, key_share=key, of=of or None)
 
-    def explain(self, sql: str, analyze: bool, format: str | None, verbose: bool) -> str:
-        options = []
-        if analyze:
-            options += ["ANALYZE", "BUFFERS"]
-        if verbose:
-            options.append("VERBOSE")
+    def explain(self, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
+        if format is not None and format.lower() not in _PLAN_FORMATS:
+            raise unknown_format(format, "PostgreSQL", _PLAN_FORMATS)
+        unknown = {name for name in options if name.lower() not in _PLAN_OPTIONS}
+        if unknown:
+            raise unknown_options(unknown, "PostgreSQL", ("analyze", *_PLAN_OPTIONS))
+        parts = {"ANALYZE": True, "BUFFERS": True} if analyze else {}
+        parts.update((name.upper(), value) for name, value in options.items())
+        written = [name if value else f"{name} FALSE" for name, value in parts.items()]
         if format is not None:
-            if format.lower() not in ("text", "json", "yaml", "xml"):
-                raise NotSupportedError(f"EXPLAIN knows the formats text, json, yaml and xml, not {format!r}.")
-            options.append(f"FORMAT {format.upper()}")
-        return f"EXPLAIN ({', '.join(options)}) {sql}" if options else f"EXPLAIN {sql}"
+            written.append(f"FORMAT {format.upper()}")
+        return f"EXPLAIN ({', '.join(written)})" if written else "EXPLAIN"

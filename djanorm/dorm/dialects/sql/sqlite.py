@@ -9,10 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
 
-from dorm.dialects.sql.base import MOMENTS, kind_of, kinds_of
+from dorm.dialects.sql.base import MOMENTS, kind_of, kinds_of, unknown_format, unknown_options
 from dorm.dialects.sql.sqlite_documents import SqliteDocuments
 from dorm.dialects.sql.sqlite_lists import JsonList
-from dorm.exceptions import NotSupportedError
 
 _INTEGER = sa.Integer()
 _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S", "year": "%Y"}
@@ -161,10 +160,13 @@ class SqliteHooks(SqliteDocuments):
                 )
         return select
 
-    def explain(self, sql: str, analyze: bool, format: str | None, verbose: bool) -> str:
+    def explain(self, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
         if format is not None and format.lower() != "text":
-            raise NotSupportedError(f"SQLite's plan is text; the format {format!r} does not exist there.")
-        return f"EXPLAIN QUERY PLAN {sql}"
+            raise unknown_format(format, "SQLite", ("text",))
+        if options:
+            raise unknown_options(options, "SQLite", ())
+        # a plan is all it shows: it does not measure
+        return "EXPLAIN QUERY PLAN"
 
 
 def _hexadecimal(value: Any) -> str | None:
