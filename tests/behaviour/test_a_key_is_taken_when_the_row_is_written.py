@@ -104,6 +104,10 @@ async def test_what_was_refused_is_nobodys_reverse(database, mode):
         with pytest.raises(dorm.IntegrityError):
             await mode.call(City.objects, refused, mayor=region, pk=city.pk, name="another")
         assert "seat" not in region.__dict__
+    for refused in ({"bogus": 1}, {"name": "x", "country": region}, {"id": "none"}):
+        with pytest.raises((TypeError, ValueError, dorm.ValidationError)):
+            await mode.call(City.objects, "create", mayor=region, **refused)
+        assert "seat" not in region.__dict__
     unsaved = Region(name="u")
     with pytest.raises(ValueError, match="unsaved related object 'mayor'"):
         await mode.call(City.objects, "create", mayor=unsaved)

@@ -54,6 +54,15 @@ def forget_refused(opts: Any, instances: Iterable[Any]) -> None:
                     forget_reverse(field, instance)
 
 
+def forget_half_made(opts: Any, values: dict[str, Any]) -> None:
+    """Take the instance that could not be made of ``values`` out of the one-to-one caches of the instances among them."""
+    for field in opts.concrete_fields:
+        related = values.get(field.name) if field.one_to_one else None
+        made = getattr(related, "__dict__", {}).get(field.remote_field.accessor_name()) if related is not None else None
+        if made is not None and made._state.adding:
+            forget_reverse(field, made)
+
+
 def forget_reverse(field: Any, instance: Any) -> None:
     """Take ``instance`` out of the one-to-one cache of the instance that its ``field`` refers to."""
     if not field.one_to_one:

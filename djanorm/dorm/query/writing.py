@@ -13,6 +13,7 @@ from dorm.meta.registry import registry
 from dorm.query import writes
 from dorm.query.names import Names
 from dorm.query.reading import Reading
+from dorm.query.related_keys import forget_half_made
 from dorm.query.root import M, R
 from dorm.query.state import QueryState
 from dorm.query.values import key_value
@@ -45,7 +46,11 @@ class Writing(Reading[M, R]):
                         f"The following fields do not exist in this model: {name}. {model.__name__}.{name} is kept by the "
                         f"other side of the relation: create the {model.__name__}, then give it to that one."
                     )
-        return model(**values)
+        try:
+            return model(**values)
+        except BaseException:
+            forget_half_made(model._meta, values)
+            raise
 
     def get_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[M, bool]:
         """The one row, or a new one (QX-21). Safe when somebody inserts the same row at the same time.

@@ -1,0 +1,71 @@
+"""Whatever writes passes one place: read-only models are refused there, routers told, and a row without a key noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+import dorm
+from dorm.db import routers
+from dorm.exceptions import DatabaseError, ReadOnlyModelError
+from dorm.functions import Upper
+from dorm.query import events, writes
+
+
+class Entry(dorm.Model):
+    name = dorm.CharField(max_length=20)
+
+
+class Ledger(dorm.Model):
+    name = dorm.CharField(max_length=20)
+
+    class Meta:
+        db_table = Entry._meta.db_table
+        read_only = True
+        managed = False
+
+
+pytestmark = pytest.mark.models([Entry])
+
+
+async def test_a_read_only_row_that_was_loaded_is_written_by_no_verb(database, mode):
+    await mode.call(Entry.objects, "create", name="a")
+    loaded = await mode.call(Ledger.objects, "get")
+    for target, verb, args in [
+        (loaded, "save", []),
+        (loaded, "delete", []),
+        (Ledger.objects, "bulk_update", [[loaded], ["name"]]),
+        (Ledger.objects, "bulk_create", [[Ledger(name="b")]]),
+    ]:
+        with pytest.raises(ReadOnlyModelError):
+            await mode.call(target, verb, *args)
+    with pytest.raises(ReadOnlyModelError):
+        await mode.call(Ledger.objects.all(), "update", name="b")
+    assert [entry.name for entry in await mode.fetch(Entry.objects.all())] == ["a"]
+
+
+def test_a_row_is_not_updated_by_its_key_either(database):
+    entry = Entry.objects.create(name="a")
+    field = Ledger._meta.get_field("name")
+    with pytest.raises(ReadOnlyModelError):
+        writes.update_where_key(Ledger._meta, entry.pk, [field], ["b"], using="default")
+    assert Entry.objects.get().name == "a"
+
+
+async def test_an_insert_with_an_expression_is_a_write_like_any_other(database, mode, monkeypatch):
+    told: list[str] = []
+    heard: list[tuple[str, str]] = []
+    monkeypatch.setattr(routers, "wrote", lambda model, alias: told.append(model.__name__))
+    monkeypatch.setattr(events, "listeners", [lambda event: heard.append((event.kind, event.phase))])
+    for value in ("plain", Upper(dorm.Value("x"))):
+        await mode.call(Entry.objects, "create", name=value)
+    assert told == ["Entry", "Entry"]
+    assert heard == [("insert", "before"), ("insert", "after")] * 2
+
+
+@pytest.mark.only("sqlite")
+def test_a_database_that_gives_no_key_is_an_error(database):
+    table = Entry._meta.db_table
+    database.run(f"DROP TABLE {table}")
+    database.run(f"CREATE TABLE {table} (id bigint PRIMARY KEY, name text)")
+    with pytest.raises(DatabaseError, match="no key"):
+        Entry.objects.create(name="a")
