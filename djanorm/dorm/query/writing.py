@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dorm.db import transactions
-from dorm.exceptions import FieldDoesNotExist, FieldError, IntegrityError
+from dorm.exceptions import FieldDoesNotExist, FieldError, IntegrityError, ValidationError
 from dorm.expressions.base import as_operand, is_operand
 from dorm.meta.registry import registry
 from dorm.query import writes
@@ -227,10 +227,12 @@ def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict
 
     :raises FieldDoesNotExist: for a name that is no column of the model.
     :raises FieldError: for one that is no column of this row, and for a column that gets two values.
+    :raises ValidationError: by field, for all values that do not fit, as the constructor's.
     """
     opts = state.opts
     names = Names(state)
     found: dict[Any, Any] = {}
+    wrong: dict[str, ValidationError] = {}
     for name, value in pairs:
         # "pk" names no column here, as in Django: a key is changed under its own name
         item = opts.names.get(name)
@@ -253,6 +255,14 @@ def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict
         else:
             if item.is_relation:
                 value = key_value(item, item, value, "exact")
-            value = None if value is None else item.get_prep_value(value)
-            found[item] = value if value is None else item.checked(value)
+            try:
+                value = None if value is None else item.get_prep_value(value)
+                found[item] = value if value is None else item.checked(value)
+            except ValidationError as problem:
+                plain = problem.__cause__
+                labelled = isinstance(plain, ValidationError) and problem.messages[0].startswith(f"{item.label}: ")
+                wrong[item.name] = plain if labelled else problem
+    if wrong:
+        first = next(iter(wrong.values()))
+        raise ValidationError(dict(wrong), code=first.code) from first
     return found
