@@ -260,8 +260,9 @@ def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict
                 found[item] = value if value is None else item.checked(value)
             except ValidationError as problem:
                 plain = problem.__cause__
-                labelled = isinstance(plain, ValidationError) and problem.messages[0].startswith(f"{item.label}: ")
-                wrong[item.name] = plain if labelled else problem
+                if isinstance(plain, ValidationError) and problem.messages[0].startswith(f"{item.label}: "):
+                    problem = plain
+                wrong[item.name] = problem
     if wrong:
         first = next(iter(wrong.values()))
         raise ValidationError(dict(wrong), code=first.code) from first
