@@ -7,6 +7,7 @@ import gc
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -265,3 +266,17 @@ def test_a_memory_database_waits_for_its_writer(memory: Any) -> None:
     get_connection().execute_write("INSERT INTO numbers VALUES (2)")
     thread.join()
     assert get_connection().execute("SELECT COUNT(*) FROM numbers")[0][0] == 2
+
+
+@pytest.mark.only("sqlite")
+def test_each_thread_has_its_connection_to_a_file_however_many_there_are(database: Any) -> None:
+    threads = 24
+    everybody = threading.Barrier(threads, timeout=30)
+
+    def work(_: int) -> int:
+        found = get_connection().execute("SELECT 1")[0][0]
+        everybody.wait()
+        return found
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert list(pool.map(work, range(threads))) == [1] * threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
 
 ASYNC_SQLITE_CONNECTIONS = 8
+# each thread keeps its connection to a file, however many threads there are
+SYNC_SQLITE_CONNECTIONS = sys.maxsize
 
 
 class Database:
@@ -52,8 +55,9 @@ class Database:
             with self._lock:
                 pool = self._sync_pool
                 if pool is None or pool.closed:
+                    size = self.settings.max_pool_size if self.features.pooled else SYNC_SQLITE_CONNECTIONS
                     pool = self._sync_pool = self._pool(
-                        self.connector.engine, self.connector.link, ThreadPlace, "sync", self.settings.max_pool_size
+                        self.connector.engine, self.connector.link, ThreadPlace, "sync", size
                     )
         return pool
 

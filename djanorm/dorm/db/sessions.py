@@ -62,7 +62,7 @@ def session(alias: str = "default") -> Session:
         found = _open_thread_session(alias)
     block = found._block
     if block is None:
-        if not _both_worlds or (_get_running_loop() is None and not bridge._inline_used):
+        if not bridge._inline_used and (not _both_worlds or _get_running_loop() is None):
             return found
     elif not _both_worlds and not bridge._inline_used and found.view.get() is block:
         return found
