@@ -55,7 +55,7 @@ pytestmark = pytest.mark.models([Sailor, Boat])
 @pytest.fixture
 def sailors(database):
     given = [(dorm.CharField, t) for t in (Trim, Length, Upper, Lower, Loud)]
-    given += [(dorm.TextField, Loud), *((dorm.IntegerField, t) for t in (Tripled, Rest, Abs))]
+    given += [(dorm.ForeignKey, Rest), (dorm.TextField, Loud), *((dorm.IntegerField, t) for t in (Tripled, Rest, Abs))]
     for field, transform in given:
         field.register_lookup(transform)
     try:
@@ -113,6 +113,8 @@ def test_a_queryset_cannot_be_transformed(sailors):
         ({"name__trim__lower__startswith": "a"}, [1]),
         ({"boats__name__lower__length__gt": 1}, [2]),
         ({"boats__owner__abs": 1}, [1]),
+        ({"boats__rest": 2}, [2]),
+        ({"boats__rest__gte": 1}, [1, 2]),
         ({"boats__owner_id__abs__gte": 2}, [2]),
         ({"boats__owner__pk__rest": 2}, [2]),
         ({"boats__owner__name__trim__length": 3}, [1, 2]),

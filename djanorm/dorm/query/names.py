@@ -18,7 +18,7 @@ from dorm.lookups import builtin as _builtin  # noqa: F401  (registers the built
 from dorm.lookups import registry
 from dorm.lookups.base import INTEGER_LIMIT, Lookup, Right, Transform
 from dorm.lookups.comparison import Exact
-from dorm.query.paths import walk
+from dorm.query.paths import transform_of, walk
 from dorm.query.predicates import Junction, Leaf, Predicate, Term, joined
 from dorm.query.values import key_value
 from dorm.utils.bounds import PARTS, check_path, too_deep
@@ -130,7 +130,7 @@ class Names:
             path, parts = walk(self.opts, name)
         except FieldDoesNotExist as problem:
             raise FieldDoesNotExist(f"{problem} For literal text use Value({name!r}).") from None
-        return self._transformed(ColumnRef(path), path.field, parts, name)
+        return self._transformed(ColumnRef(path), path.field, parts, name, path.relation)
 
     def _check_aggregated(self, name: str) -> None:
         selected = self.state.selected
@@ -149,13 +149,15 @@ class Names:
                 return head, tuple(parts[count:])
         return None, ()
 
-    def _transformed(self, expression: Expression, field: Any, parts: tuple[str, ...], name: str) -> Expression:
+    def _transformed(
+        self, expression: Expression, field: Any, parts: tuple[str, ...], name: str, relation: Any = None
+    ) -> Expression:
         for part in parts:
-            transform = None if field is None else field.get_transform(part)
+            transform = None if field is None else transform_of(field, relation, part)
             if transform is None:
                 raise self._bad_part(name, part, field)
             expression = transform(expression)
-            field = expression.result_field()
+            field, relation = expression.result_field(), None
         return expression
 
     def _bad_part(self, name: str, part: str, field: Any) -> FieldDoesNotExist:
@@ -192,7 +194,7 @@ class Names:
     ) -> Template:
         parts = parts or ("exact",)
         for part in parts[:-1]:
-            left = self._transformed(left, field, (part,), name)
+            left = self._transformed(left, field, (part,), name, relation)
             field, relation = left.result_field(), None
         final = parts[-1]
         lookup = find_lookup(field, left, final)
@@ -202,9 +204,7 @@ class Names:
                 f"by its key: {', '.join(sorted(_RELATION_LOOKUPS))}."
             )
         if lookup is None:
-            if field is None or field.get_transform(final) is None:
-                raise self._bad_part(name, final, field)
-            left = self._transformed(left, field, (final,), name)
+            left = self._transformed(left, field, (final,), name, relation)
             field, relation = left.result_field(), None
             lookup = find_lookup(field, left, "exact")
         return Template(left, field, relation, lookup)

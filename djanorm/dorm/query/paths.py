@@ -92,7 +92,15 @@ def _forward(hop: Any) -> bool:
 
 
 def _may_be_lookup(relation: Any, field: Any, part: str) -> bool:
-    return field is not None and (field.get_lookup(part) is not None or field.get_transform(part) is not None)
+    return field is not None and (field.get_lookup(part) is not None or transform_of(field, relation, part) is not None)
+
+
+def transform_of(field: Any, relation: Any, name: str) -> Any:
+    """The transform of a field, or of the relation by which a path came to it; None when there is none."""
+    found = field.get_transform(name)
+    if found is None and relation is not None:
+        found = getattr(relation, "field", relation).get_transform(name)
+    return found
 
 
 def _unknown(opts: Any, here: Any, name: str, part: str) -> FieldDoesNotExist:
