@@ -91,7 +91,6 @@ async def test_bytes_in_a_list_find_no_rows_of_null(database, mode):
         ("data__a__contains", {"b": []}, [3]),
         ("data__contained_by", {"a": 1, "b": 2, "c": 3}, [0, 7]),
         ("data__contained_by", [1, 2, "x", "y"], [4, 5]),
-        ("data__array_contains", "x", [4, 5]),
         ("data__has_key", "x", [4, 5, 6]),
         ("data__has_key", "1", []),
         ("data__has_keys", ["a", "b"], [7]),

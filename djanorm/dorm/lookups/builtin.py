@@ -80,7 +80,7 @@ def _documents() -> None:
             ("has_any_keys", documents.HasAnyKey),
             ("has_keys", documents.HasAllKeys),
             ("contains", documents.Contains),
-            ("array_contains", documents.DocumentContains),
+            ("array_contains", documents.ArrayContains),
             ("contained_by", documents.DocumentContainedBy),
         ):
             registry.add_lookup(kind, name, other())

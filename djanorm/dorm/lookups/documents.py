@@ -260,15 +260,6 @@ class Contains(text.Contains):
         return scope.hooks.json_contains(whole, part)
 
 
-class DocumentContains(Lookup):
-    """Contains the document, whatever its kind (``@>``)."""
-
-    lookup_name = "array_contains"
-
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
-        return scope.hooks.json_contains(left.sql, right.sql(left.field))
-
-
 class DocumentContainedBy(Lookup):
     """The document contains this one (``<@``)."""
 

@@ -111,7 +111,7 @@ def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
         if (exclude and (field.name in exclude or name in exclude)) or name not in values:
             continue
         value = values[name]
-        if isinstance(value, Expression) or (value is None and _filled_later(field)):
+        if isinstance(value, Expression) or (value is None and (field.null or _filled_later(field))):
             continue
         if field.blank and value in field.empty_values:
             continue
