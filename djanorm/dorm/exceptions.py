@@ -25,6 +25,7 @@ __all__ = [
     "ImproperlyConfigured",
     "IntegrityError",
     "InterfaceError",
+    "InvalidArgument",
     "InvalidRelationPath",
     "LazyLoadError",
     "LazyLoadWarning",
@@ -57,6 +58,10 @@ class ImproperlyConfigured(Exception):
 
 class FieldError(Exception):
     """A name, lookup or expression of a query is used in a way it does not allow."""
+
+
+class InvalidArgument(FieldError, ValueError):
+    """An argument of a verb or of an expression lies outside of what it takes."""
 
 
 class InvalidRelationPath(FieldError, ValueError):

@@ -97,6 +97,8 @@ def count(sql: str) -> int:
 
 def check(sql: str, params: Any) -> None:
     """Raises ``ValueError`` for empty SQL and for parameters that do not match the placeholders (RW-04)."""
+    if not isinstance(sql, str):
+        raise TypeError(f"SQL is text, not {type(sql).__name__}")
     if not sql or not sql.strip():
         raise ValueError("the SQL is empty")
     if params is None or not len(params):

@@ -20,7 +20,7 @@ from dorm.db.execution import Statement, ends_transaction
 from dorm.db.masking import masked_sql
 from dorm.db.pools import Pool
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
-from dorm.exceptions import DatabaseError, OperationalError, TransactionManagementError
+from dorm.exceptions import DatabaseError, InvalidArgument, OperationalError, TransactionManagementError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -29,6 +29,7 @@ Rows = list[tuple[Any, ...]]
 Params = Sequence[Any] | None
 DEBUG = 10
 SHOWN_SQL = 200
+LARGEST_CHUNK = 2**31 - 1
 LEAVING_TRACES = frozenset({"control", "other"})
 
 
@@ -199,10 +200,10 @@ class Session:
         """The rows in lists of at most ``chunk_size``, without holding more of them in memory (ST-01 to ST-08).
 
         Inside a transaction on its connection, else on a connection of its own. Closing the iterator frees it.
-        Raises ``ValueError`` when ``chunk_size`` is below 1 (ST-09).
+        Raises ``InvalidArgument`` for a ``chunk_size`` below 1, or too large for a cursor (ST-09).
         """
-        if chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1, not {chunk_size}")
+        if not 1 <= chunk_size <= LARGEST_CHUNK:
+            raise InvalidArgument(f"chunk_size must be at least 1 and at most {LARGEST_CHUNK}, not {chunk_size}")
         return self._stream(statement, params, chunk_size)
 
     def _stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:

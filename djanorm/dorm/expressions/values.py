@@ -129,6 +129,8 @@ class RawSQL(Expression):
     anatomy = ("sql", "params")
 
     def __init__(self, sql: str, params: Any = (), output_field: Any = None) -> None:
+        if not isinstance(sql, str):
+            raise TypeError(f"RawSQL() takes text, not {type(sql).__name__}.")
         self.sql = sql
         self.params = tuple(v if isinstance(v, Expression) else Value(v) for v in params)
         self.output_field = stated_field(output_field)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
+from dorm.exceptions import InvalidArgument
 from dorm.expressions.base import Built, Expression, as_argument
 from dorm.expressions.type_names import stated_field
+
+# SQLAlchemy takes no name that begins with two underscores.
+NAME = re.compile(r"(?!__)\w+(?:\.(?!__)\w+)*")
 
 
 class Func(Expression):
@@ -45,14 +50,19 @@ class Func(Expression):
                 f"'{type(self).__name__}' takes exactly {self.arity} argument{'' if self.arity == 1 else 's'} "
                 f"({len(arguments)} given)"
             )
+        for given in (function, template, arg_joiner):
+            if given is not None and not isinstance(given, str):
+                raise TypeError(
+                    f"{type(self).__name__}: function, template and arg_joiner are text, not {type(given).__name__}."
+                )
         if function is not None:
             self.function = function
         if template is not None:
             self.template = template
         if arg_joiner is not None:
             self.arg_joiner = arg_joiner
-        if self.function is not None and not all(c.isalnum() or c in "_." for c in self.function):
-            raise ValueError(f"{self.function!r} is not the name of a database function.")
+        if self.function is not None and not NAME.fullmatch(self.function):
+            raise InvalidArgument(f"{self.function[:60]!r} is not the name of a database function.")
         self.source_expressions = tuple(as_argument(argument) for argument in arguments)
         self.output_field = stated_field(output_field)
         self._refresh_flags()

@@ -111,6 +111,8 @@ class Collate(Func):
     strict = True
 
     def __init__(self, expression: Any, collation: str) -> None:
+        if not isinstance(collation, str):
+            raise TypeError(f"Collate() takes the name of a collation, not {type(collation).__name__}.")
         if not collation or not all(c.isalnum() or c in "_-." for c in collation):
             raise ValueError(f"Invalid collation name: {collation!r}.")
         self.collation = collation

@@ -27,8 +27,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from dorm.conf import settings
 from dorm.db.execution import NamedValues, Statement
+from dorm.exceptions import FieldError
 from dorm.expressions.base import Unshapable
 from dorm.query import aggregation, compiler
 from dorm.query.hydrate import make_hydrator
@@ -154,6 +157,8 @@ def compile_plan(
         return _compile(state, alias, use, engine, identity)
     except RecursionError as problem:
         raise too_deep() from problem
+    except SQLAlchemyError as problem:
+        raise FieldError(f"This query of {state.opts.object_name} cannot be written in SQL: {problem}") from problem
 
 
 def _compile(state: QueryState, alias: str, use: str, engine: Any, identity: Hashable) -> tuple[Plan, list[Any]]:

@@ -99,6 +99,8 @@ def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
     named: dict[str, Any] = {}
     for lookup in _as_objects(lookups):
         path = lookup.lookup
+        if not isinstance(path, str):
+            raise TypeError(f"prefetch_related() takes names of relations and Prefetch objects, not {path!r}.")
         check_path(path)
         before, _, _ = path.rpartition("__")
         owner, here, walked = opts, opts, ""

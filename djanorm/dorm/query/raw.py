@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from dorm.db import bridge, placeholders, routers
@@ -38,6 +38,8 @@ class RawQuerySet(Generic[M]):
         self.model = model
         self.sql = sql
         self.params = params
+        if translations is not None and not isinstance(translations, Mapping):
+            raise TypeError(f"translations map columns to fields; they are not {type(translations).__name__}.")
         self.translations = translations or {}
         self._using = using
         self._prefetch = prefetch

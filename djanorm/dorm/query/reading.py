@@ -9,6 +9,8 @@ from uuid import UUID
 
 from dorm.aggregates import Aggregate
 from dorm.constraints import UniqueConstraint
+from dorm.db.session import LARGEST_CHUNK
+from dorm.exceptions import InvalidArgument
 from dorm.expressions.arithmetic import ExpressionWrapper
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import Q
@@ -215,7 +217,7 @@ class Reading(Chaining[M, R]):
 
         :param id_list: the keys; None means all rows.
         :param field_name: another unique field to use as the key, or the one that ``distinct()`` names.
-        :raises ValueError: when that field is not unique.
+        :raises InvalidArgument: when that field is not unique.
         """
         root = self._root()
         opts = root.state.opts
@@ -224,8 +226,9 @@ class Reading(Chaining[M, R]):
         if root.state.row != "instance":
             raise TypeError("in_bulk() cannot be used with values() or values_list().")
         field = opts.pk if field_name == "pk" else opts.get_field(field_name)
-        if not (field.unique or field_name in _single_unique(opts) or _is_distinct_on(root.state, field)):
-            raise ValueError(f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't.")
+        column = getattr(field, "concrete", False)  # a relation seen from its other end has none
+        if not column or not (field.unique or field_name in _single_unique(opts) or _is_distinct_on(root.state, field)):
+            raise InvalidArgument(f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't.")
         if id_list is not None:
             keys = list(id_list)
             if not keys:
@@ -246,6 +249,8 @@ class Reading(Chaining[M, R]):
         :raises ValueError: for a format or an option that the database does not have.
         """
         root = self._root()
+        if format is not None and not isinstance(format, str):
+            raise TypeError(f"explain() takes the name of a format, not {type(format).__name__}.")
         if verbose:
             options["verbose"] = True
         return pipeline.explain(root.state, root._read_alias(), analyze, format, options)
@@ -254,14 +259,15 @@ class Reading(Chaining[M, R]):
         """Rows one by one, without keeping them (ST-01…09).
 
         :param chunk_size: rows held at a time; a server-side cursor where the database has one. Default 2000.
-        :raises ValueError: for a size below 1, and for prefetching without a size.
+        :raises InvalidArgument: for a size below 1, or one that no cursor takes.
+        :raises ValueError: for prefetching without a size.
         """
         root = self._root()
         return root._stream_rows(root._checked_chunks(chunk_size))
 
     def _checked_chunks(self, chunk_size: int | None) -> Generator[list[R], None, None]:
-        if chunk_size is not None and chunk_size < 1:
-            raise ValueError(f"chunk_size must be at least 1, not {chunk_size}.")
+        if chunk_size is not None and not 1 <= chunk_size <= LARGEST_CHUNK:
+            raise InvalidArgument(f"chunk_size must be at least 1 and at most {LARGEST_CHUNK}, not {chunk_size}.")
         if self.state.prefetch and chunk_size is None:
             raise ValueError("chunk_size must be provided when using QuerySet.iterator() after prefetch_related().")
         return self._stream_chunks(chunk_size or pipeline.STREAM_CHUNK)

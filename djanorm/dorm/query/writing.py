@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dorm.db import transactions
@@ -200,7 +200,10 @@ def check_settable(state: QueryState, values: dict[str, Any]) -> None:
     """Refuse names that are no columns of the model.
 
     :raises FieldDoesNotExist: naming them.
+    :raises TypeError: for what is no mapping.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"Values are given as a dict by field, not as {type(values).__name__}.")
     opts = state.opts
     for name in values:
         attribute = inspect.getattr_static(opts.model, name, None)
