@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.exceptions import NotSupportedError
+
 LIKE_ESCAPE = "\\"
 
 
@@ -65,7 +67,20 @@ def kinds_of(left: Any, right: Any) -> tuple[str | None, str | None]:
 
 
 class SqlHooks:
-    """What is spelled differently, one method each."""
+    """What is spelled differently, one method each.
+
+    :param database: the name of the database in messages.
+    """
+
+    def __init__(self, database: str = "This database") -> None:
+        self.database = database
+
+    def unsupported(self, feature: str, alternative: str) -> NotSupportedError:
+        """The error for what has no spelling that every database understands."""
+        return NotSupportedError(
+            f"{self.database} has no spelling for {feature} ({type(self).__name__}): {alternative}, or give the database's "
+            "spelling in a class of its own."
+        )
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -149,57 +164,59 @@ class SqlHooks:
         return element
 
     def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
-        raise NotImplementedError
+        raise self.unsupported("parts of dates", "read the part in Python")
 
     def date_trunc(self, unit: str, element: Any, kind: str, zone: str | None) -> Any:
-        raise NotImplementedError
+        raise self.unsupported("cutting dates and moments down to a unit", "compare with the bounds of the unit")
 
     # -- lists and documents ---------------------------------------------------------------------------------------
 
     def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
         """``left`` is one of the values of a list that is bound as one parameter."""
-        raise NotImplementedError
+        raise self.unsupported("a list as one parameter", "combine conditions: Q(…) | Q(…)")
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
         """The value at the end of ``keys`` as a document, NULL where there is none; the document itself without keys."""
-        raise NotImplementedError
+        raise self.unsupported("values inside documents", "keep the value in a column of its own")
 
     def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
         """The value as ``"number"``, ``"boolean"`` or ``"text"`` when it is one, else NULL; ``"any"`` as some text."""
-        raise NotImplementedError
+        raise self.unsupported("values inside documents", "keep the value in a column of its own")
 
     def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
         """Whether the value is JSON's null. False, and not NULL, where there is none."""
-        raise NotImplementedError
+        raise self.unsupported("null inside documents", "keep the value in a column of its own")
 
     def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
         """Whether there is a value."""
-        raise NotImplementedError
+        raise self.unsupported("keys of documents", "keep the value in a column of its own")
 
     def json_compare(
         self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
     ) -> Any:
         """The value compared with a bound one; values of another ``kind`` do not match, whatever the operator."""
-        raise NotImplementedError
+        raise self.unsupported("comparing values inside documents", "keep the value in a column of its own")
 
     def json_pair(self, left: Any, right: Any, operate: Any, ordered: bool) -> Any:
         """Two documents compared; ordered, only numbers, booleans and texts do, each among themselves."""
-        raise NotImplementedError
+        raise self.unsupported("comparing documents", "compare them in Python")
 
     def json_member(self, document: Any, keys: tuple[str, ...], bound: Callable[[Any], Any]) -> Any:
         """The value equals one of a list that is bound as one parameter, each by its own kind."""
-        raise NotImplementedError
+        raise self.unsupported(
+            "looking a value inside a document up in a list", "keep the value in a column of its own"
+        )
 
     def json_equal(self, document: Any, other: Any) -> Any:
         return document == other
 
     def json_contains(self, document: Any, part: Any) -> Any:
         """Whether a document contains another one: the keys of objects and the elements of lists, at every level."""
-        raise NotImplementedError
+        raise self.unsupported("containment of documents", "compare the keys one by one")
 
     def json_has_key(self, document: Any, key: Any) -> Any:
         """Whether an object has the key, a list has it as an element, or the document is that very text."""
-        raise NotImplementedError
+        raise self.unsupported("keys of documents", "keep the value in a column of its own")
 
     def of_type(self, element: Any, type_: Any) -> Any:
         """What was chosen among several values of ``type_``."""
@@ -221,7 +238,7 @@ class SqlHooks:
 
     def distinct_on(self, select: Any, columns: list[Any]) -> Any:
         """A SELECT of the first row for each value of the columns."""
-        raise NotImplementedError
+        raise self.unsupported("DISTINCT ON fields", "use distinct() without fields")
 
     def lock(self, select: Any, lock: tuple[Any, ...], of: list[Any]) -> Any:
         """A SELECT with row locks: ``(no_wait, skip_locked, key, of)``."""

@@ -1,0 +1,33 @@
+"""What has no standard spelling is refused by an error that names the database, the feature and an alternative."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+
+import dorm
+from dorm.dialects.sql import SqlHooks, hooks_for
+
+# every method of the standard spelling that refuses, whatever it is asked for
+REFUSING = [
+    name
+    for name, method in inspect.getmembers(SqlHooks, inspect.isfunction)
+    if "self.unsupported" in inspect.getsource(method)
+]
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_a_database_without_a_spelling_says_what_to_do_instead(name):
+    hooks = hooks_for(SimpleNamespace(vendor="third", display_name="ThirdDB"))
+    method = getattr(hooks, name)
+    arguments = [None] * len(inspect.signature(method).parameters)
+    with pytest.raises(dorm.NotSupportedError, match=r"ThirdDB has no spelling for .+ \(SqlHooks\): .+") as caught:
+        method(*arguments)
+    assert "spelling in a class of its own" in str(caught.value)
+
+
+def test_nothing_refuses_without_a_word():
+    assert len(REFUSING) >= 10
+    assert "NotImplementedError" not in inspect.getsource(SqlHooks)
