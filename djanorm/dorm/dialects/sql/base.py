@@ -249,7 +249,7 @@ class SqlHooks:
 
         :raises ValueError: for a format or an option that the database does not have.
         """
-        raise NotImplementedError
+        raise self.unsupported("this operation", "compute it in Python")
 
 
 def unknown_options(names: Iterable[str], database: str, known: Iterable[str]) -> ValueError:
