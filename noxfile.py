@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import nox
 
 nox.options.default_venv_backend = "venv"
@@ -40,3 +42,13 @@ def sync_only(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     session.install("--editable", ".[docs]")
     session.run("mkdocs", "build", "--strict")
+
+
+@nox.session
+def stress(session: nox.Session) -> None:
+    """The long form of ``tests/faults/test_stress.py``; DORM_STRESS_SECONDS and DORM_STRESS_SEED steer it."""
+    session.install("--editable", ".[dev]")
+    seconds = os.environ.get("DORM_STRESS_SECONDS", "120")
+    session.run(
+        "python", "-m", "pytest", "tests/faults/test_stress.py", *session.posargs, env={"DORM_STRESS_SECONDS": seconds}
+    )

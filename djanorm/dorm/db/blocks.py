@@ -33,6 +33,7 @@ class Transaction:
         "turn",
         "waiting_for_top",
         "write_turn",
+        "wrote",
     )
 
     def __init__(self, session: Any, *, manual: bool = False) -> None:
@@ -52,6 +53,7 @@ class Transaction:
         self.rollback_callbacks: list[Callable[[], Any]] = []
         self.turn: Any = None
         self.write_turn = False
+        self.wrote = False
         self.waiting_for_top: list[Any] = []
 
     def mark_broken(self, error: BaseException, sql: str | None = None, *, told: bool = False) -> None:
@@ -65,6 +67,13 @@ class Transaction:
         """What failed has been undone: statements are taken again."""
         self.broken = self.failed_sql = None
         self.told = False
+
+    def tell_waiting(self) -> None:
+        """Tasks that wait for a block to be closed look again."""
+        waiting, self.waiting_for_top = self.waiting_for_top, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
 
     def next_savepoint(self) -> str:
         """A name that this transaction has not used yet."""

@@ -21,6 +21,7 @@ ENDING = re.compile(
 WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
 NAMED = re.compile(r"%%|%\((\w+)\)([sbt])")
 LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+SETS_SESSION = re.compile(r"\b(?:set_config|setseed|\w*advisory\w*)\s*\(", re.IGNORECASE)
 
 
 class Statement:
@@ -28,10 +29,11 @@ class Statement:
 
     ``columns`` says, per parameter position, what the value may be about: the names of columns it meets, "" where it is
     about none, None where only the text of the statement tells (OBS-04). It may be shorter than there are parameters.
-    ``identity`` is the identity of the plan it comes from. Treat it as immutable.
+    ``identity`` is the identity of the plan it comes from. ``hand_written`` says that it may do anything, whatever its
+    kind. Treat it as immutable.
     """
 
-    __slots__ = ("columns", "identity", "kind", "sql")
+    __slots__ = ("columns", "hand_written", "identity", "kind", "sql")
 
     def __init__(
         self,
@@ -39,11 +41,14 @@ class Statement:
         kind: Kind = "other",
         columns: tuple[str | None, ...] = (),
         identity: Hashable | None = None,
+        *,
+        hand_written: bool = False,
     ) -> None:
         self.sql = sql
         self.kind: Kind = kind
         self.columns = columns
         self.identity = identity
+        self.hand_written = hand_written
 
     def __repr__(self) -> str:
         return f"<Statement {self.kind}: {self.sql}>"
@@ -100,4 +105,4 @@ def ends_transaction(statement: Statement) -> bool:
 @lru_cache(maxsize=512)
 def statement_for(sql: str) -> Statement:
     """A statement for hand-written SQL, cached by its text."""
-    return Statement(sql, classify(sql))
+    return Statement(sql, classify(sql), hand_written=True)

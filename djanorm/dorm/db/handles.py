@@ -53,7 +53,9 @@ class _Work:
         text, values = placeholders.translate(sql, params, dialect.paramstyle)
         if values is None:
             return statement_for(text), None
-        return Statement(text, classify(text), placeholders.column_hints(text, dialect.paramstyle)), values
+        return Statement(
+            text, classify(text), placeholders.column_hints(text, dialect.paramstyle), hand_written=True
+        ), values
 
     def _execute(self, sql: str, params: Any = None) -> list[Row]:
         statement, values = self._prepared(sql, params)

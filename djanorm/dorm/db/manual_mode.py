@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dorm.db.blocks import Block, Transaction
+from dorm.db.endings import watch_task
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession
 from dorm.db.transactions import close_block, end, is_manual_bottom
@@ -30,6 +31,7 @@ def set_autocommit(here: Session, flag: bool) -> None:
         if isinstance(here, TaskSession):
             here.open.add(transaction)
         here.set_block(bottom)
+        watch_task(here, bottom)
 
 
 def end_manual(here: Session, *, keep: bool) -> None:

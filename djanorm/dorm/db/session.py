@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dorm.conf.environment import SLOW_QUERY_EXPLAIN, SLOW_QUERY_MS
 from dorm.db import errors, hooks, logs, retry, slow
 from dorm.db.blocks import Block, Transaction
+from dorm.db.endings import close_blocks
 from dorm.db.engines import Database
 from dorm.db.execution import Statement, ends_transaction
 from dorm.db.masking import masked_sql
@@ -30,6 +31,8 @@ Params = Sequence[Any] | None
 DEBUG = 10
 SHOWN_SQL = 200
 LARGEST_CHUNK = 2**31 - 1
+ANYTHING = ""
+"""What an unknown tool does on a connection."""
 LEAVING_TRACES = frozenset({"control", "other"})
 
 
@@ -93,6 +96,30 @@ class Session:
         """Holds the connection of a shared transaction for one statement."""
         yield
 
+    def await_top(self, transaction: Transaction, outer: Block) -> None:
+        """Waits until no other task has a block open inside ``outer``."""
+
+    def check_scope(self) -> None:
+        """Raises when a block that is open here was closed from outside: what follows must not commit by itself."""
+
+    def forsake(self, block: Block) -> None:
+        """Lets go of a transaction whose scope has ended, without waiting; the database undoes it."""
+        transaction = block.transaction
+        close_blocks(transaction)
+        link, transaction.link = transaction.link, None
+        transaction.began = False
+        if link is not None:
+            self.pool.abandon(link)
+
+    @contextmanager
+    def lend(self, link: Any) -> Generator[None, None, None]:
+        """Statements of hooks run on the connection whose statement they watch, and are not watched themselves."""
+        raise NotImplementedError
+
+    def lent(self) -> Any:
+        """The connection that a hook runs on at this moment."""
+        raise NotImplementedError
+
     def pin(self, pinned: bool) -> None:
         """Keeps one connection outside the pool for this scope, or stops doing so."""
         raise NotImplementedError
@@ -141,7 +168,7 @@ class Session:
 
     def script(self, sql: str) -> None:
         """Runs several statements without parameters (CN-06)."""
-        self.perform("script", Statement(sql, "other"), None)
+        self.perform("script", Statement(sql, "other", hand_written=True), None)
 
     def perform(self, verb: str, statement: Statement, params: Any, many: bool = False, first_attempt: int = 1) -> Any:
         """Runs one verb of a link where this scope's statements belong, retrying where that is safe (RH-01)."""
@@ -155,8 +182,13 @@ class Session:
                 link = self.borrow(statement)
                 sent = True
                 try:
-                    result = self._send(link, verb, statement, params, many)
-                    if statement.kind in LEAVING_TRACES and link.in_transaction:
+                    try:
+                        result = self._send(link, verb, statement, params, many)
+                    except DatabaseError as error:
+                        if link.in_transaction or not link.forget_plan(error.__cause__):
+                            raise
+                        result = self._send(link, verb, statement, params, many)
+                    if statement.kind in LEAVING_TRACES and link.in_transaction and link is not self.lent():
                         raise _left_open(statement)
                 except BaseException as failure:
                     self._give_back_failed(link, statement, failure)
@@ -178,7 +210,15 @@ class Session:
         with self.turn(transaction):
             link = self.link_of(transaction)
             try:
-                result = self._send(link, verb, statement, params, many)
+                try:
+                    result = self._send(link, verb, statement, params, many)
+                except DatabaseError as error:
+                    if not link.forget_plan(error.__cause__) or not self._begins_anew(transaction, statement):
+                        raise
+                    result = self._send(link, verb, statement, params, many)
+                finally:
+                    if statement.kind != "read" or statement.hand_written:
+                        transaction.wrote = True
             except BaseException as error:
                 self.note_failure(transaction, error, statement)
                 raise
@@ -195,6 +235,15 @@ class Session:
                 "to a savepoint with an inner block or savepoint_rollback()."
             )
             self.note_failure(transaction, problem, statement)
+
+    def _begins_anew(self, transaction: Transaction, statement: Statement) -> bool:
+        """Rolls back and begins again, when nothing is lost by it: no write, no lock, no savepoint, no other snapshot."""
+        link = transaction.link
+        if transaction.wrote or transaction.savepoint_number or statement.hand_written:
+            return False
+        self.control(transaction, "ROLLBACK", "finish")
+        self.control(transaction, self.database.connector.begin)
+        return not link.keeps_snapshot()
 
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
         """The rows in lists of at most ``chunk_size``, without holding more of them in memory (ST-01 to ST-08).
@@ -304,6 +353,7 @@ class Session:
             with self.turn(transaction):
                 link = self.link_of(transaction)
             try:
+                link.note(ANYTHING)
                 with borrowed_connection(self, link) as connection:
                     yield connection
             except BaseException as error:
@@ -315,6 +365,7 @@ class Session:
         try:
             link = self.borrow(None)
             try:
+                link.note(ANYTHING)
                 with borrowed_connection(self, link) as connection:
                     yield connection
             except BaseException as error:
@@ -349,6 +400,9 @@ class Session:
             try:
                 if transaction.link is None:
                     transaction.link = self.borrow_for(transaction)
+                if transaction.link.in_transaction:
+                    raise _already_begun(self.alias)
+                transaction.began = True  # hooks of this very statement may run others
                 self._send(transaction.link, "control", statement, None, False)
                 break
             except BaseException as error:
@@ -362,12 +416,12 @@ class Session:
                 retry.announce(problem, attempt, retry.attempts_allowed(), delay)
             self.pause(delay)
             attempt += 1
-        transaction.began = True
         transaction.started = monotonic()
         self.transaction_began(transaction)
 
     def _abandon_begin(self, transaction: Transaction) -> None:
         link, transaction.link = transaction.link, None
+        transaction.began = False
         if link is not None:
             # a cancelled BEGIN may still be on its way to a connection that works in a thread
             self.release_from(transaction, link, clean=False)
@@ -423,10 +477,13 @@ class Session:
         self, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
     ) -> Any:
         """One statement on one connection: hooks, timing, logs, translated errors. The one door to a driver."""
+        if statement.hand_written:
+            link.note(statement.sql)
         call = None
-        if hooks.active:
+        if hooks.active and self.lent() is None:
             call = hooks.Call(self, statement, params, many)
-            hooks.before(call)
+            with self.lend(link):
+                hooks.before(call)
         failure: BaseException | None = None
         started = perf_counter()
         try:
@@ -466,7 +523,8 @@ class Session:
         if call is not None:
             call.elapsed_ms = elapsed
             call.error = error
-            hooks.after(call)
+            with self.lend(link):
+                hooks.after(call)
 
     def _has_events(self) -> bool:
         """Whether somebody listens to the SQLAlchemy engine's events."""
@@ -491,6 +549,18 @@ class Session:
             return True
         cause = error.__cause__
         return cause is not None and retry.proves_not_run(cause)
+
+    def _put_back(self, link: Any) -> None:
+        """Returns a connection whose session hand-written SQL may have changed: as it was when it was new, or not at all."""
+        try:
+            clean = link.reset()
+        except BaseException:
+            self.pool.abandon(link)
+            raise
+        if clean:
+            self.pool.release(link)
+        else:
+            self.pool.discard(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         """Takes back a connection on which something failed: cleaned, or replaced."""
@@ -518,6 +588,13 @@ def what_failed(transaction: Transaction) -> str:
 def _shortened(sql: str) -> str:
     text = errors.without_secrets(" ".join(sql.split()))
     return text if len(text) <= SHOWN_SQL else f"{text[:SHOWN_SQL]}…"
+
+
+def _already_begun(alias: str) -> TransactionManagementError:
+    return TransactionManagementError(
+        f"a block cannot be opened on alias {alias!r} while its transaction is about to end, as in a receiver of pre_query "
+        "that watches COMMIT or ROLLBACK. Leave out such statements there, or use post_query."
+    )
 
 
 def too_long_for_lock(alias: str, seconds: float) -> OperationalError:

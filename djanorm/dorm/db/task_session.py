@@ -14,13 +14,14 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
-from dorm.db import bridge
+from dorm.db import bridge, hooks
 from dorm.db.blocks import Block, Transaction, open_block, view_of
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
 from dorm.db.session import Session, too_long_for_lock
 from dorm.db.turns import Turn
+from dorm.exceptions import TransactionManagementError
 
 
 class TaskSession(Session):
@@ -52,6 +53,24 @@ class TaskSession(Session):
             block = block.parent
         return block
 
+    @property
+    def transaction(self) -> Transaction | None:
+        block = self.block
+        if block is not None:
+            return block.transaction
+        self.check_scope()
+        return None
+
+    def check_scope(self) -> None:
+        left = self._view.get()
+        if (
+            left is not None
+            and left.closed
+            and left.transaction.session is self
+            and left.owner is asyncio.current_task()
+        ):
+            raise _ended_around(self.alias)
+
     def set_block(self, block: Block | None) -> None:
         self._view.set(block)
 
@@ -69,6 +88,10 @@ class TaskSession(Session):
     # ------------------------------------------------------------------------------------------------ connections
 
     def borrow(self, statement: Statement | None) -> Any:
+        if hooks.active:
+            link = self.lent()
+            if link is not None:
+                return link
         pin = _pins.get().get(self.alias)
         if pin is not None and pin.owner is asyncio.current_task():
             return pin.link_for(self)
@@ -82,13 +105,20 @@ class TaskSession(Session):
         return self.pool.acquire()
 
     def give_back(self, link: Any, statement: Statement | None) -> None:
+        if hooks.active and link is self.lent():
+            return
         if self._writes is not None and statement is not None and statement.kind != "read":
             self._writes.leave()
         pin = _pins.get().get(self.alias)
         if pin is None or pin.link is not link:
-            self.pool.release(link)
+            if link.marked:
+                self._put_back(link)
+            else:
+                self.pool.release(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+        if hooks.active and link is self.lent():
+            return  # whoever lent it looks after it
         try:
             link.settle()
             if link.lost:
@@ -120,7 +150,7 @@ class TaskSession(Session):
             raise too_long_for_lock(self.alias, limit)
 
     def borrow_for(self, transaction: Transaction) -> Any:
-        if self._writes is None or not self.database.connector.exclusive:
+        if self._writes is None or not self.database.connector.exclusive or (hooks.active and self.lent() is not None):
             return super().borrow_for(transaction)
         self._take_write_turn()
         transaction.write_turn = True
@@ -146,7 +176,7 @@ class TaskSession(Session):
             return
         pin = _pins.get().get(self.alias)
         if pinned and (pin is None or pin.owner is not asyncio.current_task()):
-            _pins.set(_with(_pins.get(), self.alias, _Pin(asyncio.current_task())))
+            _pins.set(_with(_pins.get(), self.alias, _Pin(self, asyncio.current_task())))
         elif not pinned and pin is not None:
             _pins.set(_with(_pins.get(), self.alias, None))
             if pin.owner is asyncio.current_task() and pin.link is not None:
@@ -158,6 +188,9 @@ class TaskSession(Session):
     @contextmanager
     def turn(self, transaction: Transaction) -> Generator[None, None, None]:
         """One statement at a time, and only while no other task has an inner block open (TX-09)."""
+        if hooks.active and transaction.link is not None and self.lent() is transaction.link:
+            yield  # a hook of the statement that has the turn
+            return
         block = self.block
         turn = transaction.turn
         if turn is None:
@@ -168,16 +201,69 @@ class TaskSession(Session):
             if top is block or block is None or _belongs(top, block):
                 break
             turn.leave()
-            self._wait_for_top(transaction)
+            if block.closed:
+                block = self._around(transaction)
+            else:
+                self._wait_for_top(transaction)
         try:
             yield
         finally:
             turn.leave()
 
+    def _around(self, transaction: Transaction) -> Block:
+        """The open block around one that ended while this task waited."""
+        block = self.block
+        if block is None or block.transaction is not transaction:
+            raise TransactionManagementError(
+                f"the transaction of alias {self.alias!r} ended before this statement had its turn, so it did not run. Await "
+                "the tasks of a block before the block ends."
+            )
+        return block
+
+    def await_top(self, transaction: Transaction, outer: Block) -> None:
+        while not outer.closed:
+            top = transaction.top
+            if top is None or top is outer or top.owner is asyncio.current_task():
+                return
+            self._wait_for_top(transaction)
+        self._around(transaction)
+
     def _wait_for_top(self, transaction: Transaction) -> None:
         future = asyncio.get_running_loop().create_future()
         transaction.waiting_for_top.append(future)
         bridge.wait(_await(future))
+
+    # ------------------------------------------------------------------------------------------------ hooks, endings
+
+    @contextmanager
+    def lend(self, link: Any) -> Generator[None, None, None]:
+        loan = _Loan(link)
+        outer, block = _loans.get(), self._view.get()
+        _loans.set(_with(outer, self.alias, loan))
+        if block is not None and not link.in_transaction:
+            self._view.set(None)
+        try:
+            yield
+        finally:
+            loan.link = None  # tasks that the hook started, and that go on, have it no more
+            _loans.set(outer)
+            self._view.set(block)
+
+    def lent(self) -> Any:
+        loan = _loans.get().get(self.alias)
+        return None if loan is None or loan.link is None or loan.link.lost else loan.link
+
+    def forsake(self, block: Block) -> None:
+        super().forsake(block)
+        self.open.discard(block.transaction)
+        self._leave_write_turn(block.transaction)
+
+
+def _ended_around(alias: str) -> TransactionManagementError:
+    return TransactionManagementError(
+        f"the transaction of alias {alias!r} has ended while this task had a block open in it; nothing of the block is kept. "
+        "Await the tasks of a block before the block ends."
+    )
 
 
 async def _await(future: asyncio.Future[None]) -> None:
@@ -189,14 +275,30 @@ def _belongs(top: Block | None, block: Block) -> bool:
     return top is not None and top.owner is asyncio.current_task() and top.is_inside(block)
 
 
+class _Loan:
+    """A connection that hooks run on while they watch a statement."""
+
+    __slots__ = ("link",)
+
+    def __init__(self, link: Any) -> None:
+        self.link = link
+
+
 class _Pin:
-    """A connection outside the pool that one task keeps (CN-07)."""
+    """A connection outside the pool that one task keeps, as long as it runs (CN-07)."""
 
-    __slots__ = ("link", "owner")
+    __slots__ = ("link", "owner", "session")
 
-    def __init__(self, owner: Any) -> None:
+    def __init__(self, session: TaskSession, owner: Any) -> None:
+        self.session = session
         self.owner = owner
         self.link: Any = None
+        owner.add_done_callback(self.end)
+
+    def end(self, _task: object) -> None:
+        link, self.link = self.link, None
+        if link is not None:
+            self.session.pool.abandon(link)
 
     def link_for(self, session: TaskSession) -> Any:
         if self.link is not None and (self.link.lost or not self.link.quick_check()):
@@ -208,6 +310,7 @@ class _Pin:
 
 
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
+_loans: ContextVar[Mapping[str, _Loan]] = ContextVar("dorm_loans", default=_EMPTY)
 _pins: ContextVar[Mapping[str, _Pin]] = ContextVar("dorm_pins", default=_EMPTY)
 
 

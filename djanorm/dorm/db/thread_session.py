@@ -7,17 +7,19 @@ connection, and a statement may go straight to it when nothing watches.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 import weakref
 from asyncio import _get_running_loop
+from collections.abc import Generator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 from dorm.conf.environment import SLOW_QUERY_MS
 from dorm.db import hooks, retry
 from dorm.db.blocks import Block, Transaction, view_of
+from dorm.db.endings import Held, close_held, watch_thread
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
@@ -39,8 +41,10 @@ class ThreadSession(Session):
         # the link's execute() while statements may go straight to it
         self._straight: Any = None
         self._pinned: Any = None
-        self._held: list[Any] = []
-        weakref.finalize(self, _close_held, self._held)
+        self._lent: Any = None
+        self._held: Held = []
+        watch_thread(self._held)
+        weakref.finalize(self, close_held, self._held)
 
     @property
     def pool(self) -> Pool:
@@ -72,6 +76,8 @@ class ThreadSession(Session):
         self._aim()
 
     def transaction_began(self, transaction: Transaction) -> None:
+        if not self._sticky:
+            self._hold(transaction.link)
         self._aim()
 
     def note_failure(self, transaction: Transaction, error: BaseException, statement: Statement | None = None) -> None:
@@ -79,6 +85,8 @@ class ThreadSession(Session):
         self._aim()
 
     def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+        if not self._sticky and self._pinned is None:
+            self._held.clear()
         super().release_from(transaction, link, clean=clean)
         self._aim()
 
@@ -107,15 +115,22 @@ class ThreadSession(Session):
                 self._hold(link)
                 self._aim()
             return link
+        if self._lent is not None and not self._lent.lost:
+            return self._lent
         if self._pinned is not None:
             return self._pinned_link()
         return self.pool.acquire()
 
     def give_back(self, link: Any, statement: Statement | None) -> None:
-        if not self._sticky and link is not self._pinned:
-            self.pool.release(link)
+        if not self._sticky and link is not self._pinned and link is not self._lent:
+            if link.marked:
+                self._put_back(link)
+            else:
+                self.pool.release(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+        if link is self._lent:
+            return  # whoever lent it looks after it
         try:
             link.settle()
             usable = not link.lost and not _is_closed(problem)
@@ -129,6 +144,29 @@ class ThreadSession(Session):
         else:
             self.pool.doubt()
             self._drop(link)
+
+    @contextmanager
+    def lend(self, link: Any) -> Generator[None, None, None]:
+        outer, block = self._lent, self._block
+        self._lent = link
+        if not link.in_transaction:
+            self.set_block(None)
+        try:
+            yield
+        finally:
+            self._lent = outer
+            self.set_block(block)
+
+    def lent(self) -> Any:
+        return self._lent
+
+    def forsake(self, block: Block) -> None:
+        link = block.transaction.link
+        if link is not None and link is self._link:
+            self._link = self._straight = None
+        self._held.clear()
+        super().forsake(block)
+        self.set_block(None)
 
     def _drop(self, link: Any) -> None:
         if link is self._link:
@@ -225,11 +263,3 @@ class ThreadSession(Session):
 
 def _is_closed(problem: BaseException | None) -> bool:
     return problem is not None and "closed database" in str(problem)
-
-
-def _close_held(held: list[Any]) -> None:
-    """The thread is gone, or the process ends: nobody else closes these."""
-    while held:
-        pool, link = held.pop()
-        if pool.process == os.getpid():
-            pool.abandon(link)

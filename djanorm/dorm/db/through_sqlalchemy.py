@@ -70,7 +70,7 @@ class _Borrowed(PoolProxiedConnection):
 def borrowed_connection(session: Any, link: Any) -> Generator[Connection, None, None]:
     """A SQLAlchemy connection on ``link``, whose statements are reported like all others."""
     connection = Connection(session.engine, connection=_Borrowed(link))
-    _report_statements(session, connection)
+    _report_statements(session, link, connection)
     with connection:
         yield connection
 
@@ -104,13 +104,14 @@ def _report_failure(context: Any) -> None:
         report(context.original_exception)
 
 
-def _report_statements(session: Any, connection: Connection) -> None:
+def _report_statements(session: Any, link: Any, connection: Connection) -> None:
     calls: list[tuple[hooks.Call, float]] = []
 
     def before(_conn: Any, _cursor: Any, sql: str, params: Any, _context: Any, many: bool) -> None:
         call = hooks.Call(session, Statement(sql, classify(sql)), params, many)
         if hooks.active:
-            hooks.before(call)
+            with session.lend(link):
+                hooks.before(call)
         calls.append((call, perf_counter()))
 
     def finish(error: BaseException | None) -> None:
@@ -119,7 +120,8 @@ def _report_statements(session: Any, connection: Connection) -> None:
         call.error = error
         logs.log_statement(session.logger, call.statement, call.params, call.many, call.elapsed_ms, error)
         if hooks.active:
-            hooks.after(call)
+            with session.lend(link):
+                hooks.after(call)
 
     def after(_conn: Any, _cursor: Any, _sql: str, _params: Any, _context: Any, _many: bool) -> None:
         finish(None)

@@ -40,11 +40,18 @@ def remove_ended_hook(hook: EndedHook) -> None:
 # ------------------------------------------------------------------------------------------------- opening and closing
 
 
-def enter(here: Any, *, savepoint: bool = True, durable: bool = False) -> Block:
-    """Opens a block: a transaction, which begins with its first statement, or a savepoint inside one."""
+def enter(here: Any, *, savepoint: bool = True, durable: bool = False, patient: bool = False) -> Block:
+    """Opens a block: a transaction, which begins with its first statement, or a savepoint inside one.
+
+    :param patient: wait until other tasks have closed theirs, as short blocks of the library's own verbs do.
+    """
     outer = here.block
+    if patient and outer is not None:
+        here.await_top(outer.transaction, outer)
+        outer = here.block
     owner = here.owner()
     if outer is None:
+        here.check_scope()
         if owner is not None and not here.asynchronous and not bridge.in_inline():
             logger.debug("a synchronous atomic block was opened in a running event loop; it does not cover async verbs")
         transaction = Transaction(here)
@@ -52,6 +59,7 @@ def enter(here: Any, *, savepoint: bool = True, durable: bool = False) -> Block:
         block.inline = bridge.in_inline()
         if here.asynchronous:
             here.open.add(transaction)
+        here.set_block(block)
     else:
         if durable:
             if not _is_of_the_test(outer):
@@ -60,13 +68,13 @@ def enter(here: Any, *, savepoint: bool = True, durable: bool = False) -> Block:
         _check_owner(here, transaction, outer, owner)
         # on top before anything waits, so that no other task opens a block meanwhile
         block = transaction.top = Block(transaction, outer, None, owner)
+        here.set_block(block)
         if savepoint:
             try:
                 block.savepoint = _savepoint(here, transaction)
             except BaseException:
                 close_block(here, transaction, block)
                 raise
-    here.set_block(block)
     return block
 
 
@@ -171,10 +179,7 @@ def close_block(here: Any, transaction: Transaction, block: Block) -> None:
     here.set_block(block.parent)
     if block.parent is None and here.asynchronous:
         here.open.discard(transaction)
-    waiting, transaction.waiting_for_top = transaction.waiting_for_top, []
-    for future in waiting:
-        if not future.done():
-            future.set_result(None)
+    transaction.tell_waiting()
 
 
 def _close_inner(transaction: Transaction, block: Block) -> None:
@@ -235,11 +240,9 @@ def commit(here: Session, transaction: Transaction) -> BaseException | None:
     :returns: a cancellation, or the exception of a signal handler, that came while the COMMIT was on its way and did not
         stop it: to be raised when everybody has been told that the transaction was committed.
     """
-    link = transaction.link
-    if link is None:
-        return None
-    with here.turn(transaction):
-        if link.in_transaction:
+    with here.turn(transaction):  # a task of the block may be about to begin
+        link = transaction.link
+        if link is not None and link.in_transaction:
             try:
                 here.control(transaction, "COMMIT", "finish")
             except BaseException as error:
@@ -259,11 +262,9 @@ def _was_committed(link: Any, error: BaseException) -> bool:
 
 def roll_back(here: Session, transaction: Transaction) -> None:
     """Sends ROLLBACK, when there is a transaction to undo."""
-    link = transaction.link
-    if link is None:
-        return
     with here.turn(transaction):
-        if not link.lost and link.in_transaction:
+        link = transaction.link
+        if link is not None and not link.lost and link.in_transaction:
             here.control(transaction, "ROLLBACK", "finish")
 
 
@@ -271,6 +272,7 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
     """Gives the connection back and runs the callbacks of the end."""
     link, transaction.link = transaction.link, None
     began, transaction.began = transaction.began, False
+    transaction.wrote = False
     transaction.mend()
     seconds = monotonic() - transaction.started if began else 0.0
     after = transaction.commit_callbacks if committed else transaction.rollback_callbacks[::1]
@@ -414,7 +416,7 @@ class atomic:  # noqa: N801 - a context manager that reads as a word
         self._block: Block | None = None
 
     def __enter__(self) -> Block:
-        block = self._block = enter(self._session, savepoint=self._savepoint)
+        block = self._block = enter(self._session, savepoint=self._savepoint, patient=True)
         return block
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:

@@ -255,6 +255,12 @@ def translate(error: Any) -> DatabaseError:
         found = MISSING_TABLE.search(text)
         table = found[1] if found else "?"
         return exceptions.OperationalError(missing_table(table, text), sqlstate=state, table=table)
+    if state == "0A000" and "cached plan" in text:
+        return exceptions.OperationalError(
+            f"a table of this statement was altered after the statement had been prepared ({text}). It is prepared anew next "
+            "time: run the whole block again.",
+            sqlstate=state,
+        )
     details["columns"] = _columns(error)
     kind = BY_STATE.get(state or "")
     if kind is None:

@@ -37,6 +37,11 @@ def connection_classes() -> tuple[Any, Any]:
                     self._stop(gen)
                 raise
 
+        def command(self, sql: str) -> None:
+            """Runs one statement without a result, past the driver's books of prepared statements."""
+            with self.lock:
+                self.wait(self._exec_command(sql))
+
         def _stop(self, gen: Any) -> None:
             try:
                 self.cancel_safe(timeout=STOP_LIMIT)
@@ -66,6 +71,10 @@ def connection_classes() -> tuple[Any, Any]:
                 if self.pgconn.transaction_status == BUSY:
                     await to_the_end(self._stop(gen), 3 * STOP_LIMIT)
                 raise
+
+        async def command(self, sql: str) -> None:
+            async with self.lock:
+                await self.wait(self._exec_command(sql))
 
         async def _stop(self, gen: Any) -> None:
             try:

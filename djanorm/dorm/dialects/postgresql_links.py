@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from dorm.dialects.postgresql_driver import STOP_LIMIT
+from dorm.dialects.postgresql_traces import RESET, leaves_traces, refuse_copy
 
 Rows = list[tuple[Any, ...]]
 Wait = Callable[[Any], Any]
@@ -26,8 +27,8 @@ class PostgresLink:
     """A psycopg connection in autocommit mode."""
 
     __slots__ = (
-        "_cursor", "_poll", "_status", "born", "concurrent_reads", "expires", "fairy", "idle_since", "raw", "to_the_end",
-        "wait",
+        "_altered", "_cursor", "_poll", "_status", "born", "concurrent_reads", "expires", "fairy", "idle_since", "marked", "raw",
+        "to_the_end", "wait",
     )  # fmt: skip
 
     def __init__(self, fairy: Any, raw: Any, wait: Wait | None = None, to_the_end: Wait | None = None) -> None:
@@ -40,6 +41,8 @@ class PostgresLink:
         self._cursor: Any = raw.cursor()
         self._status = raw.pgconn
         self._poll: Any = None
+        self._altered = False
+        self.marked = False
 
     # ------------------------------------------------------------------------------------------------- statements
 
@@ -84,9 +87,52 @@ class PostgresLink:
     # ------------------------------------------------------------------------------------------ transaction control
 
     def control(self, sql: str, params: None = None) -> None:
-        self._cursor.execute(sql, prepare=False)
+        """Transaction control.
+
+        The driver forgets its prepared statements when it sees a ROLLBACK, which is needed after DDL only.
+        """
+        self.raw.command(sql)
+        if self._altered and sql.startswith("ROLLBACK"):
+            self._forget()
 
     finish = control
+
+    # ----------------------------------------------------------------------------------------- the session as it was
+
+    def note(self, sql: str) -> None:
+        """Told of hand-written SQL before it runs; raises for what cannot run like a statement."""
+        refuse_copy(sql)
+        self._altered = True
+        if not self.marked:
+            self.marked = leaves_traces(sql)
+
+    def reset(self) -> bool:
+        """Undoes what hand-written SQL may have set, locked or created in the session; whether that worked."""
+        self.marked = False
+        try:
+            self.finish_script(RESET)
+        except self.raw.Error:
+            return False
+        return True
+
+    def finish_script(self, sql: str) -> None:
+        """Several statements at once, to the end."""
+        self.raw.cursor().execute(sql, prepare=False)
+
+    def forget_plan(self, error: BaseException | None) -> bool:
+        """Whether a statement failed because a table it was prepared for has changed; it is prepared anew then."""
+        if getattr(error, "sqlstate", None) != "0A000" or "cached plan" not in str(error):
+            return False
+        self._forget()
+        return True
+
+    def _forget(self) -> None:
+        self._altered = False
+        self.raw._prepared.clear()
+
+    def keeps_snapshot(self) -> bool:
+        """Whether the reads of the open transaction belong together, so that a new one is no substitute."""
+        return self.fetch("SHOW transaction_isolation", None) != [("read committed",)]
 
     def roll_back(self) -> None:
         """Ends a transaction if there is one."""
@@ -191,10 +237,17 @@ class AsyncPostgresLink(PostgresLink):
         return _has_ended(cursor)
 
     def control(self, sql: str, params: None = None) -> None:
-        self.wait(self._cursor.execute(sql, prepare=False))
+        self.wait(self.raw.command(sql))
+        if self._altered and sql.startswith("ROLLBACK"):
+            self._forget()
 
     def finish(self, sql: str, params: None = None) -> None:
-        self.to_the_end(self._cursor.execute(sql, prepare=False))
+        self.to_the_end(self.raw.command(sql))
+        if self._altered and sql.startswith("ROLLBACK"):
+            self._forget()
+
+    def finish_script(self, sql: str) -> None:
+        self.to_the_end(self.raw.cursor().execute(sql, prepare=False))
 
     def settle(self) -> None:
         if self._status.transaction_status == ACTIVE:

@@ -21,6 +21,13 @@ Wait = Callable[[Any], Any]
 SPOOL_BYTES = 4 * 1024 * 1024
 INTERRUPT_AGAIN = 0.02
 COMMENT = re.compile(r"\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/)", re.DOTALL)
+LEAVES_TRACES = re.compile(
+    r"\b(?:ATTACH|DETACH|TEMP|TEMPORARY)\b|\bPRAGMA\b(?!\s*(?:\w+\.)?(?:table_x?info|table_list|index_\w*list|index_x?info|"
+    r"foreign_key_list|foreign_key_check|database_list|collation_list|function_list|compile_options|integrity_check|"
+    r"quick_check|user_version|application_id|page_count|freelist_count|data_version|\w+\s*;?\s*$))",
+    re.IGNORECASE,
+)
+"""Hand-written SQL after which a connection may be another one."""
 LENGTH = struct.Struct("<Q")
 
 
@@ -35,7 +42,7 @@ def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
 class SQLiteLink:
     """A ``sqlite3`` connection that is used where it is."""
 
-    __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "raw")
+    __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "marked", "raw")
 
     def __init__(self, fairy: Any, raw: Any) -> None:
         self.fairy = fairy
@@ -43,6 +50,7 @@ class SQLiteLink:
         self.execute: Callable[..., sqlite3.Cursor] = raw.execute
         self.concurrent_reads = False
         self.born = self.expires = self.idle_since = 0.0
+        self.marked = False
 
     def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
         return self.execute(sql, params or ()).fetchall()
@@ -105,6 +113,13 @@ class SQLiteLink:
     def settle(self) -> None:
         """Nothing runs on it once a verb has returned or raised."""
 
+    def note(self, sql: str) -> None:
+        """A thread keeps its connection: what it sets is its own affair."""
+
+    def forget_plan(self, error: BaseException | None) -> bool:
+        """SQLite prepares anew by itself."""
+        return False
+
     @property
     def driver_connection(self) -> Any:
         """The driver's own object, as SQLAlchemy calls it."""
@@ -145,7 +160,7 @@ class ThreadedSQLiteLink:
 
     __slots__ = (
         "_streams",
-        "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "raw", "to_the_end", "wait",
+        "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "marked", "raw", "to_the_end", "wait",
         "worker",
     )  # fmt: skip
 
@@ -159,6 +174,7 @@ class ThreadedSQLiteLink:
         self._streams: set[ThreadedStream] = set()
         self.concurrent_reads = False
         self.born = self.expires = self.idle_since = 0.0
+        self.marked = False
 
     def _call(self, function: Callable[..., Any], *args: Any) -> _Work:
         """Runs a function in the connection's thread.
@@ -239,6 +255,18 @@ class ThreadedSQLiteLink:
 
     def settle(self) -> None:
         """See :meth:`SQLiteLink.settle`."""
+
+    def note(self, sql: str) -> None:
+        """Told of hand-written SQL before it runs."""
+        self.marked = self.marked or LEAVES_TRACES.search(sql) is not None
+
+    def reset(self) -> bool:
+        """Nothing undoes a PRAGMA: the next borrower gets another connection."""
+        return False
+
+    def forget_plan(self, error: BaseException | None) -> bool:
+        """See :meth:`SQLiteLink.forget_plan`."""
+        return False
 
     @property
     def driver_connection(self) -> Any:

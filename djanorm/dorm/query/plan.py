@@ -30,7 +30,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from dorm.conf import settings
-from dorm.db.execution import NamedValues, Statement
+from dorm.db.execution import SETS_SESSION, NamedValues, Statement
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Unshapable
 from dorm.query import aggregation, compiler
@@ -205,15 +205,18 @@ def compile_statement(
             parts.append(f"b{number}({source})")
         else:
             parts.append(source)
+    unusual = SETS_SESSION.search(compiled.string) is not None
     mark = compilation.features.shared_parameter
     if compilation.grouped and mark is not None and len(set(names)) < len(names):
         first = {name: n for n, name in reversed(list(enumerate(names)))}
         named = _named(compiled.string, mark, names)
-        statement = Statement(named, kind, compilation.about(list(first), named), identity)
+        statement = Statement(named, kind, compilation.about(list(first), named), identity, hand_written=unusual)
         space["Named"] = NamedValues
         text = f"lambda v: Named({{{', '.join(f'{name!r}: {parts[n]}' for name, n in first.items())}}})"
         return statement, eval(text, space)  # noqa: S307  (text made of names and positions only)
-    statement = Statement(compiled.string, kind, compilation.about(names, compiled.string), identity)
+    statement = Statement(
+        compiled.string, kind, compilation.about(names, compiled.string), identity, hand_written=unusual
+    )
     if width in (None, len(parts)) and parts == [f"v[{n}]" for n in range(len(parts))]:
         return statement, None
     text = f"lambda v: ({', '.join(parts)}{',' if len(parts) == 1 else ''})"

@@ -79,7 +79,8 @@ class RawQuerySet(Generic[M]):
         hints = placeholders.column_hints(text, session.dialect.paramstyle)
         if values is not None:
             values = [self._adapted(value, session.dialect) for value in values]
-        names, rows, _ = session.fetch_named(Statement(text, classify(text), hints), values)
+        statement = Statement(text, classify(text), hints, hand_written=True)
+        names, rows, _ = session.fetch_named(statement, values)
         return names, rows, alias
 
     def _plain_params(self) -> Any:
