@@ -87,6 +87,7 @@ class Block:
     __slots__ = (
         "closed",
         "commit_mark",
+        "cut",
         "inline",
         "owner",
         "parent",
@@ -103,6 +104,8 @@ class Block:
         self.owner = owner
         self.undo = False
         self.closed = False
+        # whether it was closed because a block around it ended
+        self.cut = False
         # whether the outermost block was opened in inline mode
         self.inline = False
         self.commit_mark = len(transaction.commit_callbacks)

@@ -19,18 +19,17 @@ class _End:
 
 
 class _Threads(threading.local):
-    """What the sessions of each thread hold. A session may outlive its thread, in a circle with its open block."""
+    """The sessions of each thread. They may outlive it, in a circle with their open blocks."""
 
     def __init__(self) -> None:
-        self.held: list[Held] = []
+        self.sessions: weakref.WeakSet[Any] = weakref.WeakSet()
         self.end = _End()
-        weakref.finalize(self.end, _close_all, self.held)
+        weakref.finalize(self.end, _end_sessions, self.sessions)
 
 
-def watch_thread(held: Held) -> None:
-    """Closes what ``held``, a list of pools and connections, contains when the current thread ends."""
-    _threads.held[:] = [other for other in _threads.held if other]
-    _threads.held.append(held)
+def watch_thread(session: Any) -> None:
+    """Ends the session when the current thread ends."""
+    _threads.sessions.add(session)
 
 
 def close_held(held: Held) -> None:
@@ -41,9 +40,9 @@ def close_held(held: Held) -> None:
             pool.abandon(link)
 
 
-def _close_all(everything: list[Held]) -> None:
-    for held in everything:
-        close_held(held)
+def _end_sessions(sessions: weakref.WeakSet[Any]) -> None:
+    for session in list(sessions):
+        session.end()
 
 
 _threads = _Threads()

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dorm.conf.environment import SLOW_QUERY_EXPLAIN, SLOW_QUERY_MS
 from dorm.db import errors, hooks, logs, retry, slow
 from dorm.db.blocks import Block, Transaction
+from dorm.db.complaints import already_begun, left_open
 from dorm.db.endings import close_blocks
 from dorm.db.engines import Database
 from dorm.db.execution import Statement, ends_transaction
-from dorm.db.masking import masked_sql
 from dorm.db.pools import Pool
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
-from dorm.exceptions import DatabaseError, InvalidArgument, OperationalError, TransactionManagementError
+from dorm.exceptions import DatabaseError, InvalidArgument, TransactionManagementError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -189,7 +189,7 @@ class Session:
                             raise
                         result = self._send(link, verb, statement, params, many)
                     if statement.kind in LEAVING_TRACES and link.in_transaction and link is not self.lent():
-                        raise _left_open(statement)
+                        raise left_open(statement)
                 except BaseException as failure:
                     self._give_back_failed(link, statement, failure)
                     raise
@@ -401,7 +401,7 @@ class Session:
                 if transaction.link is None:
                     transaction.link = self.borrow_for(transaction)
                 if transaction.link.in_transaction:
-                    raise _already_begun(self.alias)
+                    raise already_begun(self.alias)
                 transaction.began = True  # hooks of this very statement may run others
                 self._send(transaction.link, "control", statement, None, False)
                 break
@@ -567,13 +567,6 @@ class Session:
         raise NotImplementedError
 
 
-def _left_open(statement: Statement) -> TransactionManagementError:
-    return TransactionManagementError(
-        f"{masked_sql(statement.sql).strip()[:60]!r} left a transaction open outside any block; it was rolled back. Use "
-        "transaction.atomic(), or set_autocommit(False) with commit() and rollback()."
-    )
-
-
 def what_failed(transaction: Transaction) -> str:
     """What broke a transaction, for messages: the error, and the statement that raised it."""
     cause = transaction.broken
@@ -588,17 +581,3 @@ def what_failed(transaction: Transaction) -> str:
 def _shortened(sql: str) -> str:
     text = errors.without_secrets(" ".join(sql.split()))
     return text if len(text) <= SHOWN_SQL else f"{text[:SHOWN_SQL]}…"
-
-
-def _already_begun(alias: str) -> TransactionManagementError:
-    return TransactionManagementError(
-        f"a block cannot be opened on alias {alias!r} while its transaction is about to end, as in a receiver of pre_query "
-        "that watches COMMIT or ROLLBACK. Leave out such statements there, or use post_query."
-    )
-
-
-def too_long_for_lock(alias: str, seconds: float) -> OperationalError:
-    """The error of a task that waited too long for its turn to write."""
-    return OperationalError(
-        f"database is locked: another task has kept a transaction of alias {alias!r} open for {seconds:g} s"
-    )

@@ -16,10 +16,11 @@ from typing import Any
 
 from dorm.db import bridge, hooks
 from dorm.db.blocks import Block, Transaction, open_block, view_of
+from dorm.db.complaints import too_long_for_lock
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
-from dorm.db.session import Session, too_long_for_lock
+from dorm.db.session import Session
 from dorm.db.turns import Turn
 from dorm.exceptions import TransactionManagementError
 
@@ -63,12 +64,7 @@ class TaskSession(Session):
 
     def check_scope(self) -> None:
         left = self._view.get()
-        if (
-            left is not None
-            and left.closed
-            and left.transaction.session is self
-            and left.owner is asyncio.current_task()
-        ):
+        if left is not None and left.cut and left.transaction.session is self and left.owner is asyncio.current_task():
             raise _ended_around(self.alias)
 
     def set_block(self, block: Block | None) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from dorm.conf.environment import SLOW_QUERY_MS
 from dorm.db import hooks, retry
 from dorm.db.blocks import Block, Transaction, view_of
-from dorm.db.endings import Held, close_held, watch_thread
+from dorm.db.endings import Held, close_blocks, close_held, watch_thread
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
@@ -43,7 +43,7 @@ class ThreadSession(Session):
         self._pinned: Any = None
         self._lent: Any = None
         self._held: Held = []
-        watch_thread(self._held)
+        watch_thread(self)
         weakref.finalize(self, close_held, self._held)
 
     @property
@@ -159,6 +159,13 @@ class ThreadSession(Session):
 
     def lent(self) -> Any:
         return self._lent
+
+    def end(self) -> None:
+        """The thread is over: what it has left open is undone."""
+        block, self._block = self._block, None
+        if block is not None:
+            close_blocks(block.transaction)
+        close_held(self._held)
 
     def forsake(self, block: Block) -> None:
         link = block.transaction.link

@@ -186,7 +186,7 @@ def _close_inner(transaction: Transaction, block: Block) -> None:
     """Blocks that another task, or a mistaken order, left open inside ``block`` end with it."""
     top = transaction.top
     while top is not None and top is not block:
-        top.closed = True
+        top.closed = top.cut = True
         top = top.parent
 
 
