@@ -73,6 +73,14 @@ ROWS: dict[str, tuple[Any, list[Any]]] = {
         .values_list("name", "m", "k"),
         [("a", 30, 10)],
     ),
+    "an aggregate that goes on from the row of a filter": (
+        A.filter(books__title="b1").annotate(n=Count("books__tags")).values_list("name", "n"),
+        [("a", 2)],
+    ),
+    "an aggregate that ends before the row of a filter": (
+        A.filter(books__tags__label="t1").annotate(n=Count("books")).values_list("name", "n"),
+        [("a", 1), ("c", 1)],
+    ),
     "values before a filter": (
         A.values_list("books__title", flat=True).filter(books__title="b1"),
         ["b1", "b2", "b3"],

@@ -22,7 +22,7 @@ from dorm.query.prefetch import check_lookups
 from dorm.query.redefinition import redefined
 from dorm.query.related_columns import step_of
 from dorm.query.root import M, QueryRoot, R
-from dorm.query.state import AnnotateStep, FilterStep, QueryState
+from dorm.query.state import AnnotateStep, FilterStep, QueryState, sharing
 from dorm.utils.bounds import PARTS, check_number, too_large
 
 if TYPE_CHECKING:
@@ -84,25 +84,27 @@ class Chaining(QueryRoot[M, R]):
         """The next ``filter()`` shares the joins of the last one."""
         return self._with(self.state.evolve(sticky=True))
 
-    def _linked_to(self, junction: Any, keys: list[Any], owner: str | None = None) -> Self:
-        """Rows that a many-to-many junction links to ``keys``.
+    def _linked_to(self, junction: Any, keys: list[Any], owner: str | None = None, after: int | None = None) -> Self:
+        """Rows that a many-to-many junction links to ``keys``; the next ``filter()`` is about the same link.
 
         :param owner: the attribute that gets the key on the other side, when each row should tell.
+        :param after: how many steps come before the link, as if the others were chained to it; None for all.
         """
         state = self.state
+        after = len(state.steps) if after is None else after
+        later = state.steps[after:]
         far = junction.target
         hop = Hop(state.opts, junction.model._meta, far.target_field, far, multiple=True, nullable=True)
         name = f"{junction.model._meta.label}.{junction.source.name}"
         reference = ColumnRef(Path(state.opts, name, (hop,), junction.source, None, 0))
         predicate = Names(state).compare(reference, "in", keys)
-        state = state.with_step(FilterStep(predicate)).evolve(sticky=True)
+        link: tuple[Any, ...] = (FilterStep(predicate),)
+        changes: dict[str, Any] = {"sticky": not later}
         if owner is not None:
-            state = state.evolve(
-                steps=(*state.steps, AnnotateStep(owner, reference)),
-                annotations={**state.annotations, owner: reference},
-                selected=None if state.selected is None else (*state.selected, owner),
-            )
-        return self._with(state)
+            link += (AnnotateStep(owner, reference),)
+            changes["annotations"] = {**state.annotations, owner: reference}
+            changes["selected"] = None if state.selected is None else (*state.selected, owner)
+        return self._with(state.evolve(steps=(*state.steps[:after], *link, *sharing(later)), **changes))
 
     def complex_filter(self, condition: Any) -> Self:
         """``filter()`` with a ``Q`` or a dict of lookups (Django 5.2)."""

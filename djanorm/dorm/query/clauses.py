@@ -212,6 +212,10 @@ class Clauses:
             element: Any
             if leaf.right.variant == "everything":
                 element = left.sql.is_not(None)
+            elif leaf.lookup.lookup_name == "in" and len(leaf.right.expressions) > 1:
+                # equal to one of them, the others may be missing
+                with scope.lenient():
+                    element = leaf.lookup.build(scope, left, right)
             else:
                 element = leaf.lookup.build(scope, left, right)
         if isinstance(element, bool):

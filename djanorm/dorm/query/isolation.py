@@ -44,7 +44,7 @@ def find_isolated(scope: Scope) -> set[int]:
     wanting = [
         aggregate
         for aggregate, chain in aggregates
-        if aggregate.counts_rows and not aggregate.distinct and not any(same_hops(chain, other) for other in filtered)
+        if aggregate.counts_rows and not aggregate.distinct and not any(_along(chain, other) for other in filtered)
     ]
     if wanting and state.group != "pk":
         raise NotSupportedError(
@@ -84,6 +84,12 @@ def aggregates_apart(scope: Scope, reference: AnnotationRef) -> set[int]:
 def chain_of(aggregate: Aggregate) -> Chain:
     """The hops up to the last multi-valued one that an aggregate follows; empty for the row itself."""
     return _longest(aggregate.source_expressions) or _longest(() if aggregate.filter is None else (aggregate.filter,))
+
+
+def _along(chain: Chain, other: Chain) -> bool:
+    """Whether one chain goes on where the other ends: then both are about the same related row."""
+    shared = min(len(chain), len(other))
+    return shared > 0 and same_hops(chain[:shared], other[:shared])
 
 
 def _longest(parts: Any) -> Chain:

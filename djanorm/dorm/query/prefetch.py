@@ -11,6 +11,7 @@ from typing import Any
 
 from dorm.db import bridge
 from dorm.exceptions import FieldDoesNotExist
+from dorm.expressions.base import Unshapable
 from dorm.query import pipeline
 from dorm.query.hydrate import Owned
 from dorm.query.names import Names
@@ -300,7 +301,8 @@ class _Step:
         if lists:
             owners = {key: mine.append for key, mine in lists.items()}
             base = self._base()
-            queryset = _sliced_as(base, _unsliced(base)._linked_to(junction, list(lists), OWNER), OWNER)
+            linked = _unsliced(base)._linked_to(junction, list(lists), OWNER, _steps_of_manager(base))
+            queryset = _sliced_as(base, linked, OWNER)
             found = _fetch_owned(queryset, Owned(OWNER), _Owners(owners, _ignore))
         self._store(rows, keys, lists)
         return found
@@ -361,6 +363,25 @@ def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
     state = queryset.state
     low, high = sliced.state.low, sliced.state.high
     return queryset._with(state.evolve(low=low, high=high, partition=Names(state).reference(name)))
+
+
+def _steps_of_manager(queryset: Any) -> int:
+    """How many steps of a queryset are those with which its model's default manager starts.
+
+    The link to the owners comes after them, where a related manager puts it.
+    """
+    own = queryset.model._default_manager.get_queryset().state.steps
+    return len(own) if own and _same_steps(own, queryset.state.steps[: len(own)]) else 0
+
+
+def _same_steps(own: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    values: list[Any] = []
+    other_values: list[Any] = []
+    try:
+        same = [step.shape(values) for step in own] == [step.shape(other_values) for step in others]
+    except Unshapable:
+        return False
+    return same and values == other_values
 
 
 def _ignore(row: Any) -> None:

@@ -71,6 +71,27 @@ class Mark:
         return self
 
 
+def sharing(steps: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``steps`` with the first filter, of either side of a fork, sharing the joins of the filter before them."""
+    made: list[Any] = []
+    waiting = True
+    starts: list[bool] = []
+    for step in steps:
+        if isinstance(step, FilterStep) and waiting:
+            made.append(FilterStep(step.predicate, shared=True))
+            waiting = False
+            continue
+        if isinstance(step, Mark) and step.kind == "left":
+            starts.append(waiting)
+        elif isinstance(step, Mark) and step.kind == "right":
+            waiting = starts[-1]
+        elif isinstance(step, Mark) and step.kind == "end":
+            starts.pop()
+            waiting = False
+        made.append(step)
+    return tuple(made)
+
+
 class Slots:
     """Numbers the values of a state while it is copied for compilation."""
 
