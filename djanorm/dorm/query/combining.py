@@ -1,6 +1,7 @@
 """``one & other``, ``one | other``, ``one ^ other``: two querysets of one model as one condition.
 
-A side whose rows no condition describes (a slice) comes in by its keys.
+A side whose rows no condition describes (a slice) comes in by its keys. Either side keeps its joins and its annotations: what
+both are made of, the queryset that they started from, stands before them once.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from dorm.exceptions import NotSupportedError
-from dorm.expressions.base import as_operand
+from dorm.expressions.base import Unshapable, as_operand
 from dorm.expressions.conditions import AND, OR, XOR
 from dorm.query.names import Names
-from dorm.query.state import FilterStep, Mark, QueryState
+from dorm.query.redefinition import hidden_name, set_aside
+from dorm.query.state import AnnotateStep, FilterStep, Mark, QueryState
 
 OPERATORS = {AND: "&", OR: "|", XOR: "^"}
 
@@ -30,9 +32,49 @@ def combined(one: Any, other: Any, connector: str) -> Any:
     if connector != AND:
         states = _by_keys(left), _by_keys(right)
     _check(*states)
+    count = _in_common(*states, connector)
+    mine, theirs = _apart(*states, count)
     marks = [Mark(kind, connector) for kind in ("left", "right", "end")]
-    steps = (marks[0], *states[0].steps, marks[1], *states[1].steps, marks[2])
-    return left._with(_merged(*states, steps))
+    steps = (*mine.steps[:count], marks[0], *mine.steps[count:], marks[1], *theirs.steps[count:], marks[2])
+    return left._with(_merged(mine, theirs, steps))
+
+
+def _in_common(left: QueryState, right: QueryState, connector: str) -> int:
+    """How many steps both sides begin with, and share.
+
+    With AND both sides may be about different related rows, so they share nothing, unless that would make an aggregate
+    count the rows of both.
+    """
+    count = next((n for n, pair in enumerate(zip(left.steps, right.steps, strict=False)) if not _same(*pair)), None)
+    if count is None:
+        count = min(len(left.steps), len(right.steps))
+    shared = left.steps[:count]
+    # what values() selects is the choice of each side
+    count = next((n for n, step in enumerate(shared) if isinstance(step, Mark) and step.kind == "select"), count)
+    aggregates = any(isinstance(step, AnnotateStep) and step.expression.contains_aggregate for step in shared[:count])
+    return count if connector != AND or aggregates else 0
+
+
+def _same(one: Any, other: Any) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other) or isinstance(one, Mark):
+        return False
+    values: list[Any] = []
+    others: list[Any] = []
+    try:
+        return one.shape(values) == other.shape(others) and values == others
+    except Unshapable:
+        return False
+
+
+def _apart(left: QueryState, right: QueryState, count: int) -> tuple[QueryState, QueryState]:
+    """Both sides, with a name that each defines in its own way meaning to each its own; rows carry that of the left."""
+    common = {step.name for step in left.steps[:count] if isinstance(step, AnnotateStep)}
+    for name in [name for name in right.annotations if name in left.annotations and name not in common]:
+        hidden = hidden_name(name, [*left.annotations, *right.annotations])
+        right = set_aside(right, name, hidden)
+    return left, right
 
 
 def _merged(left: QueryState, right: QueryState, steps: tuple[Any, ...]) -> QueryState:

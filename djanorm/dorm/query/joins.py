@@ -90,7 +90,7 @@ class Joins:
         return None
 
     def _taken_over(self, parent: Join, hop: Any) -> Join | None:
-        found = next((join for join in self.spare if join.makes(parent, hop)), None)
+        found = next((join for join in reversed(self.spare) if join.makes(parent, hop)), None)
         if found is not None:
             self.spare.remove(found)
         return found

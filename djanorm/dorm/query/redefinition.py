@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dorm.expressions.base import Expression
@@ -15,10 +16,20 @@ from dorm.query.state import AnnotateStep, FilterStep, QueryState
 def redefined(state: QueryState, name: str, expression: Expression) -> tuple[QueryState, Expression]:
     """``state`` with the annotation ``name`` moved out of the way, and the new definition with its references to it.
 
-    The old definition stays, under a name that no user can write and that no row carries. Order terms are names, and
-    follow the new one.
+    Order terms are names, and follow the new one.
     """
-    hidden = f"{name} {sum(other.startswith(f'{name} ') for other in state.annotations)}"
+    hidden = hidden_name(name, state.annotations)
+    moved = _expression(expression, name, AnnotationRef(hidden, state.annotations[name]))
+    return set_aside(state, name, hidden), moved
+
+
+def hidden_name(name: str, taken: Iterable[str]) -> str:
+    """A name for the annotation ``name`` that no user can write, and that is not among ``taken``."""
+    return f"{name} {sum(other.startswith(f'{name} ') for other in taken)}"
+
+
+def set_aside(state: QueryState, name: str, hidden: str) -> QueryState:
+    """``state`` with the annotation ``name`` under a hidden name, as which no row carries it."""
     old = AnnotationRef(hidden, state.annotations[name])
 
     def moved(part: Any) -> Any:
@@ -33,7 +44,7 @@ def redefined(state: QueryState, name: str, expression: Expression) -> tuple[Que
         changes["select"] = tuple((n, moved(value)) for n, value in state.select)
     if isinstance(state.group, tuple):
         changes["group"] = tuple(hidden if n == name else n for n in state.group)
-    return state.evolve(**changes), moved(expression)
+    return state.evolve(**changes)
 
 
 def _step(step: Any, name: str, old: AnnotationRef) -> Any:

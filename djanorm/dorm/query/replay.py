@@ -134,12 +134,13 @@ class Replay:
             fork.first_seen, joins.seen = joins.seen, list(fork.seen)
             # with AND both sides may be about different related rows
             own = [join for join in fork.first_seen if join not in fork.seen]
-            joins.spare = [j for j in own if fork.connector != AND or not j.hop.multiple] + joins.spare
+            joins.spare += [j for j in own if fork.connector != AND or not j.hop.multiple]
             self._shared = fork.shared
             return
         self._forks.pop()
         joins.seen = fork.first_seen + [join for join in joins.seen if join not in fork.first_seen]
         joins.spare = [join for join in joins.spare if join in fork.spare]
+        self._shared = fork.shared
         if fork.connector != AND:
             both = combined(fork.connector, [fork.first, combined(AND, fork.clauses)])
             self._add(both, fork.late, fork.columns)
