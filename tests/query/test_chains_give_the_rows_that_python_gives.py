@@ -173,7 +173,7 @@ def test_chains_give_the_rows_that_python_gives(database):
         queryset, world = both(changes)
         assert sorted(row.name for row in queryset) == sorted(a.name for a, _, _ in world.rows)
         assert queryset.count() == len(world.rows)
-        names = [name for name in queryset.state.annotations]
+        names = list(queryset.state.annotations)
         found = sorted(map(repr, queryset.values_list("name", *names)))
         assert found == sorted(repr((a.name, *xs)) for a, _, xs in world.rows)
         if world.rows:
