@@ -238,18 +238,18 @@ async def test_a_random_order_gives_each_parent_as_many_rows(shop, mode):
     assert all(set(book.some) <= set(book.tags.all()) for book in books)
 
 
-async def test_conditions_and_aggregates_over_the_same_relation_speak_of_all_its_rows(shop, mode):
+async def test_conditions_and_aggregates_over_the_same_relation_speak_of_the_link(shop, mode):
     counted = Tag.objects.annotate(n=Count("books"), pages=Sum("books__pages")).order_by("-n", "pk")
     of_long_books = Tag.objects.filter(books__pages__gt=100).order_by("pk")
     for queryset, size in ((counted, None), (counted[:1], 1)):
         chosen = Prefetch("tags", queryset=queryset, to_attr="counted")
         books = await mode.fetch(Book.objects.prefetch_related(chosen).order_by("pk"))
         assert [[(tag.name, tag.n, tag.pages) for tag in book.counted] for book in books] == [
-            [("sci", 3, 350), ("fi", 1, 100), ("space", 1, 100)][:size],
-            [("sci", 3, 350)],
+            [("sci", 1, 100), ("fi", 1, 100), ("space", 1, 100)][:size],
+            [("sci", 1, 200)],
             [],
-            [("love", 2, 150), ("SCI", 1, 100)][:size],
-            [("sci", 3, 350), ("love", 2, 150)][:size],
+            [("love", 1, 100), ("SCI", 1, 100)][:size],
+            [("sci", 1, 50), ("love", 1, 50)][:size],
             [("lonely", 1, 0)],
             [],
         ]
@@ -257,5 +257,5 @@ async def test_conditions_and_aggregates_over_the_same_relation_speak_of_all_its
         chosen = Prefetch("tags", queryset=queryset, to_attr="of_long_books")
         books = await mode.fetch(Book.objects.prefetch_related(chosen).order_by("pk"))
         assert [[tag.name for tag in book.of_long_books] for book in books] == [
-            ["sci"], ["sci"], [], [], ["sci"], [], [],
+            [], ["sci"], [], [], [], [], [],
         ]  # fmt: skip
