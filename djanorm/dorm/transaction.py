@@ -282,7 +282,7 @@ def run_in_transaction(
 
     Inside an open block it runs once: only the outermost one can run again. Raises the last error.
     """
-    return cast(Callable[[], T], _Atomic(using, durable, True, retry)(function))()
+    return _Atomic(using, durable, True, retry)(function)()
 
 
 async def arun_in_transaction(

@@ -130,7 +130,8 @@ def view_of(alias: str) -> ContextVar[Block | None]:
     """The variable that holds the innermost block of an alias, as this context has opened or inherited it."""
     found = _views.get(alias)
     if found is None:
-        found = _views.setdefault(alias, ContextVar(f"dorm_block_{alias}", default=None))
+        made: ContextVar[Block | None] = ContextVar(f"dorm_block_{alias}", default=None)
+        found = _views.setdefault(alias, made)
     return found
 
 

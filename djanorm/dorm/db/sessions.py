@@ -101,6 +101,7 @@ def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None) 
     :raises TransactionManagementError: when a block is open, in any thread; of the asynchronous world, in the running loop.
     """
     loop = _get_running_loop()
+    open_here: list[Session]
     if asynchronous:
         open_here = [known for known in list(_all_async) if known.loop() is loop and any(map(_is_atomic, known.open))]
     else:

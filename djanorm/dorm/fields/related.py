@@ -258,7 +258,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return (name, path, args, kwargs)
 
     @property
-    def storage_kind(self) -> Any:
+    def storage_kind(self) -> Any:  # ty: ignore[incompatible-property-override]  # pyrefly: ignore[bad-override]
         return self.target_field.storage_kind
 
     def get_transform(self, name: str) -> Any:
