@@ -46,9 +46,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def stress(session: nox.Session) -> None:
-    """The long form of ``tests/faults/test_stress.py``; DORM_STRESS_SECONDS and DORM_STRESS_SEED steer it."""
+    """The long form of the stress runs in ``tests/faults``; DORM_STRESS_SECONDS and DORM_STRESS_SEED steer it."""
     session.install("--editable", ".[dev]")
     seconds = os.environ.get("DORM_STRESS_SECONDS", "120")
-    session.run(
-        "python", "-m", "pytest", "tests/faults/test_stress.py", *session.posargs, env={"DORM_STRESS_SECONDS": seconds}
-    )
+    runs = ["tests/faults/test_stress.py", "tests/faults/test_transactions_under_stress.py"]
+    session.run("python", "-m", "pytest", *runs, *session.posargs, env={"DORM_STRESS_SECONDS": seconds})
