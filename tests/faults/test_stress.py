@@ -196,9 +196,11 @@ def sync_step(ledger: Ledger, chance: random.Random) -> None:
                     raise Refused
             ledger.kept.update((first, second))
         else:
-            for _ in Row.objects.values_list("key", flat=True)[:30].iterator(chunk_size=5):
-                if chance.random() < 0.05:
-                    break
+            rows: Any = Row.objects.values_list("key", flat=True)[:30].iterator(chunk_size=5)
+            with contextlib.closing(rows):
+                for _ in rows:
+                    if chance.random() < 0.05:
+                        break
     except Refused:
         ledger.refused.update((first, second))
     except dorm.DatabaseError:
