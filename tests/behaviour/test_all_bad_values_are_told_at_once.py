@@ -25,3 +25,11 @@ async def test_both_are_named(database, mode, verb):
         await mode.call(target, verb, **given)
     assert sorted(caught.value.message_dict) == ["day", "number"]
     assert [visit.number for visit in await mode.fetch(Visit.objects.all())] == [0]
+
+
+async def test_both_are_named_for_a_row_that_is_there(database, mode):
+    await mode.call(Visit.objects, "create", number=5)
+    with pytest.raises(dorm.ValidationError) as caught:
+        await mode.call(Visit.objects, "update_or_create", number=5, defaults={"number": "x", "day": "y"})
+    assert sorted(caught.value.message_dict) == ["day", "number"]
+    assert [visit.number for visit in await mode.fetch(Visit.objects.all())] == [5]

@@ -97,15 +97,22 @@ async def test_changes_of_links_are_announced_to_who_listens(database, mode):
         await mode.call(one.friends, "add")
         await mode.call(one.friends, "set", [two])
         await mode.call(one.friends, "remove", two)
+        await mode.call(one.friends, "remove")
         await mode.call(one.friends, "clear")
+        await mode.call(one.friends, "set", [], clear=True)
     assert [
         ("pre_add", {two.pk}),
         ("post_add", {two.pk}),
         # already linked: nothing to add, and still an addition
         ("pre_add", set()),
         ("post_add", set()),
+        # add() of nothing is one as well; set() tells of what it changes
+        ("pre_add", set()),
+        ("post_add", set()),
         ("pre_remove", {two.pk}),
         ("post_remove", {two.pk}),
+        ("pre_clear", None),
+        ("post_clear", None),
         ("pre_clear", None),
         ("post_clear", None),
     ] == [(kwargs["action"], kwargs["pk_set"]) for _, _, kwargs in events]

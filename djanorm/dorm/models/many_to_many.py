@@ -44,13 +44,15 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     def add(self, *objs: Any, bulk: bool = True, through_defaults: Any = None) -> None:
         """Link rows, given as instances or keys; existing links are left alone (REL-40).
 
+        Receivers of ``m2m_changed`` are told of every call, also when there is nothing to link.
+
         :param through_defaults: values for the other fields of a junction model of one's own; may be callables.
         :raises TypeError: for an instance of another model, and for None.
         :raises ValueError: for an unsaved instance.
         """
         self._start_writing()
         keys = self._keys_of(objs)
-        if not keys:
+        if not (keys or m2m_changed.connected):
             return
         alias = self._link_alias()
         if self._writes_once(through_defaults):
@@ -116,11 +118,13 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         with transactions.atomic(alias):
             if clear:
                 self.clear()
-                self.add(*keys, through_defaults=through_defaults)
-                return
-            linked = self._linked_keys(alias, self._visible(alias))
-            self.remove(*(key for key in linked if key not in keys))
-            self.add(*(key for key in keys if key not in linked), through_defaults=through_defaults)
+                missing = keys
+            else:
+                linked = self._linked_keys(alias, self._visible(alias))
+                self.remove(*(key for key in linked if key not in keys))
+                missing = [key for key in keys if key not in linked]
+            if missing:
+                self.add(*missing, through_defaults=through_defaults)
 
     # -- making rows --------------------------------------------------------------------------------------------------
 
@@ -173,7 +177,8 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         """Like `QuerySet.bulk_create`; the new rows are linked."""
         with transactions.atomic(self._write_alias()):
             made = super().bulk_create(objs, *args, **kwargs)
-            self.add(*made)
+            if made:
+                self.add(*made)
         return made
 
     def upsert(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
@@ -181,7 +186,8 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         self._start_writing()
         with transactions.atomic(self._write_alias()):
             made = super().upsert(objs, *args, **kwargs)
-            self.add(*made)
+            if made:
+                self.add(*made)
         return made
 
     # -- internals ----------------------------------------------------------------------------------------------------

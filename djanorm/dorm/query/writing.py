@@ -118,8 +118,7 @@ class Writing(Reading[M, R]):
                 values = new_values(root.state, lookups, update if create_defaults is None else create_defaults)
                 instance, created = root._create_or_get(found, lookups, values, alias)
             if not created and update:
-                for name, value in update.items():
-                    setattr(instance, name, value() if callable(value) else value)
+                assign(instance, update)
                 names = saved_names(root.state.opts, update)
                 if names is None:
                     instance.save(using=alias)
@@ -223,6 +222,25 @@ def saved_names(opts: Any, values: dict[str, Any]) -> list[str] | None:
             return None
         names.append(field.name)
     return names
+
+
+def assign(instance: Any, values: Mapping[str, Any]) -> None:
+    """Set attributes of an instance; callables are called for their value.
+
+    :raises ValidationError: by field, for all values that do not fit, as the constructor's.
+    """
+    wrong: dict[str, list[ValidationError]] = {}
+    problems = []
+    for name, value in values.items():
+        try:
+            setattr(instance, name, value() if callable(value) else value)
+        except ValidationError as problem:
+            problems.append(problem)
+            problem.update_error_dict(wrong)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise ValidationError(dict(wrong), code=problems[0].code) from problems[0]
 
 
 def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict[Any, Any]:
