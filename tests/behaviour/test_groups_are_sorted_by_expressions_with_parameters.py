@@ -233,6 +233,31 @@ async def test_a_group_may_be_made_of_what_the_outer_query_says(visits, mode):
     )
 
 
+@pytest.mark.parametrize(
+    ("condition", "value"), [(Q(pk__in=[]), False), (~Q(pk__in=[]), True), (Q(length=10**30), False)]
+)
+async def test_groups_are_made_of_conditions_that_are_known_beforehand(visits, mode, condition, value):
+    groups = V.annotate(z=condition).values("z").annotate(n=N)
+    within = V.annotate(k=Subquery(groups.values("n")[:1])).order_by("pk")
+    await rows_are(
+        mode,
+        [
+            (lambda: groups.values_list("z", "n"), [(value, 6)]),
+            (lambda: groups.values_list("n"), [(6,)]),
+            (lambda: groups.values_list("n").order_by("z").distinct(), [(6,)]),
+            (lambda: groups.values_list("n").union(groups.values_list("n")), [(6,)]),
+            (
+                lambda: V.annotate(z=condition).values("z", "place").annotate(n=N).order_by("n").values_list("n"),
+                [(2,)] * 3,
+            ),
+            (lambda: within.values_list("k", flat=True), [6] * 6),
+            # no rows, no group
+            (lambda: groups.filter(length=99).values_list("n"), []),
+        ],
+    )
+    assert await mode.call(groups.values("n"), "count") == 1
+
+
 def test_a_statement_is_shown_with_each_value_in_its_place(visits, queries):
     mixed = V.values(y=PLACE).annotate(n=N).filter(Q(n=5) | Q(y="bay"))
     with queries() as log:

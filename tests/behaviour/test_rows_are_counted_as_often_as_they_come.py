@@ -20,7 +20,15 @@ class Essay(dorm.Model):
     writer = dorm.ForeignKey(Writer, dorm.CASCADE, related_name="essays")
 
 
-pytestmark = pytest.mark.models([Writer, Essay])
+class Printer(dorm.Model):
+    name = dorm.CharField(max_length=20)
+    town = dorm.CharField(max_length=20)
+
+    class Meta:
+        ordering = ("name",)
+
+
+pytestmark = pytest.mark.models([Writer, Essay, Printer])
 W = Writer.objects
 
 
@@ -137,3 +145,24 @@ async def test_aggregates_of_an_annotation_and_of_a_relation_do_not_multiply_eac
         (counted.order_by("-k", "pk")[:1], {"x": Count("pupils") + Sum("k")}, {"x": 4}),
     ]:
         assert await mode.call(rows, "aggregate", **aggregates) == expected, aggregates
+
+
+async def test_the_order_of_the_model_keeps_no_equal_values_apart(database, mode):
+    for name, town in (("a", "Ulm"), ("b", "Bonn"), ("c", "Ulm")):
+        await mode.call(Printer.objects, "create", name=name, town=town)
+    towns = Printer.objects.values_list("town", flat=True).distinct()
+    assert sorted(await mode.fetch(towns.all())) == ["Bonn", "Ulm"]
+    assert await mode.call(towns.all(), "count") == 2
+    assert await mode.call(towns.all(), "aggregate", n=Count("*")) == {"n": 2}
+    assert len(await mode.fetch(towns[:3])) == 2
+    # what is selected sorts, and so does what order_by() asks for
+    both = Printer.objects.values_list("town", "name").distinct()
+    assert await mode.fetch(both.all()) == [("Ulm", "a"), ("Bonn", "b"), ("Ulm", "c")]
+    assert await mode.fetch(Printer.objects.values("name").values_list(F("name")).distinct().reverse()) == [
+        ("c",),
+        ("b",),
+        ("a",),
+    ]
+    assert await mode.fetch(Printer.objects.values_list("pk", "town").distinct()) != []
+    assert await mode.fetch(towns.order_by("name")) == ["Ulm", "Bonn", "Ulm"]
+    assert await mode.call(towns.order_by("name"), "count") == 3

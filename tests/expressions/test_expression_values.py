@@ -278,3 +278,10 @@ def test_a_pickled_queryset_shares_the_plans_of_the_original(database):
     for number in range(5):
         assert list(pickle.loads(pickle.dumps(Player.objects.filter(points__gt=number)))) == []
     assert len(plans) == 1
+
+
+def test_a_branch_needs_a_condition():
+    with pytest.raises(TypeError, match="needs a condition"):
+        When(then=1)
+    with pytest.raises(ValueError, match=r"empty Q\(\)"):
+        When(Q(), then=1)

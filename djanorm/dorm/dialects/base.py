@@ -84,4 +84,7 @@ class Features:
 
 def missing_table(table: str, text: str) -> str:
     """What to say about a table that does not exist, after the database's own ``text``."""
-    return f"table {table!r} does not exist ({text}). dorm.create_tables() makes the tables of all models that are imported."
+    return (
+        f"table {table!r} does not exist ({text}). dorm.create_tables() makes the tables of all models that are imported; "
+        "those that are there already are migrated with SQL of your own."
+    )

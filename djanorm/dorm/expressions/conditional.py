@@ -64,6 +64,7 @@ class When(Expression):
     :param condition: a ``Q`` or boolean expression, or lookups as keywords (paths allowed).
     :param then: the value of the branch; a bare ``str`` names a field, text needs ``Value``.
     :raises TypeError: without a condition or without ``then``.
+    :raises ValueError: for an empty ``Q()``.
     """
 
     anatomy = ("condition", "then")
@@ -76,8 +77,10 @@ class When(Expression):
             raise TypeError("When() needs then=: the value of this branch.")
         if lookups:
             condition = Q(**lookups) if condition is None else Q(condition, **lookups)
-        if condition is None or (isinstance(condition, Q) and not condition.children):
+        if condition is None:
             raise TypeError("When() needs a condition: a Q object, a boolean expression, or lookups as keywords.")
+        if isinstance(condition, Q) and not condition.children:
+            raise ValueError("An empty Q() can't be used as a When() condition.")
         require_condition(condition, "The condition of When()")
         self.condition = as_operand(condition)
         self.then = as_argument(then)

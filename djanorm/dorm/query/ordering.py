@@ -12,7 +12,7 @@ from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, InvalidRelationPath
 from dorm.expressions.base import as_operand, is_operand
 from dorm.expressions.ordering import OrderBy
-from dorm.expressions.references import ColumnRef
+from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.fields.types import JSONType
 from dorm.functions.numbers import Random
 from dorm.query.names import Names
@@ -148,10 +148,34 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
     if terms is None:
         grouped = state.group is not None and state.group != "pk"
         terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
+        if terms and state.distinct is True and state.select is not None:
+            terms = _between_distinct_values(state, terms)
     if not terms and state.partition is not None:
         # rows that are numbered must come in some order, and be the same ones each time
         terms = resolve_terms(Names(state), ("pk",))
     return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
+
+
+def _between_distinct_values(state: Any, terms: tuple[OrderBy, ...]) -> tuple[OrderBy, ...]:
+    """Those terms of ``Meta.ordering`` that read nothing but what is selected.
+
+    The others would have to be selected as well, and would keep equal values apart, which nobody asked for.
+    """
+    selected = set()
+    for _, expression in state.select:
+        if isinstance(expression, AnnotationRef):
+            expression = state.annotations.get(expression.name, expression)
+        if isinstance(expression, ColumnRef):
+            selected.add(expression.path.key)
+    key = Names(state).reference("pk").path.key
+    if key in selected:
+        return terms
+    read = ([n for n in term.expression.flatten() if isinstance(n, ColumnRef)] for term in terms)
+    return tuple(
+        term
+        for term, columns in zip(terms, read, strict=True)
+        if all(column.path.key in selected for column in columns)
+    )
 
 
 def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
@@ -176,7 +200,7 @@ def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
                 element = expression.build(scope).sql
         else:
             element = label.element
-        if label is None and _is_constant(element):
+        if label is None and is_constant(element):
             continue
         for key in scope.hooks.sort_keys(element, isinstance(element.type, JSONType)):
             if label is not None and key is element:
@@ -188,7 +212,7 @@ def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
     return elements, hidden
 
 
-def _is_constant(element: Any) -> bool:
+def is_constant(element: Any) -> bool:
     """Whether ``element`` is a word of SQL that sorts nothing; a number among them would be the place of a column."""
     while isinstance(element, sa.TypeCoerce | sql.Grouping):
         element = element.element if isinstance(element, sql.Grouping) else element.clause

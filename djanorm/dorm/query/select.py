@@ -14,7 +14,7 @@ from dorm.lookups.documents import KeyTransform
 from dorm.query import isolation, partition, related_columns
 from dorm.query.layout import Layout, Output
 from dorm.query.multiplying import multiplies, shown_and_sorted
-from dorm.query.ordering import effective_order, order_elements
+from dorm.query.ordering import effective_order, is_constant, order_elements
 from dorm.query.replay import Replay
 from dorm.query.result_types import free_number
 from dorm.query.scope import SELECTED, Scope
@@ -262,6 +262,8 @@ class Select:
         if self.groups_values:
             terms.extend(self._place(label) for label in hidden)
         terms = _unique(terms + self._order_columns() + self._beside)
+        # TRUE and FALSE, or the numbers they are written as, would be taken for places of columns
+        terms = [sa.cast(term, sa.Boolean()) if is_constant(term) else term for term in terms]
         if scope.parent is None or scope.features.groups_by_outer_columns:
             return terms
         return [self._placed(term, hidden) for term in terms]
