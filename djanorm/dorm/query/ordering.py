@@ -167,8 +167,8 @@ def _between_distinct_values(state: Any, terms: tuple[OrderBy, ...]) -> tuple[Or
             expression = state.annotations.get(expression.name, expression)
         if isinstance(expression, ColumnRef):
             selected.add(expression.path.key)
-    key = Names(state).reference("pk").path.key
-    if key in selected:
+    key: Any = Names(state).reference("pk")
+    if key.path.key in selected:
         return terms
     read = ([n for n in term.expression.flatten() if isinstance(n, ColumnRef)] for term in terms)
     return tuple(
