@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import nox
 
@@ -46,8 +47,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def stress(session: nox.Session) -> None:
-    """The long form of the stress runs in ``tests/faults``; DORM_STRESS_SECONDS and DORM_STRESS_SEED steer it."""
+    """The long form of every stress test in ``tests/faults``; DORM_STRESS_SECONDS and DORM_STRESS_SEED steer them."""
     session.install("--editable", ".[dev]")
     seconds = os.environ.get("DORM_STRESS_SECONDS", "120")
-    runs = ["tests/faults/test_stress.py", "tests/faults/test_transactions_under_stress.py"]
-    session.run("python", "-m", "pytest", *runs, *session.posargs, env={"DORM_STRESS_SECONDS": seconds})
+    files = sorted(str(path) for path in Path("tests/faults").glob("test_*stress*.py"))
+    session.run("python", "-m", "pytest", *files, *session.posargs, env={"DORM_STRESS_SECONDS": seconds})

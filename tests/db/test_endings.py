@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import dorm
 from dorm import transaction
+from dorm.db.blocks import open_block
 from dorm.db.connection import (
     close_all,
     close_all_async,
@@ -18,6 +20,8 @@ from dorm.db.connection import (
     get_connection,
     reset_connections,
 )
+from dorm.db.execution import ends_transaction
+from dorm.db.sessions import TaskSession, ThreadSession, session
 from dorm.dialects.postgresql_links import AsyncPostgresLink
 from dorm.dialects.sqlite_links import ThreadedSQLiteLink
 
@@ -185,6 +189,149 @@ async def test_a_block_that_was_ended_by_hand_does_not_end_quietly(database: Any
             await sql.run(INSERT, 1, "a")
             await mode.settle(mode.connection().execute_write("COMMIT"))
     assert database.count("things") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1; COMMIT; BEGIN",
+        "UPDATE things SET name = 'x;y'; ROLLBACK; BEGIN",
+        "COMMIT AND CHAIN",
+        "SELECT ';'; /* ; */ END; START TRANSACTION",
+    ],
+)
+async def test_several_statements_at_once_that_end_the_transaction_are_noticed(
+    database: Any, mode: Any, sql: Any, text: str
+) -> None:
+    if database.vendor != "postgresql":
+        pytest.skip("SQLite runs one statement at a time")
+    for verb in ("execute", "execute_write"):
+        with pytest.raises(dorm.TransactionManagementError, match="ended inside its atomic block"):
+            async with mode.atomic():
+                await sql.run(INSERT, 1, "a")
+                await mode.settle(getattr(mode.connection(), verb)(text))
+                await sql.run(INSERT, 3, "c")
+        assert 3 not in [row[0] for row in database.rows("SELECT id FROM things")]
+        database.run("DELETE FROM things")
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("COMMIT", True),
+        ("-- done\n end", True),
+        ("SELECT 1; ABORT", True),
+        ("SELECT E'\\'; COMMIT; ', 1; ROLLBACK", True),
+        ("PREPARE TRANSACTION 'x'", True),
+        ("SELECT 1", False),
+        ("SELECT '; COMMIT'", False),
+        ("SELECT E'\\'; COMMIT; '", False),
+        ('SELECT 1 AS "; COMMIT"', False),
+        ("SELECT 1 -- ; COMMIT", False),
+        ("SELECT CASE WHEN 1 = 1 THEN 2 END", False),
+        ("SAVEPOINT a; ROLLBACK TO a; ROLLBACK WORK TO SAVEPOINT a", False),
+        ("COMMIT PREPARED 'x'", False),
+        ("CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET b = 1; END", False),
+        ("CREATE FUNCTION f() RETURNS int AS $x$ BEGIN RETURN 1; END; $x$ LANGUAGE plpgsql", False),
+        ("CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END", False),
+        ("CREATE TABLE a (b int); COMMIT", True),
+    ],
+)
+def test_which_texts_end_a_transaction(text: str, ends: bool) -> None:
+    assert ends_transaction(text) is ends
+
+
+async def test_a_stream_that_ends_the_transaction_is_noticed(database: Any, mode: Any, sql: Any) -> None:
+    if database.vendor != "sqlite":
+        pytest.skip("a cursor of the server takes queries only")
+    with pytest.raises(dorm.TransactionManagementError, match="ended inside its atomic block"):
+        async with mode.atomic():
+            await sql.run(INSERT, 1, "a")
+            await sql.work(lambda: list(get_connection()._streaming("COMMIT")))
+            await sql.run(INSERT, 2, "b")
+    assert database.rows("SELECT id FROM things") == [(1,)]
+
+
+@pytest.mark.parametrize("text", ["COMMIT", "ROLLBACK", "SELECT 1; COMMIT; BEGIN"])
+async def test_an_end_through_sqlalchemy_or_the_driver_is_noticed(
+    database: Any, mode: Any, sql: Any, text: str
+) -> None:
+    if ";" in text and database.vendor != "postgresql":
+        pytest.skip("SQLite runs one statement at a time")
+
+    def through_sqlalchemy() -> None:
+        with session().sa_connection() as connection:
+            connection.exec_driver_sql(text)
+
+    def swallowed() -> None:
+        with session().sa_connection() as connection, contextlib.suppress(Exception):
+            connection.exec_driver_sql("SELECT nothing FROM nowhere")
+
+    with pytest.raises(dorm.TransactionManagementError, match="ended inside its atomic block"):
+        async with mode.atomic():
+            await sql.run(INSERT, 1, "a")
+            await sql.work(through_sqlalchemy)
+            await sql.run(INSERT, 2, "b")
+    assert 2 not in [row[0] for row in database.rows("SELECT id FROM things")]
+    database.run("DELETE FROM things")
+    if database.vendor == "postgresql":
+        # the database has given the transaction up; nobody must be told that it was committed
+        heard: list[str] = []
+        with pytest.raises(dorm.TransactionManagementError, match="could not be committed"):
+            async with mode.atomic():
+                await sql.run(INSERT, 1, "a")
+                transaction.on_commit(lambda: heard.append("committed"))
+                transaction.on_rollback(lambda: heard.append("rolled back"))
+                await sql.work(swallowed)
+        assert (heard, database.count("things")) == (["rolled back"], 0)
+
+
+async def test_a_connection_that_was_closed_under_the_block_is_no_commit(database: Any, sql: Any) -> None:
+    heard: list[str] = []
+    with pytest.raises(dorm.TransactionManagementError, match="lost or closed"):
+        async with transaction.aatomic():
+            await get_async_connection().execute_write("INSERT INTO things (id) VALUES (1)")
+            transaction.on_commit(lambda: heard.append("committed"))
+            transaction.on_rollback(lambda: heard.append("rolled back"))
+            block = open_block("default")
+            assert block is not None
+            block.transaction.link.abandon()
+    assert (heard, database.count("things")) == (["rolled back"], 0)
+
+
+async def test_another_thread_cannot_reset_connections_under_the_block_of_a_task(
+    database: Any, mode: Any, sql: Any
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        async with mode.atomic():
+            await sql.run(INSERT, 1, "a")
+            with pytest.raises(dorm.TransactionManagementError, match="atomic block is open"):
+                pool.submit(reset_connections).result()
+            await sql.run(INSERT, 2, "b")
+    assert database.count("things") == 2
+
+
+class Interrupted(BaseException):
+    """What a signal handler raises."""
+
+
+async def test_an_interruption_while_the_connection_is_given_back_does_not_hide_the_commit(
+    database: Any, mode: Any, sql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    for kind in (ThreadSession, TaskSession):
+
+        def interrupted(*args: Any, original: Any = kind.release_from, **options: Any) -> None:
+            original(*args, **options)
+            raise Interrupted
+
+        monkeypatch.setattr(kind, "release_from", interrupted)
+    with pytest.raises(Interrupted):
+        async with mode.atomic():
+            await sql.run(INSERT, 1, "a")
+            transaction.on_commit(lambda: heard.append("committed"))
+    assert (heard, database.count("things")) == (["committed"], 1)
 
 
 async def test_a_script_belongs_to_the_block_on_every_database(database: Any, mode: Any, sql: Any) -> None:

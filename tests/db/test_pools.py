@@ -225,3 +225,40 @@ async def test_statements_are_prepared_by_themselves(database: Any, mode: Any, s
     for _ in range(10):
         await sql.fetch("SELECT id FROM things WHERE id = ?", 1)
     assert await sql.value("SELECT COUNT(*) FROM pg_prepared_statements") >= 1
+
+
+@pytest.mark.parametrize("how", ["closed", "configured"])
+async def test_a_connection_goes_back_to_the_pool_it_came_from(database: Any, mode: Any, how: str) -> None:
+    configure(database, MAX_POOL_SIZE=2)
+    here = engines.get("default")
+    stream = (
+        get_async_connection().execute_streaming("SELECT generate_series(1, 9)", chunk_size=2)
+        if mode.name == "async"
+        else iter(get_connection().execute_streaming("SELECT generate_series(1, 9)", chunk_size=2))
+    )
+    await mode.settle(anext(stream) if mode.name == "async" else None)
+    if mode.name != "async":
+        next(stream)
+    if how == "configured":
+        configure(database, MAX_POOL_SIZE=2)
+    elif mode.name == "async":
+        await close_all_async()
+    else:
+        close_all()
+    await pid(mode)
+    await mode.settle(stream.aclose() if mode.name == "async" else stream.close())
+    await pid(mode)
+    stats = mode.connection().pool_stats()
+    assert (stats["pool_size"], stats["pool_available"]) == (1, 1)
+    assert database.value("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()") == 2
+    assert (here is engines.get("default")) is (how == "closed")
+
+
+def test_who_still_works_with_a_replaced_database_keeps_no_connection(database: Any) -> None:
+    configure(database, MAX_POOL_SIZE=2)
+    replaced = engines.get("default")
+    configure(database, MAX_POOL_SIZE=2)
+    late = replaced.sync_pool
+    late.release(late.acquire())
+    assert late.stats()["pool_size"] == 0
+    assert database.value("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database()") == 1

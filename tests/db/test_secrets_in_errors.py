@@ -103,7 +103,7 @@ async def test_an_error_through_sqlalchemy_shows_no_row(database, mode, sql):
     [{"pin_secret": S}, {"note": S}, {"password": f"{S}{'x' * 40}"}],
     ids=lambda given: next(iter(given)),
 )
-def test_a_wrong_value_of_a_secret_is_not_shown(given):
+def test_a_wrong_value_of_a_secret_is_not_shown(database, given):
     with pytest.raises(dorm.ValidationError) as caught:
         Account(name="a", **given).full_clean()
     assert S not in told(caught.value)

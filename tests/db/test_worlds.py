@@ -61,6 +61,8 @@ def test_a_sync_verb_inside_an_async_block_is_refused_and_leaves_the_block_usabl
             assert isinstance(caught.value, dorm.LazyLoadError)
             with pytest.raises(dorm.MixedWorldsError), transaction.atomic():
                 pass
+            with pytest.raises(dorm.MixedWorldsError):
+                transaction.savepoint()
             await dorm.run(add, 3)
             assert await aseen() == 2
         add(4)

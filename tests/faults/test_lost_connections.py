@@ -116,3 +116,36 @@ async def test_a_stream_that_breaks_raises_and_frees_its_connection(database: An
     assert await insert(mode, 100) == 1
     stats = connection.pool_stats()
     assert stats["pool_available"] == stats["pool_size"]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+async def test_the_exception_of_the_user_surfaces_although_the_rollback_fails(
+    database: Any, mode: Any, inner: bool
+) -> None:
+    seen: list[str] = []
+    with pytest.raises(KeyError, match="of the user"):
+        async with mode.atomic():
+            transaction.on_rollback(lambda: seen.append("rolled back"))
+            await insert(mode, 1)
+            if inner:
+                async with mode.atomic():
+                    await insert(mode, 2)
+                    database.run(CUT)
+                    raise KeyError("of the user")
+            database.run(CUT)
+            raise KeyError("of the user")
+    assert (seen, database.count("lost")) == (["rolled back"], 0)
+    assert await insert(mode, 3) == 1
+
+
+async def test_a_block_whose_inner_block_was_lost_takes_nothing_more(database: Any, mode: Any) -> None:
+    with pytest.raises(dorm.TransactionManagementError, match="was lost; nothing of it is kept"):
+        async with mode.atomic():
+            await insert(mode, 1)
+            with pytest.raises(KeyError):
+                async with mode.atomic():
+                    await insert(mode, 2)
+                    database.run(CUT)
+                    raise KeyError
+            await insert(mode, 3)
+    assert database.count("lost") == 0

@@ -52,5 +52,5 @@ def _close_async() -> None:
 def reset_connections() -> None:
     """Closes everything in both worlds, without waiting, and forgets the databases; later use makes them anew."""
     refuse_to_close("reset_connections()", asynchronous=False)
-    refuse_to_close("reset_connections()", asynchronous=True)
+    refuse_to_close("reset_connections()", asynchronous=True, everywhere=True)
     engines.drop_all()

@@ -44,6 +44,8 @@ class Database:
         self._loop_pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = weakref.WeakKeyDictionary()
         self._strong_pools: list[tuple[weakref.ref[asyncio.AbstractEventLoop], Pool]] = []
         self._lock = threading.Lock()
+        # the alias has another database by now; who still works with this one gets connections, which are not kept
+        self._dropped = False
 
     # ------------------------------------------------------------------------------------------------------- pools
 
@@ -84,7 +86,7 @@ class Database:
         self, engine: Callable[[], Engine], make: Callable[[Any], Any], line: Callable[[], Any], place: str, size: int
     ) -> Pool:
         pooled = self.features.pooled
-        return Pool(
+        pool = Pool(
             self.settings,
             self.vendor,
             engine,
@@ -96,6 +98,8 @@ class Database:
             check=self.settings.pool_check or not pooled,
             announce=pooled,
         )
+        pool.retired = self._dropped
+        return pool
 
     def drop_dead_loops(self) -> None:
         """Closes, without waiting, the connections of loops that have ended."""
@@ -154,6 +158,7 @@ class Database:
         Synchronous connections that are in use are closed when they come back, or now with ``borrowed``.
         """
         with self._lock:
+            self._dropped = True
             pools = [pool for _, pool in self._strong_pools]
             self._strong_pools = []
             self._loop_pools.clear()

@@ -16,7 +16,12 @@ WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "COPY", "T
 DDL = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "REINDEX", "VACUUM", "ANALYZE", "GRANT", "REVOKE", "REFRESH"})
 CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ABORT"})
 ENDING = re.compile(
-    r"(?:COMMIT|END|ABORT|ROLLBACK)\b(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)(?!\s+PREPARED\b)", re.IGNORECASE
+    r"(?:COMMIT|END|ABORT|ROLLBACK|PREPARE\s+TRANSACTION)\b(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)(?!\s+PREPARED\b)",
+    re.IGNORECASE,
+)
+MAY_END = re.compile(r"\b(?:COMMIT|END|ABORT|ROLLBACK|PREPARE)\b", re.IGNORECASE)
+QUOTED = re.compile(
+    r"""\b[eE]'(?:\\.|[^'\\])*'|'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
 )
 WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
 NAMED = re.compile(r"%%|%\((\w+)\)([sbt])")
@@ -94,12 +99,19 @@ def classify(sql: str) -> Kind:
     return "control" if word in CONTROL else "other"
 
 
-def ends_transaction(statement: Statement) -> bool:
-    """Whether a hand-written statement ends the transaction it runs in, though another may have begun at once."""
-    if statement.kind != "control":
+@lru_cache(maxsize=512)
+def ends_transaction(sql: str) -> bool:
+    """Whether hand-written SQL, of one statement or several, ends the transaction it runs in.
+
+    Another transaction may have begun at once, so that the connection does not show it.
+    """
+    if MAY_END.search(sql) is None:
         return False
-    opening = LEADING.match(statement.sql)
-    return ENDING.match(statement.sql, opening.end() if opening else 0) is not None
+    parts = [part.lstrip().lstrip("(").lstrip() for part in QUOTED.sub(" ", sql).split(";")]
+    # the body of a trigger or of a function ends with END
+    if any(part[:6].upper() == "CREATE" for part in parts):
+        parts = [part for part in parts if part[:3].upper() != "END"]
+    return any(ENDING.match(part) for part in parts)
 
 
 @lru_cache(maxsize=512)

@@ -59,6 +59,8 @@ class Pool:
         self.least = least
         self.check = check
         self.closed = False
+        # nobody closes the pool any more, so it keeps no connection
+        self.retired = False
         self.process = os.getpid()
         self._announce = announce
         self._make_engine = engine
@@ -109,7 +111,7 @@ class Pool:
         now = monotonic()
         link.idle_since = now
         self._idle.append(link)
-        if self.closed:
+        if self.closed or self.retired:
             self._close_idle()
         elif self._queue:
             self._serve()
@@ -344,6 +346,7 @@ class Pool:
             fairy.invalidate()
             raise
         fairy.detach()
+        link.pool = self
         return link
 
     def _replaced(self, link: Any) -> Any:

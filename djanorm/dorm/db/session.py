@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -33,6 +34,7 @@ SHOWN_SQL = 200
 LARGEST_CHUNK = 2**31 - 1
 ANYTHING = ""
 """What an unknown tool does on a connection."""
+THROUGH_SQLALCHEMY = Statement("a connection lent to SQLAlchemy")
 LEAVING_TRACES = frozenset({"control", "other"})
 
 
@@ -109,7 +111,7 @@ class Session:
         link, transaction.link = transaction.link, None
         transaction.began = False
         if link is not None:
-            self.pool.abandon(link)
+            link.pool.abandon(link)
 
     @contextmanager
     def lend(self, link: Any) -> Generator[None, None, None]:
@@ -226,9 +228,9 @@ class Session:
                 self._note_end(transaction, statement, verb == "script" and result)
             return result
 
-    def _note_end(self, transaction: Transaction, statement: Statement, ended: bool) -> None:
+    def _note_end(self, transaction: Transaction, statement: Statement, ended: bool = False) -> None:
         """After hand-written SQL: remembers when it has ended the transaction, whose block goes on without one."""
-        if ended or not transaction.link.in_transaction or ends_transaction(statement):
+        if ended or not transaction.link.in_transaction or ends_transaction(statement.sql):
             problem = TransactionManagementError(
                 f"the transaction of alias {self.alias!r} was ended inside its atomic block by hand-written SQL: "
                 f"{_shortened(statement.sql)}. What follows would not belong to it. Leave the block to end it, or go back "
@@ -312,6 +314,8 @@ class Session:
             except BaseException as error:
                 self.note_failure(transaction, error, statement)
                 raise
+            if statement.identity is None:
+                self._note_end(transaction, statement)
         try:
             while True:
                 with self.turn(transaction):
@@ -354,8 +358,9 @@ class Session:
                 link = self.link_of(transaction)
             try:
                 link.note(ANYTHING)
-                with borrowed_connection(self, link) as connection:
+                with borrowed_connection(self, link, partial(self._note_end, transaction)) as connection:
                     yield connection
+                self._note_end(transaction, THROUGH_SQLALCHEMY)
             except BaseException as error:
                 problem = self._translated(error)
                 if isinstance(problem, DatabaseError) or link.failed or link.lost or not link.in_transaction:
@@ -437,7 +442,7 @@ class Session:
         """Takes back the connection of a transaction that has ended, or of one that could not begin."""
         if transaction.dedicated:
             transaction.dedicated = False
-            self.pool.discard(link)
+            link.pool.discard(link)
             return
         if not clean or link.lost or link.in_transaction:
             self._give_back_failed(link, None, None)
@@ -555,12 +560,12 @@ class Session:
         try:
             clean = link.reset()
         except BaseException:
-            self.pool.abandon(link)
+            link.pool.abandon(link)
             raise
         if clean:
-            self.pool.release(link)
+            link.pool.release(link)
         else:
-            self.pool.discard(link)
+            link.pool.discard(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         """Takes back a connection on which something failed: cleaned, or replaced."""

@@ -95,15 +95,20 @@ def open_aliases() -> list[str]:
     return sorted(found)
 
 
-def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None) -> None:
+def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None, everywhere: bool = False) -> None:
     """Closing under an open block would undo it in silence, and commit what its statements do from then on.
 
-    :raises TransactionManagementError: when a block is open, in any thread; of the asynchronous world, in the running loop.
+    :raises TransactionManagementError: when a block is open, in any thread; of the asynchronous world, in the running loop,
+        or ``everywhere`` in any loop.
     """
     loop = _get_running_loop()
     open_here: list[Session]
     if asynchronous:
-        open_here = [known for known in list(_all_async) if known.loop() is loop and any(map(_is_atomic, known.open))]
+        open_here = [
+            known
+            for known in list(_all_async)
+            if (known.loop() is loop or (everywhere and not known.is_over())) and any(map(_is_atomic, known.open))
+        ]
     else:
         open_here = [
             known for known in list(_all_sync) if known._block is not None and _is_atomic(known._block.transaction)

@@ -110,7 +110,7 @@ class TaskSession(Session):
             if link.marked:
                 self._put_back(link)
             else:
-                self.pool.release(link)
+                link.pool.release(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         if hooks.active and link is self.lent():
@@ -137,7 +137,7 @@ class TaskSession(Session):
         pin = _pins.get().get(self.alias)
         if pin is not None and pin.link is link:
             pin.link = None
-        self.pool.abandon(link)
+        link.pool.abandon(link)
 
     def _take_write_turn(self) -> None:
         limit = self.database.settings.pool_timeout
@@ -177,7 +177,7 @@ class TaskSession(Session):
             _pins.set(_with(_pins.get(), self.alias, None))
             if pin.owner is asyncio.current_task() and pin.link is not None:
                 link, pin.link = pin.link, None
-                self.pool.discard(link)
+                link.pool.discard(link)
 
     # ------------------------------------------------------------------------------------------- shared transactions
 
@@ -294,11 +294,11 @@ class _Pin:
     def end(self, _task: object) -> None:
         link, self.link = self.link, None
         if link is not None:
-            self.session.pool.abandon(link)
+            link.pool.abandon(link)
 
     def link_for(self, session: TaskSession) -> Any:
         if self.link is not None and (self.link.lost or not self.link.quick_check()):
-            session.pool.abandon(self.link)
+            self.link.pool.abandon(self.link)
             self.link = None
         if self.link is None:
             self.link = session.pool.dedicated()

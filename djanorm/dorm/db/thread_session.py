@@ -126,7 +126,7 @@ class ThreadSession(Session):
             if link.marked:
                 self._put_back(link)
             else:
-                self.pool.release(link)
+                link.pool.release(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         if link is self._lent:
@@ -181,16 +181,16 @@ class ThreadSession(Session):
         if link is self._pinned:
             self._pinned = None
         self._held.clear()
-        self.pool.discard(link)
+        link.pool.discard(link)
 
     def _hold(self, link: Any) -> None:
-        self._held[:] = [(self.pool, link)]
+        self._held[:] = [(link.pool, link)]
 
     def _pinned_link(self) -> Any:
         link = self._pinned
         if link is True or link.lost or not link.quick_check():
             if link is not True:
-                self.pool.abandon(link)
+                link.pool.abandon(link)
             link = self._pinned = self.pool.dedicated()
             self._hold(link)
         return link
@@ -201,7 +201,7 @@ class ThreadSession(Session):
         link, self._pinned = self._pinned, True if pinned else None
         if link is not None and link is not True:
             self._held.clear()
-            self.pool.discard(link)
+            link.pool.discard(link)
 
     def close(self) -> None:
         """Closes the connections this thread holds; later use opens new ones."""
@@ -209,7 +209,7 @@ class ThreadSession(Session):
         self._straight = None
         self._held.clear()
         if link is not None:
-            self.pool.discard(link)
+            link.pool.discard(link)
         self.pin(False)
         if self.spare is not None:
             self.spare.close()

@@ -67,10 +67,15 @@ class _Borrowed(PoolProxiedConnection):
 
 
 @contextmanager
-def borrowed_connection(session: Any, link: Any) -> Generator[Connection, None, None]:
-    """A SQLAlchemy connection on ``link``, whose statements are reported like all others."""
+def borrowed_connection(
+    session: Any, link: Any, done: Callable[[Statement], None] | None = None
+) -> Generator[Connection, None, None]:
+    """A SQLAlchemy connection on ``link``, whose statements are reported like all others.
+
+    :param done: told of each statement that has succeeded.
+    """
     connection = Connection(session.engine, connection=_Borrowed(link))
-    _report_statements(session, link, connection)
+    _report_statements(session, link, connection, done)
     with connection:
         yield connection
 
@@ -104,7 +109,9 @@ def _report_failure(context: Any) -> None:
         report(context.original_exception)
 
 
-def _report_statements(session: Any, link: Any, connection: Connection) -> None:
+def _report_statements(
+    session: Any, link: Any, connection: Connection, done: Callable[[Statement], None] | None
+) -> None:
     calls: list[tuple[hooks.Call, float]] = []
 
     def before(_conn: Any, _cursor: Any, sql: str, params: Any, _context: Any, many: bool) -> None:
@@ -124,7 +131,10 @@ def _report_statements(session: Any, link: Any, connection: Connection) -> None:
                 hooks.after(call)
 
     def after(_conn: Any, _cursor: Any, _sql: str, _params: Any, _context: Any, _many: bool) -> None:
+        statement = calls[-1][0].statement
         finish(None)
+        if done is not None:
+            done(statement)
 
     def failed(problem: BaseException) -> None:
         if calls:

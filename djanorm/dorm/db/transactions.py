@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from dorm.db import bridge
+from dorm.db import bridge, errors
 from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session, what_failed
 from dorm.db.sessions import async_block, session
@@ -111,15 +111,16 @@ def _leave_outermost(
     here: Session, transaction: Transaction, block: Block, failure: BaseException | None, unfinished: bool
 ) -> None:
     close_block(here, transaction, block)
-    end(here, transaction, keep=failure is None and not block.undo and not unfinished)
+    end(here, transaction, keep=failure is None and not block.undo and not unfinished, failure=failure)
     if unfinished and failure is None:
         raise _out_of_order(here)
 
 
-def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
+def end(here: Session, transaction: Transaction, *, keep: bool, failure: BaseException | None = None) -> None:
     """Commits or rolls back a whole transaction and runs what waited for that.
 
     :param keep: commit; a transaction that a failed statement has broken is rolled back all the same, and that is raised.
+    :param failure: the exception that leaves the block. What goes wrong while it is rolled back must not take its place.
     """
     refused = None
     if keep and transaction.broken is not None:
@@ -130,9 +131,12 @@ def end(here: Session, transaction: Transaction, *, keep: bool) -> None:
             interruption = commit(here, transaction)
         else:
             roll_back(here, transaction)
-    except BaseException:
+    except BaseException as problem:
         finish(here, transaction, committed=False)
-        raise
+        if failure is None or not isinstance(problem, DatabaseError):
+            raise
+        _report_unfinished(here, problem)
+        return
     finish(here, transaction, committed=keep)
     if refused is not None:
         raise refused
@@ -162,12 +166,27 @@ def _leave_inner(
     elif keep:
         _release(here, transaction, block.savepoint)
     else:
-        _undo_to(here, transaction, block.savepoint)
+        try:
+            _undo_to(here, transaction, block.savepoint)
+        except DatabaseError as problem:
+            here.note_failure(transaction, problem)
+            if failure is None:
+                raise
+            _report_unfinished(here, problem)
         _run_undone(transaction, block.commit_mark, block.rollback_mark)
     if refused is not None:
         raise refused
     if unfinished and failure is None:
         raise _out_of_order(here)
+
+
+def _report_unfinished(here: Session, problem: DatabaseError) -> None:
+    text = errors.without_secrets(f"{type(problem).__name__}: {problem}")
+    logger.warning(
+        "rolling back on alias %r failed (%s); the database undoes the transaction when its connection ends",
+        here.alias,
+        text,
+    )
 
 
 def close_block(here: Any, transaction: Transaction, block: Block) -> None:
@@ -242,15 +261,29 @@ def commit(here: Session, transaction: Transaction) -> BaseException | None:
     """
     with here.turn(transaction):  # a task of the block may be about to begin
         link = transaction.link
-        if link is not None and link.in_transaction:
-            try:
-                here.control(transaction, "COMMIT", "finish")
-            except BaseException as error:
-                if _was_committed(link, error):
-                    return error
+        if link is None:
+            return None
+        if link.lost or link.failed or not link.in_transaction:
+            if not link.lost:
                 link.roll_back()
-                raise
+            raise _nothing_to_commit(here, link)
+        try:
+            here.control(transaction, "COMMIT", "finish")
+        except BaseException as error:
+            if _was_committed(link, error):
+                return error
+            link.roll_back()
+            raise
     return None
+
+
+def _nothing_to_commit(here: Session, link: Any) -> TransactionManagementError:
+    """The error of a transaction that is gone although none of its statements has told so."""
+    what = "its connection was lost or closed" if link.lost else "something that used its connection failed or ended it"
+    return TransactionManagementError(
+        f"the transaction of alias {here.alias!r} could not be committed, because {what}; nothing of it is kept. Run the "
+        "whole block again."
+    )
 
 
 def _was_committed(link: Any, error: BaseException) -> bool:
@@ -278,11 +311,13 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
     after = transaction.commit_callbacks if committed else transaction.rollback_callbacks[::1]
     transaction.commit_callbacks, transaction.rollback_callbacks = [], []
     transaction.savepoint_marks = {}
-    if link is not None:
-        here.release_from(transaction, link)
-    for hook in _ended_hooks if began else ():
-        hook(here.alias, seconds, "commit" if committed else "rollback")
-    _run(after)
+    try:
+        if link is not None:
+            here.release_from(transaction, link)
+    finally:  # the transaction has ended, whatever becomes of its connection
+        for hook in _ended_hooks if began else ():
+            hook(here.alias, seconds, "commit" if committed else "rollback")
+        _run(after)
 
 
 def _run(callbacks: list[Callable[[], Any]]) -> None:
@@ -346,17 +381,16 @@ def _undo_to(here: Session, transaction: Transaction, name: str) -> None:
         transaction.mend()
 
 
-def _atomic_block(using: str, what: str) -> tuple[Session, Block]:
-    here = home(using)
+def _atomic_block(here: Session, what: str) -> tuple[Session, Block]:
     block = here.block
     if block is None or is_manual_bottom(block):
-        raise AtomicBlockError(f"{what} needs an open atomic block on alias {using!r}")
+        raise AtomicBlockError(f"{what} needs an open atomic block on alias {here.alias!r}")
     return here, block
 
 
 def savepoint(using: str = "default") -> str:
     """Sets a savepoint in the open block; its id. Raises ``RuntimeError`` outside a block (TX-19)."""
-    here, block = _atomic_block(using, "savepoint()")
+    here, block = _atomic_block(session(using), "savepoint()")
     transaction = block.transaction
     name = _savepoint(here, transaction)
     transaction.savepoint_marks[name] = (
@@ -369,7 +403,7 @@ def savepoint(using: str = "default") -> str:
 
 def savepoint_commit(sid: str, using: str = "default") -> None:
     """Keeps what happened since the savepoint. Raises ``ValueError`` for an id not set in the open block."""
-    here, block = _atomic_block(using, "savepoint_commit()")
+    here, block = _atomic_block(session(using), "savepoint_commit()")
     _known(block, sid)
     _release(here, block.transaction, sid)
     _forget_from(block.transaction, sid)
@@ -377,7 +411,7 @@ def savepoint_commit(sid: str, using: str = "default") -> None:
 
 def savepoint_rollback(sid: str, using: str = "default") -> None:
     """Undoes what happened since the savepoint. Raises ``ValueError`` for an id not set in the open block."""
-    here, block = _atomic_block(using, "savepoint_rollback()")
+    here, block = _atomic_block(session(using), "savepoint_rollback()")
     _, commit_mark, rollback_mark = _known(block, sid)
     transaction = block.transaction
     _undo_to(here, transaction, sid)
@@ -472,7 +506,7 @@ def set_rollback(rollback: bool = True, using: str | None = None) -> None:
     ``False`` also lets statements in again after one has failed, for a block that mends the damage itself; where the
     database has given the transaction up, only going back to a savepoint does.
     """
-    here, block = _atomic_block(using or "default", "set_rollback()")
+    here, block = _atomic_block(home(using or "default"), "set_rollback()")
     block.undo = rollback
     transaction = block.transaction
     link = transaction.link
@@ -483,7 +517,7 @@ def set_rollback(rollback: bool = True, using: str | None = None) -> None:
 
 def get_rollback(using: str | None = None) -> bool:
     """Whether the innermost open block is going to be rolled back at its end."""
-    _, block = _atomic_block(using or "default", "get_rollback()")
+    _, block = _atomic_block(home(using or "default"), "get_rollback()")
     return block.undo or block.transaction.broken is not None
 
 

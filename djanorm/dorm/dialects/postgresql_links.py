@@ -27,8 +27,8 @@ class PostgresLink:
     """A psycopg connection in autocommit mode."""
 
     __slots__ = (
-        "_altered", "_cursor", "_poll", "_status", "born", "concurrent_reads", "expires", "fairy", "idle_since", "marked", "raw",
-        "to_the_end", "wait",
+        "_altered", "_cursor", "_poll", "_status", "born", "concurrent_reads", "expires", "fairy", "idle_since", "marked",
+        "pool", "raw", "to_the_end", "wait",
     )  # fmt: skip
 
     def __init__(self, fairy: Any, raw: Any, wait: Wait | None = None, to_the_end: Wait | None = None) -> None:
@@ -38,6 +38,7 @@ class PostgresLink:
         self.to_the_end = to_the_end
         self.concurrent_reads = True
         self.born = self.expires = self.idle_since = 0.0
+        self.pool: Any = None
         self._cursor: Any = raw.cursor()
         self._status = raw.pgconn
         self._poll: Any = None

@@ -42,7 +42,7 @@ def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
 class SQLiteLink:
     """A ``sqlite3`` connection that is used where it is."""
 
-    __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "marked", "raw")
+    __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "marked", "pool", "raw")
 
     def __init__(self, fairy: Any, raw: Any) -> None:
         self.fairy = fairy
@@ -50,6 +50,7 @@ class SQLiteLink:
         self.execute: Callable[..., sqlite3.Cursor] = raw.execute
         self.concurrent_reads = False
         self.born = self.expires = self.idle_since = 0.0
+        self.pool: Any = None
         self.marked = False
 
     def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
@@ -160,8 +161,8 @@ class ThreadedSQLiteLink:
 
     __slots__ = (
         "_streams",
-        "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "marked", "raw", "to_the_end", "wait",
-        "worker",
+        "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "marked", "pool", "raw", "to_the_end",
+        "wait", "worker",
     )  # fmt: skip
 
     def __init__(self, fairy: Any, worker: Any, wait: Wait, to_the_end: Wait) -> None:
@@ -174,6 +175,7 @@ class ThreadedSQLiteLink:
         self._streams: set[ThreadedStream] = set()
         self.concurrent_reads = False
         self.born = self.expires = self.idle_since = 0.0
+        self.pool: Any = None
         self.marked = False
 
     def _call(self, function: Callable[..., Any], *args: Any) -> _Work:
