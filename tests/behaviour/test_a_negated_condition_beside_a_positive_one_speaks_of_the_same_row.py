@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from behaviour.bookshop import Author, Book, Club
 from behaviour.cases import keys_are
-from dorm import Q
+from dorm import F, Q
 
 CASES = [
     (lambda: Author.objects.filter(Q(books__pages=100) & ~Q(books__pages=200)), [1, 4]),
     (lambda: Author.objects.filter(Q(books__pages=100), ~Q(books__pages=200)), [1, 4]),
     (lambda: Author.objects.filter(books__pages=100).filter(~Q(books__pages=200)), [4]),
     (lambda: Author.objects.filter(books__pages=100).exclude(books__pages=200), [4]),
+    # what it is compared with may be any of several rows
+    (lambda: Author.objects.filter(Q(books__pages=100) & ~Q(books__pages__gt=F("clubs__pk") + 150)), [1, 4]),
+    (lambda: Author.objects.filter(books__pages=100).filter(~Q(books__pages__gt=F("clubs__pk") + 150)), [4]),
 ]
 
 

@@ -161,3 +161,45 @@ async def test_groups_are_sorted_by_what_they_join(wares, mode):
         ],
     )  # fmt: skip
     assert await mode.call(S.annotate(x=doubled, n=Count("stock")).order_by("-x"), "count") == 3
+
+
+async def test_an_alias_parts_no_groups(wares, mode):
+    await rows_are(
+        mode,
+        [
+            (lambda: T.alias(t=F("stores__name")).annotate(s=Sum("area")).order_by("pk").values_list("name", "s"),
+             [("x", 6), ("y", 4)]),
+            (lambda: T.annotate(n=Sum("area")).alias(t=F("stores__name")).order_by("pk").values_list("name", "n"),
+             [("x", 6), ("y", 4)]),
+        ],
+    )  # fmt: skip
+
+
+async def test_what_values_selects_after_the_groups_parts_them(wares, mode):
+    kinds = W.values_list("kind").annotate(n=Count("labels"))
+    await rows_are(
+        mode,
+        [
+            (lambda: kinds.values_list("pk", "n").order_by("pk"), [(1, 2), (2, 1), (3, 0), (4, 0), (5, 0)]),
+            (lambda: kinds.values_list("n").order_by("kind"), [(2,), (1,), (0,)]),
+        ],
+    )
+    assert await mode.call(kinds.values_list("pk", flat=True), "count") == 5
+
+
+async def test_related_rows_asked_for_beside_an_aggregate_part_no_groups(wares, mode):
+    summed = T.annotate(s=Sum("area"))
+    counted = W.annotate(n=Count("labels"))
+    await rows_are(
+        mode,
+        [
+            (lambda: summed.exclude(Q(stores__stock__grams=9) | Q(s=9)).order_by("pk").values_list("name", "s"),
+             [("x", 3), ("y", 4)]),
+            (lambda: summed.filter(~Q(stores__stock__grams=2) | Q(s=9)).values_list("name", "s"), [("y", 4)]),
+            (lambda: summed.filter(Q(stores__isnull=False) | Q(s=9)).order_by("pk").values_list("name", "s"),
+             [("x", 3), ("y", 4)]),
+            (lambda: counted.filter(Q(store__town__stores__isnull=True) | Q(n=2)).values_list("pk", "n"), [(1, 2)]),
+            (lambda: counted.exclude(Q(store__town__stores__name="two") | Q(n=2)).order_by("pk").values_list("pk", "n"),
+             [(4, 0), (5, 0)]),
+        ],
+    )  # fmt: skip

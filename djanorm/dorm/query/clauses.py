@@ -22,7 +22,7 @@ from dorm.query.joins import Join
 from dorm.query.predicates import Junction, Leaf, Predicate, Term
 from dorm.query.presence import related_rows
 from dorm.query.result_types import field_named, is_number, key_of
-from dorm.query.scope import Scope, names_of_column
+from dorm.query.scope import Scope, names_of_column, same_hops
 
 NO_JOINS: frozenset[Join] = frozenset()
 _OPERATORS = {
@@ -122,12 +122,16 @@ class Clauses:
     :param split: whether a negated comparison over several related rows becomes a subquery about all of them, as in
         ``exclude()``; inside expressions it is about the joined row, as in Django.
     :ivar conjunct: whether what is being built stands alone, or its opposite does, among conditions that must all hold.
+    :ivar read: the expressions that were read from this scope's rows, and from no subquery.
+    :ivar ties: the columns of this scope by which subqueries are tied to its rows.
     """
 
     def __init__(self, scope: Scope, split: bool = True) -> None:
         self.scope = scope
         self.split = split
         self.conjunct = split
+        self.read: list[Expression] = []
+        self.ties: list[Any] = []
 
     def build(self, node: Predicate, negated: bool | None = False, below_not: bool = False) -> Clause:
         """The condition of a node.
@@ -157,6 +161,7 @@ class Clauses:
         return Clause(sa.not_(_grouped(clause.sql)))
 
     def _term(self, node: Term, negated: bool | None) -> Clause:
+        self.read.append(node.expression)
         with self.scope.collecting():
             built = node.expression.build(self.scope)
         element = built.sql
@@ -170,10 +175,12 @@ class Clauses:
         path = leaf.left.path if isinstance(leaf.left, ColumnRef) else _path_inside(leaf.left)
         if self.split and below_not and not leaf.contains_aggregate:
             at = self._several(path, self._is_presence(leaf, path)) if path is not None else None
+            prefix = () if path is None or at is None else path.hops[: at + 1]
+            others = [other.hops for other in _other_paths(leaf, path) if self._several(other) is not None]
+            if any(not prefix or not same_hops(hops[: len(prefix)], prefix) for hops in others):
+                return self._split_here(leaf, path)
             if at is not None:
                 return self._split(leaf, path, at)
-            if any(self._several(other) is not None for other in _other_paths(leaf, path)):
-                return self._split_here(leaf, path)
         return self._one_row(leaf, path, negated)
 
     def _one_row(self, leaf: Leaf, path: Any, negated: bool | None) -> Clause:
@@ -203,6 +210,7 @@ class Clauses:
 
     def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
         scope = self.scope
+        self.read.extend(leaf.expressions())
         with scope.collecting() as touched:
             right = RightSide(scope, leaf)
             with scope.near(right.column()):
@@ -281,6 +289,7 @@ class Clauses:
         """
         prefix = path.hops[: at + 1]
         inner, outer = self._rerooted(prefix)
+        self._reads_annotations_of(leaf)
         conditions = _demanded(inner, Clauses(inner)._one_row(leaf, path, False))
         if conditions is None:
             return Clause(False)
@@ -293,22 +302,44 @@ class Clauses:
         return Clause(sa.or_(exists, sa.not_(related_rows(bare, prefix, outer, [], conjunct=False))))
 
     def _split_here(self, leaf: Leaf, path: Any) -> Clause:
-        """A comparison below a NOT with several related rows on its other side: it holds beside some of them."""
+        """A comparison below a NOT of several related rows with those of another relation: it holds for some of them."""
         inner = self.scope.rerooted(())
         conditions = _demanded(inner, Clauses(inner)._one_row(leaf, path, False))
         if conditions is None:
             return Clause(False)
+        for other in (path, *_other_paths(leaf, path)):
+            conditions += self._same_rows(inner, other)
         one: Any = sa.literal_column("1")
         same = inner.correlation((), self.scope.joins.root)
+        self.ties.append(self.scope.joins.root.table.c[self.scope.opts.pk.column])
+        self._reads_annotations_of(leaf)
         select = sa.select(one).select_from(inner.joins.from_clause()).where(same, *conditions)
         return Clause(inner.correlated(select).exists())
+
+    def _same_rows(self, inner: Scope, path: Any) -> list[Any]:
+        """The conditions that the rows of ``path`` in ``inner`` are those that the same ``filter()`` has joined here."""
+        scope = self.scope
+        hops = () if path is None else path.hops
+        joined = [n for n, hop in enumerate(hops, 1) if hop.multiple and scope.joins.has(hops[:n], scope.reuse)]
+        if scope.reuse is None or not joined:
+            return []
+        hops, key = hops[: joined[-1]], hops[joined[-1] - 1].target.pk.column
+        here = scope.joins.follow(hops, scope.reuse).table.c[key]
+        self.ties.append(here)
+        return [inner.joins.follow(hops, inner.reuse).table.c[key] == here]
 
     def _rerooted(self, prefix: tuple[Any, ...]) -> tuple[Scope, Join]:
         """A scope for the rows at the end of ``prefix``, and the join whose rows they belong to."""
         scope = self.scope
         own = prefix[len(scope._prefix) :]
         outer = scope.joins.follow(own[:-1], scope.reuse)
+        self.ties.append(outer.table.c[prefix[-1].source_field.column])
         return scope.rerooted(prefix), outer
+
+    def _reads_annotations_of(self, leaf: Leaf) -> None:
+        """A subquery reads its own rows, and the annotations of the query around it."""
+        parts = (part for expression in leaf.expressions() for part in expression.flatten())
+        self.read.extend(part for part in parts if isinstance(part, AnnotationRef))
 
 
 def _demanded(inner: Scope, clause: Clause) -> list[Any] | None:

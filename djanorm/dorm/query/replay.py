@@ -79,17 +79,18 @@ class Replay:
     def _filter(self, step: FilterStep) -> None:
         if not step.shared:
             self._shared = set()
-        clauses = Clauses(self.scope)
-        clauses.conjunct = all(fork.connector == AND for fork in self._forks)
+        alone = all(fork.connector == AND for fork in self._forks)
         # XOR needs operands that are true or false and never unknown
         negated = None if any(fork.connector == XOR for fork in self._forks) else False
         with self.scope.reusing(self._shared):
             for node in _conjuncts(step.predicate):
+                clauses = Clauses(self.scope)
+                clauses.conjunct = alone
                 clause = clauses.build(node, negated)
                 late = node.contains_aggregate and self.select.groups
                 columns: list[Any] = []
                 if late or (self._forks and self.select.groups):
-                    columns = [c for e in node.expressions() for c in self.select.columns_beside(e)]
+                    columns = [*clauses.ties, *(c for e in clauses.read for c in self.select.columns_beside(e))]
                 self._add(clause, late, columns)
 
     def _add(self, clause: Clause, late: bool, columns: list[Any]) -> None:

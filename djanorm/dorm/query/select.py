@@ -75,6 +75,10 @@ class Select:
                 isinstance(expression, AnnotationRef) and expression.name == name
                 for _, expression in self.state.select or ()
             )
+        return self._is_annotated(name)
+
+    def _is_annotated(self, name: str) -> bool:
+        """Whether ``name`` comes from ``annotate()``, and not from ``alias()``."""
         return self.state.selected is None or name in self.state.selected
 
     @property
@@ -251,7 +255,7 @@ class Select:
             if name in scope.labels and not expression.contains_aggregate and _depends(expression):
                 if state.group == "pk" or name not in state.group:
                     terms.append(self._place(scope.labels[name]))
-            elif state.group == "pk" and name in self.built and multiplies(expression):
+            elif state.group == "pk" and name in self.built and multiplies(expression) and self._is_annotated(name):
                 if not expression.contains_aggregate:
                     terms.append(self.built[name].sql)
         for name in state.annotations:
@@ -293,11 +297,13 @@ class Select:
         return sa.literal_column(str(place))
 
     def _selected_columns(self) -> list[Any]:
-        """Columns of joined tables that values() selects beside the groups."""
-        if self.state.row == "instance" or self.state.group != "pk":
+        """Columns that values() selects beside the groups."""
+        if self.state.row == "instance":
             return []
+        grouped = self.state.group if isinstance(self.state.group, tuple) else ()
+        beside = (expression for name, expression in self.state.select or () if name not in grouped)
         with self.scope.reading(SELECTED):
-            return [c for _, expression in self.state.select or () for c in self.columns_beside(expression)]
+            return [c for expression in beside for c in self.columns_beside(expression)]
 
     def columns_beside(self, expression: Any) -> list[Any]:
         """The columns, and values in documents, that an expression with aggregates reads outside of them: they belong
