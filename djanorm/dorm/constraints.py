@@ -15,7 +15,7 @@ from dorm.expressions.conditions import Q
 from dorm.expressions.references import F
 from dorm.fields.numbers import BooleanField
 from dorm.indexes import filled, repr_of
-from dorm.utils.identifiers import check_identifier, check_operator, check_operator_class
+from dorm.utils.identifiers import check_field_name, check_identifier, check_operator, check_operator_class
 
 #: Compiles a ``Q`` or an expression over one model into a SQLAlchemy element over ``table``: ``(options, what, table)``.
 #: The query layer, which knows how, puts its function here.
@@ -233,6 +233,8 @@ class UniqueConstraint(BaseConstraint):
                     raise ValueError(f"UniqueConstraint with {what} cannot be deferred.")
         for each in opclasses:
             check_operator_class(each, f"UniqueConstraint {name!r}: the opclass")
+        for each in (*fields, *(include or ())):
+            check_field_name(each, f"UniqueConstraint {name!r}:")
         self.fields = fields
         self.expressions = tuple(F(each) if isinstance(each, str) else each for each in expressions)
         self.condition = condition

@@ -9,7 +9,14 @@ from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 from dorm.expressions.references import F
-from dorm.utils.identifiers import QuotedName, check_call, check_identifier, check_operator_class, shorten
+from dorm.utils.identifiers import (
+    QuotedName,
+    check_call,
+    check_field_name,
+    check_identifier,
+    check_operator_class,
+    shorten,
+)
 
 
 class Index:
@@ -65,6 +72,8 @@ class Index:
                 check_call(field.removeprefix("-"), "Index: the field")
         for each in opclasses:
             check_operator_class(each, "Index: the opclass")
+        for each in include or ():
+            check_field_name(each, "Index: the included")
         if method is not None:
             check_identifier(method, "Index: the method")
         if db_tablespace is not None:

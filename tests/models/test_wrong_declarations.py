@@ -44,12 +44,18 @@ def test_a_target_that_never_comes_is_named_by_every_access():
             access()
 
 
-@pytest.mark.parametrize(("to_field", "words"), [("nope", "is no column"), ("title", "unique"), (5, "is no column")])
+@pytest.mark.parametrize(("to_field", "words"), [("nope", "is no column"), ("title", "unique")])
 def test_to_field_names_a_unique_column_of_the_target(to_field, words):
     declared("Target", title=dorm.CharField(max_length=9), code=dorm.CharField(max_length=9, unique=True))
     with refused(r"Wrong\.target", f"to_field={to_field!r}", words):
         declared(target=dorm.ForeignKey("Target", dorm.CASCADE, to_field=to_field)).target.target_field
     assert declared("Right", target=dorm.ForeignKey("Target", dorm.CASCADE, to_field="code")).target.target_field.unique
+
+
+@pytest.mark.parametrize("to_field", [5, 'code"; DROP', ""])
+def test_what_is_no_name_is_refused_where_it_is_written(to_field):
+    with refused("ForeignKey: to_field", repr(to_field), "is not a name"):
+        dorm.ForeignKey("Target", dorm.CASCADE, to_field=to_field)
 
 
 @pytest.mark.parametrize("term", [5, None, ("number",)])

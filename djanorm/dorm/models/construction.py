@@ -176,9 +176,8 @@ class _InitText:
             default = "M_"
             if field.has_default():
                 self.scope[f"default{number}_"] = field.get_default
-                self.after.append(
-                    f"if {relation} is M_ and {key} is M_: relate{number}_(self_, default{number}_(self_))"
-                )
+                self.scope[f"fill{number}_"] = _filling(field, self.model._setters)
+                self.after.append(f"if {relation} is M_ and {key} is M_: fill{number}_(self_, default{number}_(self_))")
         self.before.append(
             f"if {key} is not None: {key} = ({default} if {relation} is M_ else None) if {key} is M_ "
             f"else convert{number}_({key})"
@@ -370,6 +369,15 @@ def _assign_key(model: type[Any], instance: Any, value: Any) -> None:
     instance.pk = value
     if given is not None and not _same(given, left_out) and not _same(given, values.get(key.attname)):
         raise TypeError(f"{model.__name__}() got pk={value!r} and {key.attname}={given!r}: give the key once.")
+
+
+def _filling(field: Any, setters: dict[str, Callable[[Any, Any], None]]) -> Callable[[Any, Any], None]:
+    """The setter of a default: of the key, when the database computes it, else of the relation."""
+
+    def fill(instance: Any, value: Any) -> None:
+        setters[field.attname if is_expression(value) else field.name](instance, value)
+
+    return fill
 
 
 def _agreeing(field: Any, relate: Callable[[Any, Any], None]) -> Callable[[Any, Any, Any], None]:

@@ -72,6 +72,15 @@ def check_dotted(text: str, what: str) -> None:
         raise ImproperlyConfigured(f"{what} {text!r} is not a name, nor names joined by dots.")
 
 
+def check_field_name(text: str, what: str) -> None:
+    """The name of a field, whichever model it is of.
+
+    :raises ImproperlyConfigured: naming it.
+    """
+    if not isinstance(text, str) or not text.isidentifier():
+        raise ImproperlyConfigured(f"{what} {text!r} is not the name of a field.")
+
+
 def check_operator_class(text: str, what: str) -> None:
     """An operator class of an index: a name, perhaps of a schema, perhaps with parameters in parentheses.
 
