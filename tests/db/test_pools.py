@@ -109,6 +109,19 @@ async def test_without_the_check_a_read_is_retried_and_a_write_is_not(
     assert database.count("things") == 1
 
 
+async def test_without_the_check_one_dead_connection_tells_of_the_others(
+    database: Any, mode: Any, sql: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure(database, POOL_CHECK=False)
+    dorm.configure(RETRY_BACKOFF=0.001)
+    await mode.settle(mode.connection().warm_up(4))
+    database.run(CUT)
+    assert [await sql.value("SELECT 7") for _ in range(6)] == [7] * 6
+    assert caplog.text.count("trying again") == 1
+    await sql.run("INSERT INTO things (id) VALUES (?)", 1)
+    assert database.count("things") == 1
+
+
 async def test_the_check_makes_no_round_trip_for_busy_connections(database: Any, mode: Any, queries: Any) -> None:
     await pid(mode)
     with queries() as log:

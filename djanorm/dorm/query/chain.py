@@ -244,9 +244,9 @@ class Chaining(QueryRoot[M, R]):
     def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any) -> Any:
         """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples (QS-10).
 
-        :raises TypeError: for ``flat`` together with ``named``.
         Without a field, ``flat`` gives the values of the model's first.
 
+        :raises TypeError: for ``flat`` together with ``named``.
         :raises ValueError: for ``flat`` with several fields.
         """
         if flat and named:
