@@ -15,7 +15,7 @@ import weakref
 from asyncio import _get_running_loop
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, ParamSpec, Self, TypeVar, TypeVarTuple, cast, overload
 
 from dorm.db import manual_mode
 from dorm.db.blocks import Block, open_block
@@ -72,6 +72,7 @@ __all__ = [
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class _Opened:
@@ -276,20 +277,30 @@ def aatomic(using: Any = "default", *, durable: bool = False, savepoint: bool = 
 
 
 def run_in_transaction(
-    function: Callable[[], T], *, using: str = "default", retry: int = 3, durable: bool = False
+    function: Callable[[*Ts], T], *args: *Ts, using: str = "default", retry: int = 3, durable: bool = False
 ) -> T:
-    """``function()`` in a block of its own, run again up to ``retry`` times after deadlocks and serialization failures.
+    """``function(*args)`` in a block of its own, run again up to ``retry`` times after deadlocks and serialization failures.
 
     Inside an open block it runs once: only the outermost one can run again. Raises the last error.
     """
-    return _Atomic(using, durable, True, retry)(function)()
+    if not callable(function):
+        raise TypeError(
+            f"run_in_transaction() takes a function and its arguments, not {type(function).__name__}: write "
+            "run_in_transaction(function, …) without calling the function"
+        )
+    return _Atomic(using, durable, True, retry)(function)(*args)
 
 
 async def arun_in_transaction(
-    function: Callable[[], Awaitable[T]], *, using: str = "default", retry: int = 3, durable: bool = False
+    function: Callable[[*Ts], Awaitable[T]], *args: *Ts, using: str = "default", retry: int = 3, durable: bool = False
 ) -> T:
     """:func:`run_in_transaction` for a coroutine function."""
-    return await _AsyncAtomic(using, durable, True, retry)(function)()
+    if not inspect.iscoroutinefunction(function):
+        raise TypeError(
+            f"arun_in_transaction() takes an `async def` function and its arguments, not {_name(function)}: a function of "
+            "sync verbs runs with `await dorm.run(run_in_transaction, function, …)`"
+        )
+    return await _AsyncAtomic(using, durable, True, retry)(function)(*args)
 
 
 def get_autocommit(using: str | None = None) -> bool:

@@ -426,6 +426,28 @@ async def test_run_in_transaction_gives_up_after_its_attempts(
     assert database.count("things") == 0
 
 
+async def test_run_in_transaction_hands_its_arguments_on(database: Any, mode: Any, sql: Any, impatient: None) -> None:
+    calls: list[int] = []
+    work = failing(1, dorm.Deadlock, calls)
+
+    def named(name: str, number: int) -> str:
+        return f"{name} {number} {work()}"
+
+    async def anamed(name: str, number: int) -> str:
+        return await dorm.run(named, name, number)
+
+    told = await mode.call(transaction, "run_in_transaction", named if mode.sync else anamed, "job", 7, retry=2)
+    assert told.startswith("job 7 ")
+    assert len(calls) == 2
+
+
+async def test_what_run_in_transaction_cannot_run_is_told_with_the_way_to_write_it() -> None:
+    with pytest.raises(TypeError, match=r"run_in_transaction\(\) takes a function and its arguments, not int: write"):
+        transaction.run_in_transaction(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"arun_in_transaction\(\) takes an `async def` function.*not len.*dorm\.run\("):
+        await transaction.arun_in_transaction(len, [])  # type: ignore[arg-type]
+
+
 async def test_inside_an_open_block_only_the_outermost_runs_again(
     database: Any, mode: Any, sql: Any, impatient: None
 ) -> None:

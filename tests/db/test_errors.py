@@ -56,6 +56,14 @@ async def test_a_missing_table_is_named_with_the_next_step(database: Any, mode: 
         await mode.settle(mode.connection().execute("SELECT * FROM missing"))
 
 
+@pytest.mark.parametrize("statement", ["SELECT later FROM parents", "INSERT INTO parents (later) VALUES (1)"])
+async def test_a_missing_column_is_named_with_the_next_step(database: Any, mode: Any, statement: str) -> None:
+    with pytest.raises(
+        dorm.ProgrammingError, match=r"later.*dorm.create_tables\(\) leaves existing tables.*ALTER TABLE"
+    ):
+        await mode.settle(mode.connection().execute(statement))
+
+
 @pytest.mark.parametrize("statement", ["SELEC 1", "SELECT nonsense FROM parents"])
 async def test_wrong_sql_is_a_programming_error(database: Any, mode: Any, statement: str) -> None:
     with pytest.raises(exceptions.ProgrammingError):

@@ -295,7 +295,10 @@ def test_what_is_there_is_used_and_told_and_a_part_is_completed(tmp_path, monkey
     [
         ("nonsense", "database URLs begin with"),
         ("mysql://me@here/flights", "database URLs begin with"),
-        ("sqlite:////no/such/folder/flights.sqlite3", "unable to open database file"),
+        (
+            "sqlite:////no/such/folder/flights.sqlite3",
+            "unable to open database file '/no/such/folder/flights.sqlite3': its folder",
+        ),
         ("postgresql://me:geheim@127.0.0.1:1/flights", "Connection refused"),
     ],
 )

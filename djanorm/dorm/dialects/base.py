@@ -88,3 +88,11 @@ def missing_table(table: str, text: str) -> str:
         f"table {table!r} does not exist ({text}). dorm.create_tables() makes the tables of all models that are imported; "
         "those that are there already are migrated with SQL of your own."
     )
+
+
+def missing_column(text: str) -> str:
+    """What to say about a column that does not exist, after the database's own ``text``."""
+    return (
+        f"{text}. If a model has a field that its table lacks: dorm.create_tables() leaves existing tables as they are. Add the "
+        "column with ALTER TABLE, or make the table anew, without its rows, with dorm.drop_tables() and dorm.create_tables()."
+    )

@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
-from dorm.dialects.base import Features, missing_table
+from dorm.dialects.base import Features, missing_column, missing_table
 from dorm.dialects.postgresql_driver import connection_classes
 from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
 from dorm.exceptions import DatabaseError
@@ -255,6 +255,8 @@ def translate(error: Any) -> DatabaseError:
         found = MISSING_TABLE.search(text)
         table = found[1] if found else "?"
         return exceptions.OperationalError(missing_table(table, text), sqlstate=state, table=table)
+    if state == "42703":
+        return exceptions.ProgrammingError(missing_column(text), **details)
     if state == "0A000" and "cached plan" in text:
         return exceptions.OperationalError(
             f"a table of this statement was altered after the statement had been prepared ({text}). It is prepared anew next "

@@ -14,8 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
-from dorm.dialects.base import Features, missing_table
-from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, open_worker, set_up
+from dorm.dialects.base import Features, missing_column, missing_table
+from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, naming, open_worker, set_up
 from dorm.exceptions import DatabaseError, ImproperlyConfigured
 from dorm.utils.optional import require
 from dorm.utils.suggest import hint
@@ -94,6 +94,7 @@ MEMORY_VFS = sqlite3.sqlite_version_info >= (3, 36)
 QUOTED = re.compile(r"(JSON path(?: error near)?:? )'.*'", re.DOTALL)
 VIOLATION = re.compile(r"^(UNIQUE|NOT NULL|CHECK|FOREIGN KEY) constraint failed(?:: (.*))?$")
 MISSING_TABLE = re.compile(r"^no such table: (.+)$")
+MISSING_COLUMN = re.compile(r"^no such column: |has no column named ")
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
 CLOSED = "closed database"
 RESULT_LOCKED = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED; extended codes keep these in their low byte
@@ -150,7 +151,8 @@ class Connector:
         return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.path, **self._arguments())
+        with naming(self.path):
+            return sqlite3.connect(self.path, **self._arguments())
 
     def _arguments(self) -> dict[str, Any]:
         return {
@@ -282,13 +284,15 @@ def translate(error: BaseException) -> DatabaseError:
     if missing:
         table = missing[1].removeprefix("main.")
         return exceptions.OperationalError(missing_table(table, text), table=table)
+    if MISSING_COLUMN.search(text):
+        return exceptions.ProgrammingError(missing_column(text))
     if isinstance(error, sqlite3.OperationalError) and is_transient(error):
         return exceptions.LockNotAvailable(text)
     for name in ("IntegrityError", "DataError", "InterfaceError", "NotSupportedError", "ProgrammingError"):
         if isinstance(error, getattr(sqlite3, name)):
             return getattr(exceptions, name)(text)
     if isinstance(error, sqlite3.OperationalError):
-        wrong = re.search(r"syntax error|no such column|no such function|has no column|incomplete input", text)
+        wrong = re.search(r"syntax error|no such function|incomplete input", text)
         return exceptions.ProgrammingError(text) if wrong else exceptions.OperationalError(text)
     return DatabaseError(text)
 

@@ -10,8 +10,8 @@ import struct
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from dorm.dialects import sqlite_functions
@@ -356,12 +356,24 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
         future.set_exception(error)
 
 
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Adds ``path`` to the error of a file that cannot be opened: SQLite's own says neither which it is nor why."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if str(error) == "unable to open database file":
+            error.args = (f"{error} {path!r}: its folder has to exist, and to allow writing",)
+        raise
+
+
 async def open_worker(connect: Callable[..., Any], **arguments: Any) -> Any:
     """An open aiosqlite connection whose thread does not keep the process alive."""
     worker = connect(**arguments)
     worker._thread.daemon = True
     try:
-        return await worker
+        with naming(arguments["database"]):
+            return await worker
     except BaseException:
         # its thread is about to end; let it do so before the loop does
         worker._thread.join(1.0)

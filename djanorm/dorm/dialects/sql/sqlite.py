@@ -156,7 +156,8 @@ class SqliteHooks(SqliteDocuments):
         for flag, value in flags.items():
             if value:
                 raise NotImplementedError(
-                    f"select_for_update({flag}={value!r}) is not possible on SQLite, which locks files."
+                    f"select_for_update({flag}={value!r}) is not possible on SQLite, which locks files: leave it out there, "
+                    "and a transaction waits for its turn."
                 )
         return select
 
