@@ -10,7 +10,7 @@ import struct
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
@@ -357,7 +357,7 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
 
 
 @contextmanager
-def naming(path: str) -> Iterator[None]:
+def naming(path: str) -> Generator[None, None, None]:
     """Adds ``path`` to the error of a file that cannot be opened: SQLite's own says neither which it is nor why."""
     try:
         yield
