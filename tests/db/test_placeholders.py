@@ -117,6 +117,18 @@ def test_marks_that_nobody_closes_cost_no_more_than_their_length() -> None:
     assert count(sql) == 0
 
 
+@pytest.mark.parametrize("sql", ["SELECT 1 /*", "SELECT 1 /*/", "/* a */ SELECT 1 /* b", "SELECT " + "/*" * 100_000])
+def test_a_comment_that_nobody_closes_is_refused(sql: str) -> None:
+    for params in (None, [1]):
+        with pytest.raises(ValueError, match="comment that is not closed"):
+            check(sql, params)
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1 /**/", "SELECT '/*'", 'SELECT "/*"', "SELECT 1 -- /*", "/* /* */ SELECT 1"])
+def test_what_only_looks_like_an_open_comment_is_not(sql: str) -> None:
+    check(sql, None)
+
+
 @pytest.mark.parametrize(
     ("sql", "kind"),
     [

@@ -96,11 +96,15 @@ def count(sql: str) -> int:
 
 
 def check(sql: str, params: Any) -> None:
-    """Raises ``ValueError`` for empty SQL and for parameters that do not match the placeholders (RW-04)."""
+    """Raises ``ValueError`` for empty SQL, for a comment that is left open (servers read those in quadratic time), and for
+    parameters that do not match the placeholders (RW-04).
+    """
     if not isinstance(sql, str):
         raise TypeError(f"SQL is text, not {type(sql).__name__}")
     if not sql or not sql.strip():
         raise ValueError("the SQL is empty")
+    if "/*" in sql and _leaves_comment_open(sql):
+        raise ValueError("the SQL has a comment that is not closed: '/*' needs a '*/'")
     if params is None or not len(params):
         if params is not None and count(sql):
             raise ValueError(f"the SQL has {count(sql)} placeholders, but no parameters were given")
@@ -120,6 +124,11 @@ def check(sql: str, params: Any) -> None:
     needed = count(sql)
     if needed != len(params):
         raise ValueError(f"the SQL has {needed} placeholders, but {len(params)} parameters were given")
+
+
+def _leaves_comment_open(sql: str) -> bool:
+    tokens = (match[0] for match in TOKENS.finditer(sql))
+    return any(token.startswith("/*") and not token.endswith("*/", 2) for token in tokens)
 
 
 def translate(sql: str, params: Any, paramstyle: ParamStyle) -> tuple[str, list[Any] | None]:
