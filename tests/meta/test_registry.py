@@ -204,7 +204,7 @@ def test_relations_are_reported_once_both_ends_exist():
     seen = []
     registry.on_relation(seen.append)
     try:
-        source = model("Source", target=dorm.ForeignKey("Target", dorm.CASCADE, related_name="+"))
+        source = model("Source", target=dorm.ForeignKey("registry.Target", dorm.CASCADE, related_name="+"))
         assert [relation for relation in seen if relation.related_model is source] == []
         model("Target")
         assert [relation.field for relation in seen if relation.related_model is source] == [source.target]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from textwrap import dedent
 
 import pytest
 
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("ipykernel")
 
 pytestmark = [
+    pytest.mark.skipif(find_spec("ipykernel") is None, reason="ipykernel is not installed"),
     pytest.mark.timeout(180),
     pytest.mark.filterwarnings("ignore"),  # what Jupyter's own packages warn of
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_notebook() -> Iterator[None]:
+    """Starting a kernel imports its package, by which the library would take this process for a notebook."""
+    yield
+    for name in [name for name in sys.modules if name.split(".")[0] == "ipykernel"]:
+        del sys.modules[name]
+
 
 CELLS = [
     """
