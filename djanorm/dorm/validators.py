@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import cache
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -226,13 +227,26 @@ _LABEL = rf"[{_LETTERS}0-9](?:[{_LETTERS}0-9-]{{0,61}}[{_LETTERS}0-9])?"
 # the last label has no digits, so that an address with a part too many is no name
 _TOP = rf"(?:[{_LETTERS}][{_LETTERS}-]{{0,61}}[{_LETTERS}]|xn--[A-Za-z0-9]{{1,59}})"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.{_TOP}"
-_ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}})[A-Za-z0-9]\.?\Z", re.ASCII)
-_domain = re.compile(rf"{_DOMAIN}\Z").match
+_ASCII_DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}})[A-Za-z0-9]\.?\Z"
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 _QUOTED = r'"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0e-\x7f])*"'
-email_shaped = re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@{_DOMAIN}\Z", re.DOTALL).match
-"""A match for what :class:`EmailValidator` takes without a look at its ``allowlist``, or at the address of a host."""
-_USER = re.compile(rf"(?:{_LOCAL}|{_QUOTED})\Z")
+_USER = rf"(?:{_LOCAL}|{_QUOTED})\Z"
+
+
+# Patterns of many letters take milliseconds to compile: those who never need one do not pay for it.
+@cache
+def email_shape() -> Callable[[str], Any]:
+    """Finds a match in what :class:`EmailValidator` takes without a look at its ``allowlist``, or at a host's address."""
+    return re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@{_DOMAIN}\Z", re.DOTALL).match
+
+
+@cache
+def _domain_shape() -> Callable[[str], Any]:
+    return re.compile(rf"{_DOMAIN}\Z").match
+
+
+def _is_domain(host: str) -> bool:
+    return _domain_shape()(host.removesuffix(".")) is not None
 
 
 class DomainNameValidator(Validator):
@@ -257,12 +271,12 @@ class DomainNameValidator(Validator):
     def __call__(self, value: Any) -> None:
         if not isinstance(value, str) or len(value) > self.max_length:
             raise self.fail(value)
-        if not (_domain(value.removesuffix(".")) if self.accept_idna else _is_ascii_domain(value)):
+        if not (_is_domain(value) if self.accept_idna else _is_ascii_domain(value)):
             raise self.fail(value)
 
 
 def _is_ascii_domain(value: str) -> bool:
-    return value.isascii() and _ASCII_DOMAIN.match(value) is not None
+    return value.isascii() and re.match(_ASCII_DOMAIN, value, re.ASCII) is not None
 
 
 class EmailValidator(Validator):
@@ -288,12 +302,12 @@ class EmailValidator(Validator):
 
     def __call__(self, value: Any) -> None:
         text = "" if value is None else str(value)
-        if email_shaped(text):
+        if email_shape()(text):
             return
         user, _, domain = text.rpartition("@")
         if (
             len(text) > self.max_length
-            or not _USER.match(user)
+            or not re.match(_USER, user)
             or not (domain in self.allowlist or _in_brackets(domain))
         ):
             raise self.fail(value)
@@ -346,7 +360,7 @@ def _is_host(host: str) -> bool:
     """Whether it is ``localhost``, a domain, or an address of four numbers."""
     if host.lower() == "localhost" or _is_address(ipaddress.IPv4Address, host):
         return True
-    return len(host) <= 253 and _domain(host.removesuffix(".")) is not None
+    return len(host) <= 253 and _is_domain(host)
 
 
 class DecimalValidator(Validator):

@@ -38,6 +38,7 @@ def test_sql_shows_the_statement_and_its_parameters_and_runs_nothing(logins, que
     assert log.count == 0
     assert sql.startswith("SELECT ")
     assert params == ["Bob", 0]
+    assert Login.objects.filter(name="Bob", pk__gt=0).query.sql_with_params() == (sql, ("Bob", 0))
     shown = Login.objects.filter(name="Bob").sql()
     assert str(shown) == repr(shown) == f"{shown.sql}; params=['Bob']"
 

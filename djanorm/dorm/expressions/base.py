@@ -226,6 +226,8 @@ class Expression:
 
     def assigned(self, field: Any) -> Expression:
         """This expression as the new value of ``field`` in a write: a moment as the kind of moment that is kept there."""
+        if not make.types.is_moment(field):
+            return self
         wanted = make.types.moment_kept(self.result_field(), field)
         return self if wanted is None else make.cast(self, wanted)
 

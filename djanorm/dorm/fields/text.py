@@ -17,7 +17,7 @@ from dorm.utils.identifiers import check_collation
 from dorm.validators import (
     MaxLengthValidator,
     URLValidator,
-    email_shaped,
+    email_shape,
     validate_comma_separated_integer_list,
     validate_email,
     validate_slug,
@@ -222,7 +222,7 @@ class EmailField(CharField[S], Generic[S]):
     @property
     def accepts(self) -> Callable[[str], Any] | None:
         """True of the text that :meth:`to_python` would return as it is; None where a subclass converts."""
-        return email_shaped if type(self).to_python is EmailField.to_python else None
+        return email_shape() if type(self).to_python is EmailField.to_python else None
 
     def to_python(self, value: Any) -> Any:
         value = super().to_python(value)

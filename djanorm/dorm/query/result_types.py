@@ -121,6 +121,9 @@ class FieldAlgebra:
         kinds = _moment(key_of(given)), _moment(key_of(field))
         return None if None in kinds or kinds[0] == kinds[1] else field_named(kinds[1])
 
+    def is_moment(self, field: Any) -> bool:
+        return _moment(key_of(field)) is not None
+
     def is_boolean(self, field: Any) -> bool:
         return isinstance(key_of(field), fields.BooleanField)
 

@@ -54,6 +54,11 @@ class ShownQuery:
         sql, params = statement_of(self._state, self._alias)
         return placeholders.filled(sql, [_literal(param) for param in params]) if sql else NOTHING
 
+    def sql_with_params(self) -> tuple[str, tuple[Any, ...]]:
+        """The statement with placeholders, and its parameters; sensitive ones are masked."""
+        sql, params = statement_of(self._state, self._alias)
+        return sql, tuple(params)
+
     def __repr__(self) -> str:
         return f"<query: {self}>"
 
