@@ -121,6 +121,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Any) -> Any:
         yield database
     finally:
         close_everything()
+        dorm.configure(**KNOBS)
 
 
 def flat(given: tuple[Any, ...]) -> list[Any]:
