@@ -19,7 +19,7 @@ from dorm.db.connection import close_all, close_all_async, get_async_connection,
 
 pytestmark = pytest.mark.only("postgresql")
 CUT = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 
