@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import dorm
-from dorm.query import lazy
+from dorm.query.run import lazy_access
 
 
 class Author(dorm.Model):
@@ -32,9 +32,9 @@ def rows(database):
     ada = Author.objects.create(name="Ada")
     Book.objects.create(author=ada)
     Profile.objects.create(author=ada)
-    lazy._warned.clear()
+    lazy_access._warned.clear()
     yield
-    lazy._warned.clear()
+    lazy_access._warned.clear()
 
 
 async def finish():

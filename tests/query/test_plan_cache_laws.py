@@ -14,8 +14,8 @@ from random_queries import Recipe, Thing
 
 import dorm
 from dorm.db import engines
-from dorm.query.pipeline import fetch
-from dorm.query.plan import compile_plan, plan_for, plans
+from dorm.query.run.pipeline import fetch
+from dorm.query.run.plan import compile_plan, plan_for, plans
 
 pytestmark = pytest.mark.models(world.MODELS)
 

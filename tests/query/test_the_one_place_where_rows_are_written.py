@@ -8,7 +8,7 @@ import dorm
 from dorm.db import routers
 from dorm.exceptions import DatabaseError, ReadOnlyModelError
 from dorm.functions import Upper
-from dorm.query import events, writes
+from dorm.query.write import events, row_writes
 
 
 class Entry(dorm.Model):
@@ -47,7 +47,7 @@ def test_a_row_is_not_updated_by_its_key_either(database):
     entry = Entry.objects.create(name="a")
     field = Ledger._meta.get_field("name")
     with pytest.raises(ReadOnlyModelError):
-        writes.update_where_key(Ledger._meta, entry.pk, [field], ["b"], using="default")
+        row_writes.update_where_key(Ledger._meta, entry.pk, [field], ["b"], using="default")
     assert Entry.objects.get().name == "a"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dorm
-from dorm.query.pipeline import sql_of
+from dorm.query.run.pipeline import sql_of
 
 ENTRIES = {
     "default": {"ENGINE": "sqlite", "NAME": ":memory:"},

@@ -15,7 +15,7 @@ from dorm.exceptions import ValidationError
 from dorm.expressions.base import Expression, is_operand
 from dorm.expressions.paths import PathOperators
 from dorm.models.state import state_of
-from dorm.query.related_keys import forget_reverse, key_of
+from dorm.query.write.related_keys import forget_reverse, key_of
 
 Setter = Callable[[Any, Any], None]
 

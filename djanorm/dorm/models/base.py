@@ -12,8 +12,8 @@ from dorm.models.keys import PrimaryKey
 from dorm.models.manager import DefaultManager
 from dorm.models.metaclass import ModelBase
 from dorm.models.state import LazyState
-from dorm.query.lazy import description
-from dorm.query.shown import record_of
+from dorm.query.run.lazy_access import description
+from dorm.query.run.shown import record_of
 
 if TYPE_CHECKING:
     from dorm.meta.options import Options

@@ -14,11 +14,12 @@ from dorm.db import routers, transactions
 from dorm.exceptions import ProtectedError, ReadOnlyModelError, RestrictedError
 from dorm.fields.deletion_rules import CASCADE, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, SetValue
 from dorm.meta.registry import registry
-from dorm.query import pipeline, writes
-from dorm.query.names import Names
+from dorm.query.describe.names import Names
+from dorm.query.describe.state import FilterStep
 from dorm.query.queryset import QuerySet
-from dorm.query.related_keys import key_of
-from dorm.query.state import FilterStep
+from dorm.query.run import pipeline
+from dorm.query.write import row_writes
+from dorm.query.write.related_keys import key_of
 from dorm.signals import post_delete, pre_delete
 
 PROTECTED_SHOWN = 100
@@ -202,7 +203,7 @@ class Collector:
         counts: dict[str, int] = {}
         if self._is_one_statement():
             (batch,) = self._batches.values()
-            removed = writes.delete_where_in(batch.options, batch.options.pk, list(batch.keys), using=self.using)
+            removed = row_writes.delete_where_in(batch.options, batch.options.pk, list(batch.keys), using=self.using)
             self._count(counts, batch.options, removed)
         else:
             with transactions.atomic(self.using):
@@ -245,16 +246,16 @@ class Collector:
         ordered = self._children_first()
         self._announce(pre_delete, [self._batches[options] for options in ordered if options in self._batches])
         for options, field, value, keys in self._updates:
-            writes.update_where_in(options, {field: value}, field, keys, using=self.using)
+            row_writes.update_where_in(options, {field: value}, field, keys, using=self.using)
         for options in ordered:
             for leaf, field, keys in self._leaves:
                 if leaf is options:
-                    self._count(counts, options, writes.delete_where_in(options, field, keys, using=self.using))
+                    self._count(counts, options, row_writes.delete_where_in(options, field, keys, using=self.using))
             batch = self._batches.get(options)
             if batch is None:
                 continue
             removed = self._peeled(options, list(batch.keys))
-            removed += writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
+            removed += row_writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
             if removed < len(batch.keys) and self._in_cycle(options):
                 # the database's own cascade was faster: these rows went with others of this very deletion
                 removed = len(batch.keys)
@@ -270,7 +271,7 @@ class Collector:
             field = relation.field
             held = self._rows(options.model).filter(**{f"{field.attname}__isnull": False}).values(field.attname)
             free = self._rows(options.model).filter(pk__in=keys).exclude(**{f"{field.target_field.attname}__in": held})
-            while count := writes.delete_state(free.state, self.using):
+            while count := row_writes.delete_state(free.state, self.using):
                 removed += count
         return removed
 
@@ -374,7 +375,7 @@ def delete_instance(instance: Any, using: str | None) -> tuple[int, dict[str, in
         raise ValueError(f"{model.__name__}.delete() needs a stored row, and {instance!r} was never saved.")
     alias = using or (state.db if state.written else None) or routers.db_for_write(model, instance=instance)
     if options.pk.concrete and not options.read_only and Collector.is_direct(options, signals=True):
-        removed = writes.delete_where_in(options, options.pk, [key], using=alias)
+        removed = row_writes.delete_where_in(options, options.pk, [key], using=alias)
         instance.__dict__[options.pk.attname] = None
         return removed, ({options.label: removed} if removed else {})
     collector = Collector(alias, origin=instance)

@@ -11,8 +11,8 @@ from typing import Any
 from dorm.expressions.paths import FieldRef, RelationRef
 from dorm.models.assignment import check_aliases
 from dorm.models.loading import load_deferred, read_alias
-from dorm.query.lazy import check_lazy_access
-from dorm.query.related_keys import key_of
+from dorm.query.run.lazy_access import check_lazy_access
+from dorm.query.write.related_keys import key_of
 
 
 class RelatedObjectDoesNotExist(AttributeError):

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from dorm.db import bridge, routers
 from dorm.models.state import ModelState, state_of
-from dorm.query.lazy import check_lazy_access
-from dorm.query.prefetch import prefetch_related_objects
+from dorm.query.run.lazy_access import check_lazy_access
+from dorm.query.run.prefetch import prefetch_related_objects
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from dorm.db import bridge, routers, transactions
 from dorm.expressions.conditions import Q
 from dorm.models.assignment import check_aliases, is_expression
 from dorm.models.related_managers import RelatedManager
-from dorm.query import writes
 from dorm.query.queryset import QuerySet
-from dorm.query.related_keys import key_of
+from dorm.query.write import row_writes
+from dorm.query.write.related_keys import key_of
 from dorm.signals import m2m_changed
 
 M = TypeVar("M")
@@ -78,7 +78,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         options = junction.model._meta
         if options.auto_created:
             fields = [junction.source, junction.target]
-            writes.insert_rows(options, fields, pairs, using=alias, on_conflict="ignore")
+            row_writes.insert_rows(options, fields, pairs, using=alias, on_conflict="ignore")
             self._note_write(alias)
             return
         defaults = _resolved(through_defaults)

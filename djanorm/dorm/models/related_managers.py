@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVa
 
 from dorm.db import bridge, transactions
 from dorm.models.manager import BaseManager
-from dorm.query import writes
+from dorm.query.write import row_writes
 
 if TYPE_CHECKING:
     from typing import Never
@@ -228,7 +228,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
         if objs:
             options = self._related_model._meta
             keys = [obj.pk for obj in objs]
-            writes.update_where_in(options, {field: self._owner_key}, options.pk, keys, using=alias)
+            row_writes.update_where_in(options, {field: self._owner_key}, options.pk, keys, using=alias)
             for obj in objs:
                 setattr(obj, field.name, self.instance)
 

@@ -20,8 +20,8 @@ from dorm.exceptions import (
 )
 from dorm.expressions.base import Expression
 from dorm.models.validation import check_sets, unique_checks_of
-from dorm.query import writes
-from dorm.query.related_keys import forget_refused, settle
+from dorm.query.write import row_writes
+from dorm.query.write.related_keys import forget_refused, settle
 from dorm.signals import post_save, pre_save
 from dorm.utils.suggest import hint
 
@@ -235,7 +235,7 @@ def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
         _check_first(instance, alias)
         checking = False
     try:
-        stored = writes.insert_one(plan.options, fields, row, using=alias, returning=returning)
+        stored = row_writes.insert_one(plan.options, fields, row, using=alias, returning=returning)
     except UniqueViolation as problem:
         if checking:
             with transactions.set_right(alias):
@@ -337,7 +337,7 @@ def _update_row(instance: Any, plan: SavePlan, alias: str, fields: list[Any] | N
     if fields is None and not plan.made:
         row = plan.updated.read(instance, False)
         if row:
-            return writes.update_where_key(plan.options, instance.pk, plan.values, row, using=alias)
+            return row_writes.update_where_key(plan.options, instance.pk, plan.values, row, using=alias)
     return _update_one_by_one(instance, plan, alias, plan.values if fields is None else fields)
 
 
@@ -363,7 +363,7 @@ def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[A
         chosen.append(field)
     if not chosen:
         return int(_row_exists(instance, alias))
-    count = writes.update_where_key(plan.options, instance.pk, chosen, row, using=alias)
+    count = row_writes.update_where_key(plan.options, instance.pk, chosen, row, using=alias)
     computed = [field.attname for field, value in zip(chosen, row, strict=True) if isinstance(value, Expression)]
     computed += [field.attname for field in plan.made]
     if computed:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from dorm.db import bridge
-from dorm.query.bulk import BATCH, Bulk
-from dorm.query.combined import CombinedQuerySet, combine, union_with
-from dorm.query.doors import ReadingDoors
-from dorm.query.root import M, R
+from dorm.query.describe.base import M, R
+from dorm.query.run.async_reading import ReadingDoors
+from dorm.query.run.combined import CombinedQuerySet, combine, union_with
+from dorm.query.write.bulk import BATCH, Bulk
 
 
 class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
@@ -122,7 +122,7 @@ class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
     # -- for managers ----------------------------------------------------------------------------------------------
 
     def union_with(self, *others: Any, all: bool = False, order_by: Any = None) -> CombinedQuerySet[Any, Any]:
-        """UNION over different models, as dicts (SO-10); see :func:`dorm.query.combined.union_with`."""
+        """UNION over different models, as dicts (SO-10); see :func:`dorm.query.run.combined.union_with`."""
         return union_with(self, others, all, order_by)
 
     def db_manager(self, using: str | None = None) -> Self:

@@ -1,0 +1,1 @@
+"""From a description to an SQLAlchemy statement. Nothing runs here."""

@@ -1,0 +1,183 @@
+"""Aggregates over several multi-valued relations: each counts its own rows.
+
+Joined side by side, two such relations multiply each other's rows and every sum with them (Django returns the product).
+Here an aggregate that would be multiplied is computed by a correlated subquery instead (spec AG-07). Beside one relation
+only, an aggregate over the row itself sees the joined rows, as in Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.aggregates import Aggregate
+from dorm.exceptions import FieldError, NotSupportedError
+from dorm.expressions.base import Built
+from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.query.compile.scope import Scope, same_hops
+from dorm.query.describe.fan_out import rows_multiply
+from dorm.query.describe.predicates import Junction, Leaf, Predicate
+from dorm.query.describe.state import AnnotateStep, FilterStep
+
+Chain = tuple[Any, ...]
+
+
+def find_isolated(scope: Scope) -> set[int]:
+    """The ids of the aggregates of this query that need a subquery of their own.
+
+    :raises NotSupportedError: when one does and the rows are grouped by ``values()``, where it cannot have one.
+    """
+    state = scope.state
+    aggregates = [
+        (node, chain_of(node))
+        for step in state.steps
+        if isinstance(step, AnnotateStep)
+        for node in step.expression.flatten()
+        if isinstance(node, Aggregate)
+    ]
+    followed = [chain for _, chain in aggregates if chain]
+    filtered = _filtered_chains(state) if followed else []
+    if len(different(followed + filtered)) < 2:
+        return set()
+    wanting = [
+        aggregate
+        for aggregate, chain in aggregates
+        if aggregate.counts_rows and not aggregate.distinct and not any(_along(chain, other) for other in filtered)
+    ]
+    if wanting and state.group != "pk":
+        raise NotSupportedError(
+            f"{wanting[0]!r} and the other relations of this query multiply each other's rows within the groups of "
+            "values(). Use distinct=True, or one query per relation."
+        )
+    return {id(aggregate) for aggregate in wanting}
+
+
+def aggregates_apart(scope: Scope, reference: AnnotationRef) -> set[int]:
+    """The ids of the aggregates behind an annotation that a subquery refers to.
+
+    A subquery stands where the groups are not made yet (or, on SQLite, cannot see them), so it gets them computed anew.
+
+    :raises FieldError: when that would be another value, because of what else the query joins or groups by.
+    """
+    state = scope.state
+    filtered = _filtered_chains(state)
+    found: set[int] = set()
+    waiting = [state.annotations[reference.name]]
+    while waiting:
+        for node in waiting.pop().flatten():
+            if isinstance(node, AnnotationRef):
+                waiting.append(state.annotations[node.name])
+            elif isinstance(node, Aggregate):
+                chain = chain_of(node)
+                joined = any(same_hops(chain, other) for other in filtered)
+                if not chain or joined or state.group != "pk" or rows_multiply(state):
+                    raise FieldError(
+                        f"OuterRef({reference.name!r}) refers to {node!r}, an aggregate of the groups of this query, which a "
+                        "subquery cannot see. Compute it in the subquery, or filter in a second query."
+                    )
+                found.add(id(node))
+    return found
+
+
+def chain_of(aggregate: Aggregate) -> Chain:
+    """The hops up to the last multi-valued one that an aggregate follows; empty for the row itself."""
+    return _longest(aggregate.source_expressions) or _longest(() if aggregate.filter is None else (aggregate.filter,))
+
+
+def _along(chain: Chain, other: Chain) -> bool:
+    """Whether one chain goes on where the other ends: then both are about the same related row."""
+    shared = min(len(chain), len(other))
+    return shared > 0 and same_hops(chain[:shared], other[:shared])
+
+
+def _longest(parts: Any) -> Chain:
+    longest: Chain = ()
+    for part in parts:
+        for node in part.flatten():
+            hops: Chain = ()
+            if isinstance(node, ColumnRef):
+                hops = _multiple(node)
+            elif isinstance(node, AnnotationRef):
+                hops = _longest([node.target])
+            longest = max(longest, hops, key=len)
+    return longest
+
+
+def _multiple(column: ColumnRef) -> Chain:
+    """The hops of a column up to the last multi-valued one."""
+    if not column.path.multiple:
+        return ()
+    hops = column.path.hops
+    return hops[: max(i for i, hop in enumerate(hops) if hop.multiple) + 1]
+
+
+def chains_of(state: Any) -> list[Chain]:
+    """The different multi-valued relations that the results of ``aggregate()`` follow; empty for the rows themselves."""
+    chains = []
+    for _, expression in state.aggregates or ():
+        for node in expression.flatten():
+            if isinstance(node, Aggregate):
+                chain = chain_of(node)
+                if chain or (node.counts_rows and not node.distinct):
+                    chains.append(chain)
+    return different(chains)
+
+
+def different(chains: Iterable[Chain]) -> list[Chain]:
+    """The chains without repetitions."""
+    found: list[Chain] = []
+    for chain in chains:
+        if not any(same_hops(chain, other) for other in found):
+            found.append(chain)
+    return found
+
+
+def _filtered_chains(state: Any) -> list[Chain]:
+    chains: list[Chain] = []
+    for step in state.steps:
+        if isinstance(step, FilterStep):
+            _collect(step.predicate, False, chains)
+    return chains
+
+
+def _collect(node: Predicate, negated: bool, chains: list[Chain]) -> None:
+    if isinstance(node, Junction):
+        for child in node.children:
+            _collect(child, negated or node.negated, chains)
+    elif isinstance(node, Leaf) and not negated and not isinstance(node.right.variant, bool):
+        for part in node.left.flatten():
+            if isinstance(part, ColumnRef) and part.path.multiple:
+                chains.append(_multiple(part))
+
+
+def _leaves(aggregate: Aggregate, prefix: Chain) -> bool:
+    """Whether a part of the aggregate follows a relation that does not start with ``prefix``."""
+    for part in aggregate.children():
+        for node in part.flatten():
+            while isinstance(node, AnnotationRef):
+                node = node.target
+            if isinstance(node, ColumnRef) and node.path.hops and not same_hops(node.path.hops[: len(prefix)], prefix):
+                return True
+    return False
+
+
+def build_isolated(scope: Scope, aggregate: Aggregate) -> Built:
+    """The aggregate as a correlated subquery."""
+    hops = _longest(aggregate.source_expressions)
+    prefix = hops[: next((i for i, hop in enumerate(hops) if hop.multiple), -1) + 1]
+    if len(prefix) > 1 or _leaves(aggregate, prefix):
+        # the row itself once more: of what is joined around it, the groups of the outer query hold no columns
+        prefix = ()
+    with scope.reusing(None):
+        outer = scope.joins.follow(prefix[:-1], None)
+    inner = scope.rerooted(prefix, own_annotations=True)
+    correlation = inner.correlation(prefix, outer)
+    with inner.reusing(None):
+        built = aggregate.build_here(inner)
+    select = inner.correlated(sa.select(built.sql).select_from(inner.joins.from_clause()).where(correlation))
+    element: Any = select.scalar_subquery()
+    if built.field is not None:
+        element = sa.type_coerce(element, built.field.sql_type())
+    return Built(element, built.field)

@@ -1,0 +1,410 @@
+"""From a (slotted) state to an SQLAlchemy statement, for each use a query can be put to."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built
+from dorm.expressions.references import ColumnRef, F
+from dorm.expressions.values import Slot
+from dorm.query.compile import aggregate_subqueries, clauses
+from dorm.query.compile.layout import Layout, Output
+from dorm.query.compile.replay import EmptyResult
+from dorm.query.compile.scope import Compilation, Scope, names_of_column
+from dorm.query.compile.select import Select, with_slice
+from dorm.query.describe.fan_out import order_tells_apart, rows_multiply
+from dorm.query.describe.names import Names
+from dorm.query.describe.state import QueryState
+
+ONE: Any = sa.literal_column("1")
+
+
+class Statement(NamedTuple):
+    """A statement and what its columns mean."""
+
+    sql: Any
+    layout: Layout | None
+
+
+class QueryScope(Scope):
+    """The scope that can compile conditions, aggregates and subqueries."""
+
+    compare = clauses.compare
+    member = clauses.member
+    condition_value = clauses.condition_value  # pyright: ignore
+    json_compare = clauses.json_compare
+    json_member = clauses.json_member
+    json_absent = clauses.json_absent
+    aggregates_apart = aggregate_subqueries.aggregates_apart  # pyright: ignore
+
+    def isolated_aggregate(self, aggregate: Any) -> Built | None:
+        """The aggregate as a subquery when it needs one, else None."""
+        if id(aggregate) in self.isolated and not self._is_part:
+            return aggregate_subqueries.build_isolated(self, aggregate)
+        return None
+
+    def compile_subquery(self, state: QueryState, use: str, field: Any = None) -> tuple[Any, Any]:
+        """A subquery's SELECT, and the field of its one column."""
+        here = self.compilation.alias
+        if state.using is not None and here is not None and state.using != here:
+            raise ValueError(
+                f"Subqueries aren't allowed across different databases: '{state.using}' inside a query of '{here}'. Force "
+                "the inner query to be evaluated using list(inner_query)."
+            )
+        if use == "exists":
+            return exists_select(self.compilation, state, self), None
+        if state.combined is not None:
+            if state.row == "instance":
+                name = _compared_field(state, field).attname
+                narrows = _is_union(state) and not state.is_sliced
+                state = state.evolve(row="tuple", select=((name, F(name)),), narrows_branches=narrows)
+            statement = combined_rows(self.compilation, state, self)
+            return _single(statement.sql, statement.layout, True, use, self.compilation)
+        if state.row == "instance":
+            state = _one_column(state, field)
+        _require_one(state)
+        if not state.is_sliced and not isinstance(state.distinct, tuple):
+            state = state.evolve(order=())
+        select = Select(QueryScope(self.compilation, state, self), use)
+        try:
+            select.replay(annotations=True, multiplying=state.is_sliced)
+        except EmptyResult:
+            select.where.append(sa.false())
+        if state.empty:
+            select.where.append(sa.false())
+        select.select_rows()
+        statement_sql = select.finish()
+        assert select.layout is not None
+        return _single(statement_sql, select.layout, _nullable(state), use, self.compilation)
+
+
+def _single(
+    statement: Any, layout: Layout | None, nullable: bool, use: str, compilation: Compilation
+) -> tuple[Any, Any]:
+    assert layout is not None
+    if len(layout.outputs) != 1:
+        names = ", ".join(output.name for output in layout.outputs)
+        raise ValueError(f"A subquery must select exactly one column, and this one selects several: {names}.")
+    if use == "members" and nullable:
+        # a NULL among the members would make every NOT IN unknown
+        column = next(iter(statement.subquery(fresh_name(compilation)).c))
+        statement = sa.select(column).where(column.is_not(None))
+    return statement, layout.outputs[0].field
+
+
+def _require_one(state: QueryState) -> None:
+    selected = state.select or ()
+    if len(selected) != 1:
+        names = ", ".join(name for name, _ in selected)
+        raise ValueError(
+            f"A subquery must select exactly one column, and this one selects {len(selected)} ({names}): name one "
+            "with values('name')."
+        )
+
+
+def fresh_name(compilation: Compilation) -> str:
+    """A name for a subquery that the statement does not use yet."""
+    number = 0
+    while f"u{number}" in compilation.table_names:
+        number += 1
+    compilation.table_names.add(f"u{number}")
+    return f"u{number}"
+
+
+def _nullable(state: QueryState) -> bool:
+    assert state.select is not None
+    _, expression = state.select[0]
+    if not isinstance(expression, ColumnRef):
+        return True
+    return expression.path.field.null or any(hop.nullable or hop.multiple for hop in expression.path.hops)
+
+
+def _one_column(state: QueryState, field: Any) -> QueryState:
+    """An instance query as the column that ``field`` is compared with."""
+    own = _compared_field(state, field)
+    name = "pk" if own is state.opts.pk else own.name
+    return state.evolve(row="tuple", select=((name, Names(state).reference(name)),), select_related=())
+
+
+def _compared_field(state: QueryState, field: Any) -> Any:
+    """What instances are compared by with ``field``: the key it points at, else the primary key."""
+    target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
+    return next((own for own in state.opts.concrete_fields if own is target), state.opts.pk)
+
+
+# -- the uses ------------------------------------------------------------------------------------------------------------
+
+
+def rows(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Statement:
+    """The rows of a queryset."""
+    if state.combined is not None:
+        return combined_rows(compilation, state, parent)
+    select = Select(QueryScope(compilation, state, parent), "rows")
+    select.replay(annotations=True)
+    select.select_rows()
+    statement = select.finish()
+    assert select.layout is not None
+    return Statement(statement, select.layout)
+
+
+def exists_select(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Any:
+    """``SELECT 1`` for each row of a queryset."""
+    state = state.evolve(lock=None)
+    combined = state.combined is not None
+    if combined or _groups_values(state) or (state.is_sliced and (state.distinct or rows_multiply(state))):
+        inner = rows(compilation, state, parent).sql
+        return sa.select(ONE).select_from(inner.subquery(fresh_name(compilation)))
+    select = Select(QueryScope(compilation, state, parent), "exists")
+    try:
+        select.replay(annotations=state.group is not None, multiplying=False)
+    except EmptyResult:
+        if parent is None:
+            raise
+        select.where.append(sa.false())
+    select.columns.append(ONE)
+    select.state = select.state.evolve(distinct=False) if select.state.distinct is True else select.state
+    return select.finish(ordered=False)
+
+
+def _groups_values(state: QueryState) -> bool:
+    return state.group is not None and state.group != "pk"
+
+
+def exists(compilation: Compilation, state: QueryState) -> Statement:
+    """One row when the queryset has any."""
+    statement = exists_select(compilation, state)
+    if state.high is None:
+        statement = statement.limit(sa.literal_column("1"))
+    return Statement(statement, Layout("flat", state.opts, (Output("exists", None, None),)))
+
+
+def count(compilation: Compilation, state: QueryState) -> Statement:
+    """The number of rows of the queryset."""
+    layout = Layout("flat", state.opts, (Output("count", None, None),))
+    state = state.evolve(lock=None)
+    plain = state.combined is None and not state.distinct and not state.is_sliced and state.group is None
+    if plain:
+        select = Select(QueryScope(compilation, state), "count")
+        select.replay(annotations=False)
+        select.join_rows()
+        select.columns.append(sa.func.count())
+        return Statement(select.finish(ordered=False), layout)
+    inner = _inner(compilation, state)[0]
+    return Statement(sa.select(sa.func.count()).select_from(inner.subquery(fresh_name(compilation))), layout)
+
+
+def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | None]:
+    """The rows of a queryset with as few columns as tell them apart."""
+    if state.combined is not None:
+        return combined_rows(compilation, state, None).sql, None
+    keep_order = needs_order(state)
+    if state.row == "instance":
+        annotations = tuple(
+            (name, Names(state).reference(name))
+            for name in (state.annotations if state.selected is None else state.selected)
+            if state.distinct or state.group is not None
+        )
+        key = (("pk", Names(state).reference("pk")),)
+        state = state.evolve(row="tuple", select=key + annotations, select_related=())
+    select = Select(QueryScope(compilation, state), "inner")
+    select.replay(annotations=True)
+    select.select_rows()
+    return select.finish(ordered=keep_order), select
+
+
+def needs_order(state: QueryState) -> bool:
+    """Whether the order decides which rows there are."""
+    return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
+
+
+# -- set operations ------------------------------------------------------------------------------------------------------
+
+_SET_OPERATIONS: dict[tuple[str, bool], Any] = {
+    ("union", False): sa.union,
+    ("union", True): sa.union_all,
+    ("intersection", False): sa.intersect,
+    ("difference", False): sa.except_,
+}
+
+
+def combined_rows(compilation: Compilation, state: QueryState, parent: Scope | None) -> Statement:
+    """The rows of a set operation: the branches in a subquery, order and slice around it."""
+    assert state.combined is not None
+    operator, every, states = state.combined
+    if state.narrows_branches:
+        states = _narrowed(state, states)
+    branches: list[Any] = []
+    layout: Layout | None = None
+    for number, branch in enumerate(states):
+        try:
+            statement = _branch(compilation, branch, parent, layout)
+        except EmptyResult:
+            if operator == "intersection" or (operator == "difference" and number == 0):
+                raise
+            continue
+        layout = layout or statement.layout
+        if len(_all_outputs(layout)) != len(_all_outputs(statement.layout)):
+            raise TypeError("The branches of a set operation must select the same number of columns.")
+        branches.append(statement.sql)
+    if not branches or layout is None:
+        raise EmptyResult
+    if len(branches) > 1:
+        inner = _SET_OPERATIONS[operator, every](*branches).subquery(fresh_name(compilation))
+    else:
+        inner = branches[0].subquery(fresh_name(compilation))
+        if not every:
+            # a set has no duplicates, even when the other side is known to be empty
+            inner = sa.select(*inner.c).distinct().subquery(fresh_name(compilation))
+    return _around(compilation, state, inner, layout)
+
+
+def _all_outputs(layout: Layout | None) -> tuple[Output, ...]:
+    assert layout is not None
+    return layout.outputs + layout.annotations
+
+
+def _narrowed(state: QueryState, states: tuple[QueryState, ...]) -> tuple[QueryState, ...]:
+    """The branches with the columns that a set operation of instances selects and is ordered by, no others."""
+    if any(branch.row != "instance" or branch.distinct or (branch.combined and branch.is_sliced) for branch in states):
+        return states
+    selected: Any = state.select or ()
+    names = tuple(dict.fromkeys([*(source.name for _, source in selected), *(term.name for term in state.order or ())]))
+    found = []
+    for branch in states:
+        reference = F if branch.combined else Names(branch).reference
+        select = tuple((name, reference(name)) for name in names)
+        found.append(branch.evolve(row="tuple", select=select, select_related=(), narrows_branches=_is_union(branch)))
+    return tuple(found)
+
+
+def _is_union(state: QueryState) -> bool:
+    return state.combined is not None and state.combined[0] == "union"
+
+
+def _branch(compilation: Compilation, state: QueryState, parent: Scope | None, first: Layout | None) -> Statement:
+    """One queryset of a set operation.
+
+    :param first: the columns of the queryset before it; instances have theirs in the same order.
+    """
+    nested = state.combined is not None
+    if not state.is_sliced and not nested and not isinstance(state.distinct, tuple):
+        state = state.evolve(order=())
+    if state.empty:
+        raise EmptyResult
+    statement = rows(compilation, state.evolve(lock=None, select_related=()), parent)
+    columns = list(statement.sql.selected_columns)
+    outputs = _all_outputs(statement.layout)
+    places = list(range(len(outputs)))
+    if first is not None and first.row == "instance":
+        named = {output.name: place for place, output in enumerate(outputs)}
+        places = [named[output.name] for output in _all_outputs(first)]
+    if state.is_sliced or nested or places != sorted(places):
+        assert statement.layout is not None
+        inner = statement.sql.subquery(fresh_name(compilation))
+        columns = [list(inner.c)[place] for place in places]
+        labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
+        return Statement(sa.select(*labelled), statement.layout._replace(hidden=0))
+    labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]
+    return Statement(statement.sql.with_only_columns(*labelled, maintain_column_froms=True), statement.layout)
+
+
+def _unlabelled(column: Any) -> Any:
+    return column.element if isinstance(column, sa.Label) else column
+
+
+def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Layout) -> Statement:
+    outputs = _all_outputs(layout)
+    position: dict[str, int] = {}
+    for number, output in enumerate(outputs):
+        position.setdefault(output.name, number)
+        if output.field is not None and getattr(output.field, "name", None):
+            position.setdefault(output.field.name, number)
+    if state.opts.pk.attname in position:
+        position.setdefault("pk", position[state.opts.pk.attname])
+    chosen = outputs
+    numbers = list(range(len(outputs)))
+    row = layout.row
+    if state.select is not None:
+        numbers = [_position(position, name) for name, _ in state.select]
+        chosen = tuple(outputs[n]._replace(name=name) for n, (name, _) in zip(numbers, state.select, strict=True))
+        row = state.row
+        layout = Layout(row, state.opts, chosen)
+    elif state.row != "instance":
+        layout = layout._replace(row=state.row)
+    columns = [sa.type_coerce(inner.c[f"c{n}"], inner.c[f"c{n}"].type).label(f"c{n}") for n in numbers]
+    select = sa.select(*columns).select_from(inner)
+    order = []
+    for term in state.order or ():
+        column = inner.c[f"c{_position(position, term.name)}"]
+        order.append((term.reverse_ordering() if state.reversed else term).directed(column))
+    if order:
+        select = select.order_by(*order)
+    select = with_slice(select, state, compilation)
+    return Statement(select, layout)
+
+
+def _position(position: dict[str, int], name: str) -> int:
+    try:
+        return position[name]
+    except KeyError:
+        raise FieldError(
+            f"'{name}' is not among the columns of this set operation: {', '.join(sorted(position))}."
+        ) from None
+
+
+# -- writing -------------------------------------------------------------------------------------------------------------
+
+
+def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any], Select]:
+    """The table, the conditions and the scope of an UPDATE or DELETE; what needs joins goes through a key subquery."""
+    select = Select(QueryScope(compilation, state), "write")
+    simple = not (state.is_sliced or state.distinct or state.group is not None)
+    if simple:
+        select.replay(annotations=False, multiplying=False)
+        if not select.scope.joins.joins:
+            return select.scope.joins.root.table, select.where, select
+    compilation.clear()
+    outer = Select(QueryScope(compilation, QueryState(state.opts)), "write")
+    outer.state = outer.scope.state = QueryState(state.opts).evolve(annotations=state.annotations)
+    names = Names(state)
+    keys = state.evolve(
+        row="tuple", select=(("pk", names.reference("pk")),), select_related=(), assignments=None, prefetch=()
+    )
+    inner, _ = outer.scope.compile_subquery(keys, "members")
+    key = outer.scope.joins.root.table.c[state.opts.pk.column]
+    return outer.scope.joins.root.table, [key.in_(inner)], outer
+
+
+def update(compilation: Compilation, state: QueryState) -> Statement:
+    """The UPDATE of the rows of a queryset."""
+    table, where, select = _written(compilation, state)
+    assigned = {}
+    for name, expression in state.assignments or ():
+        field = state.opts.get_field(name)
+        if isinstance(expression, Slot):
+            element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), names_of_column(field))
+        else:
+            with select.scope.near(names_of_column(field)):
+                element = clauses.beside(select.scope, expression.build(select.scope), field)
+        assigned[table.c[field.column]] = element
+    if select.scope.joins.joins:
+        raise FieldError("Joined field references are not permitted in this query.")
+    return Statement(sa.update(table).where(*where).values(assigned), None)
+
+
+def delete(compilation: Compilation, state: QueryState) -> Statement:
+    """The DELETE of the rows of a queryset."""
+    table, where, _ = _written(compilation, state)
+    return Statement(sa.delete(table).where(*where), None)
+
+
+USES = {
+    "rows": rows,
+    "count": count,
+    "exists": exists,
+    "update": update,
+    "delete": delete,
+}

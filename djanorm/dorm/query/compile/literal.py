@@ -1,0 +1,63 @@
+"""Conditions and expressions over one table with their values written out: what constraints and indexes are made of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm import constraints
+from dorm.db import engines
+from dorm.expressions.base import as_operand
+from dorm.query.compile.clauses import Clauses
+from dorm.query.compile.compiler import QueryScope
+from dorm.query.compile.scope import Compilation
+from dorm.query.describe.names import Names
+from dorm.query.describe.state import QueryState, Slots
+
+_SLOT = re.compile(r"v\[(\d+)\]")
+
+
+class LiteralCompilation(Compilation):
+    """A compilation whose parameters carry their values."""
+
+    literal = True
+
+    def __init__(self, dialect: Any, features: Any, samples: list[Any]) -> None:
+        super().__init__(dialect, features)
+        self.samples = samples
+
+    def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
+        """A parameter with the value of its slot."""
+        match = _SLOT.fullmatch(source)
+        value = self.samples[int(match.group(1))] if match else int(source)
+        return sa.bindparam(None, value, type_=type_, unique=True)
+
+
+def _scope(options: Any, table: Any, samples: list[Any]) -> QueryScope:
+    features = table.metadata.info.get("features") or engines.get("default").features
+    scope = QueryScope(LiteralCompilation(None, features, samples), QueryState(options))
+    scope.joins.root.table = table
+    return scope
+
+
+def condition_on(options: Any, condition: Any, table: Any) -> Any:
+    """A ``Q`` over the columns of ``table``."""
+    slots = Slots()
+    predicate = Names(QueryState(options)).predicate(condition).slotted(slots)
+    clause = Clauses(_scope(options, table, slots.samples)).build(predicate).sql
+    if isinstance(clause, bool):
+        return sa.true() if clause else sa.false()
+    return clause
+
+
+def expression_on(options: Any, expression: Any, table: Any) -> Any:
+    """An expression over the columns of ``table``."""
+    slots = Slots()
+    resolved = as_operand(expression).resolve(Names(QueryState(options))).slotted(slots)
+    return resolved.build(_scope(options, table, slots.samples)).sql
+
+
+constraints.hooks.compile_condition = condition_on
+constraints.hooks.compile_expression = expression_on

@@ -1,0 +1,385 @@
+"""What type comes out of an expression: the algebra of fields."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm import fields
+from dorm.conf import settings
+from dorm.dialects.base import TIME_UNITS
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built, make
+from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
+from dorm.fields.zones import UTC, default_zone, zone_name
+from dorm.query.describe.names import Names
+
+names_of = Names
+
+_INTEGERS = (fields.IntegerField,)
+_TEXTS = (fields.CharField, fields.TextField)
+_MOMENTS = (fields.DateField, fields.DateTimeField, fields.TimeField)
+
+
+@cache
+def field_named(name: str, *arguments: int) -> Any:
+    """A free-standing field that converts results of a common type."""
+    if name == "DecimalField":
+        digits = arguments or (None, None)
+        return fields.DecimalField(max_digits=digits[0], decimal_places=digits[1] if len(digits) > 1 else None)
+    if name == "CharField":
+        return fields.CharField(max_length=arguments[0] if arguments else None)
+    return getattr(fields, name)()
+
+
+def is_number(field: Any) -> bool:
+    return isinstance(field, fields.IntegerField | fields.DecimalField | fields.FloatField)
+
+
+def key_of(field: Any) -> Any:
+    """The field that says the type: of a foreign key, that of the key it points at."""
+    while field is not None and getattr(field, "remote_field", None) is not None and field.concrete:
+        field = field.target_field
+    return field
+
+
+def free_number(field: Any) -> Any:
+    """For a computed number, a field that converts it: functions return other kinds of numbers than columns hold."""
+    base = key_of(field)
+    if getattr(base, "from_db_value", None) is None:
+        if isinstance(base, fields.FloatField):
+            return field_named("FloatField")
+        if isinstance(base, fields.IntegerField):
+            return field_named("BigIntegerField")
+    return field
+
+
+class FieldAlgebra:
+    """What field comes out of an operation on others. It holds nothing and asks no database."""
+
+    def field_named(self, name: str, *arguments: int) -> Any:
+        """A free-standing field of the named class; the arguments are its length, or its digits and places."""
+        return field_named(name, *arguments)
+
+    def natural_field(self, value: Any) -> Any:
+        """The field for a bare Python value, or None when its type says nothing."""
+        for cls in type(value).__mro__:
+            name = NATURAL_FIELDS.get(cls)
+            if name is not None:
+                return field_named(name)
+        if isinstance(value, dict):
+            return field_named("JSONField")
+        return None
+
+    @property
+    def use_tz(self) -> bool:
+        return bool(settings.USE_TZ)
+
+    def can_hold(self, field: Any, value: Any) -> bool:
+        """Whether a parameter of the type of ``field`` can carry ``value`` unchanged."""
+        base = key_of(field)
+        if value is None:
+            return True
+        if isinstance(base, fields.BooleanField):
+            return isinstance(value, bool)
+        if isinstance(base, fields.IntegerField):
+            return isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(base, fields.DecimalField):
+            return isinstance(value, int | Decimal) and not isinstance(value, bool)
+        if isinstance(base, fields.FloatField):
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(base, fields.DateTimeField):
+            return isinstance(value, datetime.datetime)
+        if isinstance(base, fields.DateField):
+            return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+        if isinstance(base, fields.TimeField):
+            return isinstance(value, datetime.time)
+        if isinstance(base, fields.DurationField):
+            return isinstance(value, datetime.timedelta)
+        if isinstance(base, _TEXTS):
+            return isinstance(value, str)
+        if isinstance(base, fields.JSONField):
+            return False
+        return True
+
+    def is_bare_value(self, expression: Any) -> bool:
+        """Whether it is a value whose type nobody stated."""
+        return isinstance(expression, Slot | Value) and expression.output_field is None
+
+    def field_beside(self, expression: Any, field: Any) -> Any:
+        """The field of a bare value next to something of ``field``: that one where it can hold the value."""
+        sample = expression.sample if isinstance(expression, Slot) else expression.value
+        return field if self.can_hold(field, sample) else self.natural_field(sample)
+
+    def moment_kept(self, given: Any, field: Any) -> Any:
+        """The field to cast a date, time or moment to that becomes the value of ``field``; None where it is of that kind."""
+        kinds = _moment(key_of(given)), _moment(key_of(field))
+        return None if None in kinds or kinds[0] == kinds[1] else field_named(kinds[1])
+
+    def is_moment(self, field: Any) -> bool:
+        return _moment(key_of(field)) is not None
+
+    def is_boolean(self, field: Any) -> bool:
+        return isinstance(key_of(field), fields.BooleanField)
+
+    def is_decimal(self, field: Any) -> bool:
+        return isinstance(key_of(field), fields.DecimalField)
+
+    def common_field(self, found: Sequence[Any], expression: Any) -> Any:
+        """One field for several branches.
+
+        :raises FieldError: when their types do not go together and nobody said which to take.
+        """
+        known = [field for field in found if field is not None]
+        if not known:
+            return None
+        first = known[0]
+        bases = [key_of(field) for field in known]
+        if all(is_number(base) for base in bases):
+            return _widest(known, bases)
+        kinds = {_kind(base) for base in bases}
+        if len(kinds) > 1:
+            names = ", ".join(sorted({type(field).__name__ for field in known}))
+            raise FieldError(f"Expression contains mixed types: {names}. You must set output_field: {expression!r}.")
+        return first
+
+    def check_precision(self, operator: str, left: Any, right: Any, expression: Any) -> None:
+        """Refuse arithmetic between floats and decimals (Django 5.2).
+
+        :raises FieldError: naming both.
+        """
+        a, b = key_of(left), key_of(right)
+        if {_approximate(a), _approximate(b)} == {True, False}:
+            raise FieldError(
+                f"Cannot infer type of {operator!r} expression involving these types: {type(a).__name__}, "
+                f"{type(b).__name__}. You must set output_field: {expression!r}."
+            )
+
+    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any) -> Any:
+        """The field of ``left operator right``.
+
+        :raises FieldError: when the types do not go together.
+        """
+        a, b = key_of(left), key_of(right)
+        if a is None or b is None:
+            return left or right
+        if is_number(a) and is_number(b):
+            if isinstance(a, fields.FloatField) or isinstance(b, fields.FloatField):
+                return field_named("FloatField")
+            if isinstance(a, fields.DecimalField) or isinstance(b, fields.DecimalField):
+                return field_named("DecimalField")
+            return field_named("BigIntegerField")
+        duration = fields.DurationField
+        if isinstance(a, duration) and isinstance(b, duration):
+            return field_named("DurationField") if operator in "+-" else field_named("FloatField")
+        moments = (fields.DateField, fields.DateTimeField, fields.TimeField)
+        if isinstance(a, moments) and isinstance(b, duration) and operator in "+-":
+            return field_named("DateTimeField") if isinstance(a, fields.DateField) else left
+        if isinstance(a, duration) and isinstance(b, moments) and operator == "+":
+            return field_named("DateTimeField") if isinstance(b, fields.DateField) else right
+        if isinstance(a, moments) and isinstance(b, moments) and operator == "-":
+            return field_named("DurationField")
+        if isinstance(a, duration) or isinstance(b, duration):
+            return field_named("DurationField")
+        if _kind(a) == _kind(b):
+            return left
+        raise FieldError(
+            f"Expression contains mixed types: {type(left).__name__}, {type(right).__name__}. You must set "
+            f"output_field: {expression!r}."
+        )
+
+    def computed_number(self, field: Any) -> Any:
+        """The field of a number that a function made of one of ``field``: it has digits of its own."""
+        return field_named("DecimalField") if self.is_decimal(field) else free_number(field)
+
+    def text_field(self, field: Any) -> Any:
+        """The field of a text that a function made of one of ``field``: it has the lookups of that field's class."""
+        base = key_of(field)
+        name = base.get_internal_type() if isinstance(base, _TEXTS) else "TextField"
+        # functions of text without case give plain text
+        return field_named("TextField" if name == "CITextField" else name)
+
+    def sum_field(self, field: Any) -> Any:
+        """The field of a sum: wide enough for many values of ``field``."""
+        base = key_of(field)
+        return field_named("BigIntegerField") if isinstance(base, fields.IntegerField) else field
+
+    def average_field(self, field: Any) -> Any:
+        """The field of a mean."""
+        base = key_of(field)
+        if isinstance(base, fields.DecimalField):
+            return field_named("DecimalField")
+        return field if isinstance(base, fields.DurationField) else field_named("FloatField")
+
+    def cut_field(self, unit: str, source: Any, field: Any, tzinfo: Any) -> Any:
+        """The field of a moment cut down to ``unit``: what is cut in a zone is read in that zone.
+
+        :param source: the field of what is cut.
+        :param field: the stated field, or the one that the cut gives by itself.
+        :raises ValueError: for a zone for what is no moment.
+        """
+        zone = self._zone(key_of(source), tzinfo)
+        if zone is None or not isinstance(field, fields.DateTimeField):
+            return field
+        return field.in_zone(zone, unit not in TIME_UNITS)
+
+    def _zone(self, base: Any, tzinfo: Any) -> Any:
+        """The zone in which moments of ``base`` are taken apart, or None."""
+        if not isinstance(base, fields.DateTimeField):
+            if tzinfo is not None and base is not None:
+                raise ValueError("tzinfo can only be used with DateTimeField.")
+            return None
+        if not self.use_tz:
+            return None
+        return default_zone() if tzinfo is None else tzinfo
+
+
+class ResultTypes(FieldAlgebra):
+    """The part of a scope that knows types, and the SQL that goes with them. It holds nothing."""
+
+    features: Any
+    hooks: Any
+
+    def bind_type(self, field: Any) -> Any:
+        """The type of parameters compared with ``field``: its own, without the length and precision that would make
+        the database round or cut a value before comparing it.
+        """
+        base = key_of(field)
+        if not base.has_own_encoding():
+            if isinstance(base, fields.DecimalField):
+                return field_named("DecimalField").sql_type()
+            if isinstance(base, fields.IntegerField):
+                return field_named("BigIntegerField").sql_type()
+        return base.sql_type()
+
+    def as_text(self, built: Built) -> Any:
+        """The element as text."""
+        if built.text is not None:
+            return built.text
+        if isinstance(key_of(built.field), _TEXTS):
+            return built.sql
+        return self.hooks.as_text(built.sql, key_of(built.field))
+
+    def text_forms(self, built: Built) -> list[Any]:
+        """The texts in which a fragment of the value may be looked for."""
+        if built.text is not None or isinstance(key_of(built.field), _TEXTS):
+            return [self.as_text(built)]
+        return self.hooks.text_forms(built.sql, key_of(built.field))
+
+    def beside_moment(self, built: Built, other: Any) -> Built:
+        """``built`` for a comparison with something of the field ``other``: a date beside a moment is its midnight."""
+        if _moment(key_of(built.field)) != "DateField" or _moment(key_of(other)) != "DateTimeField":
+            return built
+        return built._replace(sql=self.hooks.midnight(built.sql), field=field_named("DateTimeField"))
+
+    def as_integer(self, built: Built) -> Any:
+        """The element as a 4-byte integer, which functions of text want."""
+        return sa.cast(built.sql, sa.Integer())
+
+    def averaged(self, element: Any, field: Any) -> Any:
+        """A mean as the type of its field."""
+        return self.hooks.averaged(element, isinstance(field, fields.FloatField))
+
+    def date_part(self, part: str, argument: Built, tzinfo: Any) -> Any:
+        """One part of a date or time as an integer.
+
+        :raises ValueError: for a field that has no such part, or a zone for what is no moment.
+        """
+        base = key_of(argument.field)
+        if base is not None and not isinstance(base, (*_MOMENTS, fields.DurationField)):
+            raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
+        if isinstance(base, fields.DateField) and part in TIME_UNITS:
+            raise ValueError(f"Cannot extract time component '{part}' from DateField '{base.name}'.")
+        if isinstance(base, fields.DurationField | fields.TimeField) and part not in (*TIME_UNITS, "day"):
+            raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
+        zone = self._zone(base, tzinfo)
+        name = None if zone is None else zone_name(zone)
+        return self.hooks.date_part(part, argument.sql, name, isinstance(base, fields.DurationField))
+
+    def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
+        """A date or datetime cut down to ``unit``, as the type of ``field``; a moment is read in the zone it was cut in.
+
+        :raises TypeError: for what is no date, time or moment.
+        :raises ValueError: for a unit that it does not have, or a zone for what is no moment.
+        """
+        base = key_of(argument.field)
+        _check_trunc(unit, base, field)
+        if unit == "date" and isinstance(field, fields.DateTimeField):
+            unit = "day"
+        zone = self._zone(base, tzinfo)
+        kind = (
+            "date"
+            if isinstance(field, fields.DateField)
+            else "time"
+            if isinstance(field, fields.TimeField)
+            else "datetime"
+        )
+        element = self.hooks.date_trunc(unit, argument.sql, kind, None if zone is None else zone_name(zone))
+        field = self.cut_field(unit, argument.field, field, tzinfo)
+        return Built(sa.type_coerce(element, field.sql_type()), field)
+
+    def cast(self, argument: Built, field: Any) -> Any:
+        """``argument`` as the type of ``field``; the day and time of a moment are those of the zone it is read in, and a value
+        in a document is what it holds, not its JSON.
+        """
+        base = key_of(argument.field)
+        inside = isinstance(base, fields.JSONField) and not isinstance(argument.sql, sa.Column)
+        if inside and not isinstance(field, fields.JSONField):
+            form = "boolean" if isinstance(field, fields.BooleanField) else "any"
+            return self.hooks.cast(self.hooks.json_form(argument.sql, (), form), None, field)
+        if isinstance(base, fields.DateTimeField) and isinstance(field, fields.DateField | fields.TimeField):
+            unit = "date" if isinstance(field, fields.DateField) else "time"
+            return self.date_trunc(unit, argument, field, base.zone or UTC).sql
+        if isinstance(field, fields.BooleanField) and is_number(base):
+            # not every database casts every kind of number
+            return argument.sql != sa.literal_column("0")
+        return self.hooks.cast(argument.sql, argument.field, field)
+
+
+def _check_trunc(unit: str, base: Any, field: Any) -> None:
+    """Refuse to cut what has no such unit; an expression of unknown type is left to the database."""
+    if base is not None and not isinstance(base, _MOMENTS):
+        raise TypeError(f"{base.name!r} isn't a DateField, TimeField, or DateTimeField.")
+    if not isinstance(field, _MOMENTS) or (unit == "time" and not isinstance(field, fields.TimeField)):
+        raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
+    if base is None or isinstance(base, fields.DateTimeField):
+        return
+    of_time = unit in (*TIME_UNITS, "time")
+    if not isinstance(field, type(base)) or of_time != isinstance(base, fields.TimeField):
+        target = "DateTimeField" if isinstance(field, type(base)) else type(field).__name__
+        raise ValueError(f"Cannot truncate {type(base).__name__} '{base.name}' to {target}.")
+
+
+def _moment(field: Any) -> str | None:
+    """The name of the nearest class of dates, times and moments; None for other fields."""
+    return next((cls.__name__ for cls in _MOMENTS if isinstance(field, cls)), None)
+
+
+def _approximate(field: Any) -> bool | None:
+    """True of floats, False of decimals; None of integers, which go with both."""
+    return True if isinstance(field, fields.FloatField) else False if isinstance(field, fields.DecimalField) else None
+
+
+def _widest(known: list[Any], bases: list[Any]) -> Any:
+    for wanted in (fields.FloatField, fields.DecimalField):
+        found = [(field, base) for field, base in zip(known, bases, strict=True) if isinstance(base, wanted)]
+        if not found:
+            continue
+        if len({getattr(base, "decimal_places", None) for _, base in found}) > 1:
+            # each branch keeps its own digits
+            return field_named("DecimalField")
+        return found[0][0]
+    return known[0]
+
+
+def _kind(field: Any) -> Any:
+    """What goes together: fields of one kind, and fields of one class where there is no kind."""
+    return "number" if is_number(field) else field.storage_kind or type(field)
+
+
+make.types = FieldAlgebra()

@@ -1,0 +1,358 @@
+"""The compiler's scope: one SELECT (or subquery) while it is built.
+
+Expressions ask it for columns, annotations, outer columns and bound values. What all scopes of one statement share (the
+dialect, the names of tables, the bound parameters) is the :class:`Compilation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.dialects.sql import hooks_for
+from dorm.exceptions import FieldError
+from dorm.expressions.base import Built, Expression
+from dorm.expressions.conditional import Condition
+from dorm.expressions.values import Slot
+from dorm.fields.types import StoredType
+from dorm.query.compile import result_types
+from dorm.query.compile.joins import Join, Joins, fresh_table
+from dorm.query.compile.verbatim import Verbatim
+from dorm.query.describe.paths import Path
+
+# the view of what values() selects; no annotation has this name
+SELECTED = ""
+
+
+class Compilation:
+    """What the scopes of one statement share.
+
+    :ivar literal: whether values are written out instead of bound (constraints).
+    :ivar binds: parameter name -> Python source that computes it from the values tuple ``v``.
+    :ivar columns: parameter name -> names of the column it meets, for masking; "" for a number of rows.
+    :ivar doubts: parameter name -> names that it may be about besides all that stands in the statement.
+    :ivar mentioned: the names of fields whose columns have other names.
+    :ivar grouped: whether some query of it has groups.
+    """
+
+    literal = False
+
+    def __init__(self, dialect: Any, features: Any, alias: str | None = None) -> None:
+        self.alias = alias
+        self.dialect = dialect
+        self.features = features
+        self.hooks = hooks_for(features)
+        self.table_names: set[str] = set()
+        self.binds: dict[str, str] = {}
+        self.columns: dict[str, str] = {}
+        self.doubts: dict[str, str] = {}
+        self.mentioned: set[str] = set()
+        self.grouped = False
+        self._parameters: dict[Any, Any] = {}
+        self._near = ""
+        self._alone = False
+
+    @contextmanager
+    def near(self, names: str, *, alone: bool = False) -> Generator[None, None, None]:
+        """Inside, parameters that no column of their own is known of may be about these names too, or about them alone."""
+        previous = self._near, self._alone
+        self._near, self._alone = f"{self._near} {names}", alone
+        try:
+            yield
+        finally:
+            self._near, self._alone = previous
+
+    def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
+        """A parameter computed by ``source`` from the values ``v``; the same one wherever that stands again.
+
+        :param column: what is known of what it is compared with or written to; None for nothing.
+        """
+        key = (source, _type_key(type_))
+        made = self._parameters.get(key)
+        again = made is not None
+        if made is None:
+            made = self._parameters[key] = sa.bindparam(f"p{len(self.binds)}", type_=type_)
+            self.binds[made.key] = source
+        if column is None and self._alone:
+            column = self._near
+        name = made.key
+        if column is None or (again and name not in self.columns):
+            known = self.columns.pop(name, "")
+            self.doubts[name] = f"{self.doubts.get(name, '')} {known} {column or self._near}".strip()
+        else:
+            self.columns[name] = f"{self.columns[name]} {column}" if self.columns.get(name) else column
+        return made
+
+    def clear(self) -> None:
+        """Forget the tables and parameters of a statement that is begun anew."""
+        self.table_names.clear()
+        self.binds.clear()
+        self._parameters.clear()
+
+    def about(self, names: Sequence[str], text: str) -> tuple[str | None, ...]:
+        """What each parameter of the finished statement may be about, see ``Statement.columns``."""
+        beside = " ".join(self.mentioned)
+        return tuple([self.columns.get(name, self._in_doubt(name, beside, text)) for name in names])
+
+    def _in_doubt(self, name: str, beside: str, text: str) -> str | None:
+        names = f"{self.doubts.get(name, '')} {beside}".strip()
+        return f"{names} {text}" if names else None
+
+
+def _type_key(type_: Any) -> Any:
+    """What two types have in common that bind values alike."""
+    if type_ is None or isinstance(type_, StoredType):
+        return id(type_)
+    return (type(type_), repr([item for item in vars(type_).items() if not item[0].startswith("_")]))
+
+
+class Scope(result_types.ResultTypes):
+    """One query being built.
+
+    :param state: the (slotted) description.
+    :param parent: the surrounding scope, for subqueries.
+    :ivar reaches_out: whether something in it reads a row of the scope around it.
+    :ivar views: the joins that each annotation sees, as they were at its own step.
+    """
+
+    def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None) -> None:
+        self.compilation = compilation
+        self.features = compilation.features
+        self.hooks = compilation.hooks
+        self.state = state
+        self.opts = state.opts
+        self.parent = parent
+        self.joins = Joins(fresh_table(self.opts.table, compilation.table_names), compilation.table_names)
+        self.reuse: set[Join] | None = None
+        self.views: dict[str, list[Join]] = {}
+        self.labels: dict[str, Any] = {}
+        self.reaches_out = False
+        self.isolated: set[int] = set()
+        self._touched: set[Join] = set()
+        self._lenient = 0
+        self._prefix: tuple[Any, ...] = ()
+        self._is_part = False
+        self._own_annotations = True
+
+    # -- columns ---------------------------------------------------------------------------------------------------
+
+    def column(self, path: Path) -> Built:
+        """The column at the end of a path; joins are made as needed."""
+        hops = path.hops
+        if self._prefix:
+            count = len(self._prefix)
+            if not same_hops(hops[:count], self._prefix):
+                assert self.parent is not None
+                self.reaches_out = True
+                return self.parent.column(path)
+            hops = hops[count:]
+        join = self.joins.follow(hops, self.reuse)
+        if not self._lenient:
+            self._touched.add(join)
+        if path.field.name != path.field.column:
+            self.compilation.mentioned.add(path.field.name)
+        return Built(join.table.c[path.field.column], path.field)
+
+    def annotation(self, name: str) -> Built:
+        """An annotation of this query, built anew over the joins of its own step."""
+        if not self._own_annotations and self.parent is not None:
+            self.reaches_out = True
+            return self.parent.annotation(name)
+        expression = self.state.annotations.get(name)
+        if expression is None:
+            raise FieldError(f"Cannot resolve '{name}': the query has no such annotation here.")
+        with self.reading(name):
+            return expression.build(self)
+
+    @contextmanager
+    def reading(self, name: str) -> Generator[None, None, None]:
+        """Inside, paths mean the joins that the annotation ``name`` sees, or what ``values()`` selects with SELECTED."""
+        with self.reusing(None), self.joins.seeing(self.views.get(name)):
+            yield
+
+    def outer(self, name: str, depth: int) -> Built:
+        """A name of a surrounding query."""
+        scope: Scope | None = self
+        for _ in range(depth):
+            scope = scope.surrounding() if scope is not None else None
+        if scope is None:
+            raise ValueError(
+                "This queryset contains a reference to an outer query and may only be used in a subquery: "
+                f"OuterRef({name!r}) belongs inside Subquery() or Exists()."
+            )
+        from_outer = scope.names.reference(name)
+        apart = scope.aggregates_apart(from_outer) if from_outer.contains_aggregate else set()
+        apart -= scope.isolated
+        scope.isolated |= apart
+        try:
+            with scope.lenient():
+                return from_outer.build(scope)
+        finally:
+            scope.isolated -= apart
+
+    def aggregates_apart(self, reference: Any) -> set[int]:
+        """The ids of the aggregates behind a reference, which a subquery computes anew; the compiler's scope knows how."""
+        raise NotImplementedError
+
+    def surrounding(self) -> Scope | None:
+        """The scope of the query around this one; a rerooted scope is part of its own query."""
+        scope: Scope | None = self
+        while scope is not None and scope._is_part:
+            scope = scope.parent
+        return scope.parent if scope is not None else None
+
+    @property
+    def names(self) -> Any:
+        """The resolver of this query's names."""
+        return result_types.names_of(self.state)
+
+    @contextmanager
+    def reusing(self, joins: set[Join] | None) -> Generator[None, None, None]:
+        """Share these multi-valued joins, or any with None."""
+        previous, self.reuse = self.reuse, joins
+        try:
+            yield
+        finally:
+            self.reuse = previous
+
+    @contextmanager
+    def lenient(self) -> Generator[None, None, None]:
+        """Columns read here may be NULL without making the condition unknown: they demand no join."""
+        self._lenient += 1
+        try:
+            yield
+        finally:
+            self._lenient -= 1
+
+    @contextmanager
+    def collecting(self) -> Generator[set[Join], None, None]:
+        """The joins whose columns are read strictly inside the block."""
+        previous, self._touched = self._touched, set()
+        lenient, self._lenient = self._lenient, 0
+        try:
+            yield self._touched
+        finally:
+            self._touched = previous
+            self._lenient = lenient
+
+    # -- subqueries ------------------------------------------------------------------------------------------------
+
+    def rerooted(self, prefix: tuple[Any, ...], *, own_annotations: bool = False) -> Scope:
+        """A scope for the rows at the end of ``prefix`` (whose last hop is left to a correlated condition).
+
+        :param prefix: hops from this scope's rows; empty for the same row once more.
+        :param own_annotations: annotations read the joins of the new scope, not those of this one.
+        """
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.parent = self
+        made._prefix = prefix
+        made._is_part = True
+        made._own_annotations = own_annotations
+        target = prefix[-1].target if prefix else self.opts
+        table = fresh_table(target.table, self.compilation.table_names)
+        made.joins = Joins(table, self.compilation.table_names)
+        made.views = {}
+        made.reuse = set()
+        made.reaches_out = False
+        made._touched = set()
+        made._lenient = 0
+        return made
+
+    def correlation(self, prefix: tuple[Any, ...], outer_join: Join) -> Any:
+        """The condition that ties a rerooted scope to its outer row."""
+        if not prefix:
+            key = self.opts.pk.column
+            return self.joins.root.table.c[key] == outer_join.table.c[key]
+        hop = prefix[-1]
+        return self.joins.root.table.c[hop.target_field.column] == outer_join.table.c[hop.source_field.column]
+
+    def correlated(self, select: Any) -> Any:
+        """A SELECT inside another one: every table but its own belongs to the queries around it."""
+        return select.correlate_except(self.joins.root.table, *(join.table for join in self.joins.joins))
+
+    def scalar(self, state: Any) -> tuple[Any, Any]:
+        """A subquery's SELECT of one column, and that column's field."""
+        return self.compile_subquery(state, "scalar")
+
+    def members(self, state: Any, field: Any) -> Any:
+        """A subquery's SELECT for use with IN."""
+        return self.compile_subquery(state, "members", field)[0]
+
+    def exists(self, state: Any) -> Any:
+        """An EXISTS condition over a subquery."""
+        if state.empty:
+            return sa.false()
+        return self.compile_subquery(state, "exists")[0].exists()
+
+    def compile_subquery(self, state: Any, use: str, field: Any = None) -> tuple[Any, Any]:
+        """A subquery's SELECT and the field of its one column; the compiler's scope knows how."""
+        raise NotImplementedError
+
+    def near(self, names: str) -> Any:
+        """See :meth:`Compilation.near`."""
+        return self.compilation.near(names)
+
+    # -- values ----------------------------------------------------------------------------------------------------
+
+    def slot(self, slot: Slot, field: Any) -> Built:
+        """A bound parameter for a slot."""
+        field = field or self.natural_field(slot.sample)
+        type_ = self.bind_type(field) if field is not None else None
+        return Built(self.compilation.bind(f"v[{slot.index}]", type_), field)
+
+    def bound(self, value: Any, field: Any) -> Built:
+        """A bound parameter with a value of its own."""
+        field = field or self.natural_field(value)
+        return Built(sa.bindparam(None, value, type_=self.bind_type(field) if field else None, unique=True), field)
+
+    def bound_beside(self, expression: Any, field: Any) -> Built:
+        """A bare value with the type of what it stands beside, where that type can hold it."""
+        sample = expression.sample if isinstance(expression, Slot) else expression.value
+        if not self.can_hold(field, sample):
+            return expression.build(self)
+        if isinstance(expression, Slot):
+            return self.slot(expression, field)
+        return expression.build(self) if sample is None else self.bound(sample, field)
+
+    def typed(self, expression: Expression, built: Built, field: Any) -> Any:
+        """``built``, or the same bare value with the type of ``field``."""
+        if field is not None and self.is_bare_value(expression):
+            return self.bound_beside(expression, field).sql
+        return built.sql
+
+    def comparable(self, built: Built) -> Built:
+        """``built`` as it is compared with others."""
+        plain = isinstance(built.sql, sa.Column | sa.BindParameter)
+        if plain or self.compilation.literal or not self.is_decimal(built.field):
+            return built
+        return built._replace(sql=self.hooks.computed_decimal(built.sql))
+
+    def verbatim(self, pieces: list[Any], field: Any) -> Any:
+        """Text with elements in between, as one element in parentheses."""
+        return Verbatim(pieces, field.sql_type() if field is not None else sa.types.NULLTYPE)
+
+    def truth(self, condition: Expression) -> Any:
+        """A boolean expression as a condition."""
+        if isinstance(condition, Condition):
+            return self.condition_value(condition.predicate).sql
+        return condition.build(self).sql
+
+    def condition_value(self, predicate: Any) -> Built:
+        """A condition as a value; the compiler's scope knows how."""
+        raise NotImplementedError
+
+
+def same_hops(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two sequences of hops make the same joins."""
+    return len(a) == len(b) and all(
+        x.source_field is y.source_field and x.target_field is y.target_field for x, y in zip(a, b, strict=True)
+    )
+
+
+def names_of_column(field: Any) -> str:
+    """What a value of a column is about, for masking: the name of the column, and that of its field if it is another."""
+    return field.column if field.column == field.name else f"{field.column} {field.name}"

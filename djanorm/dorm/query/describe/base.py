@@ -1,0 +1,171 @@
+"""The frame of a queryset: its description, and its place as a manager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, overload
+
+from typing_extensions import TypeVar
+
+from dorm.query.describe.names import Names
+from dorm.query.describe.state import QueryState
+
+if TYPE_CHECKING:
+    from dorm.models import Model
+
+M = TypeVar("M", default=Any)
+R = TypeVar("R", default=M)
+
+
+class QueryRoot(Generic[M, R]):
+    """The description that a queryset carries.
+
+    A manager is a queryset too: the root of its model's querysets. It has ``_is_manager`` set, caches nothing, and each
+    of its methods starts from :meth:`get_queryset`.
+    """
+
+    model: type[M]
+    name: str | None = None
+    _query: QueryState | None = None
+    _origin: Any = None
+    _result_cache: list[Any] | None = None
+    _is_manager: bool = False
+    _hints: dict[str, Any] | None = None
+    _owned_as: str = ""
+    _known_related: tuple[Any, Any] | None = None
+    _own_root: ClassVar[bool] = False
+    # the class of the querysets that are made from one of this class
+    _kind: ClassVar[Any]
+
+    def __init__(self, model: Any = None, using: str | None = None) -> None:
+        if model is not None:
+            self.model = model
+        if using is not None:
+            self.__dict__["_query"] = self.state.evolve(using=using)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._own_root = cls.get_queryset is not QueryRoot.get_queryset
+        cls._kind = cls
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return super().__class_getitem__(item)  # type: ignore[misc]
+
+    # -- the description -------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> QueryState:
+        """The description of the query."""
+        query = self._query
+        if query is None:
+            origin = self._origin
+            if origin is not None:
+                query = origin.get_queryset().state
+            else:
+                opts = self.model._meta  # type: ignore[attr-defined] # ty: ignore[missing-attribute]
+                cache = opts.query_cache
+                query = cache.get("state")
+                if query is None:
+                    query = cache["state"] = QueryState(opts)
+            if not self._is_manager:
+                self.__dict__["_query"] = query
+        return query
+
+    def get_queryset(self) -> Self:
+        """The queryset that every method starts from; override it in a manager (spec MGR-04)."""
+        if not self._is_manager:
+            return self
+        made = self._with(self.state)
+        made.__dict__["_is_manager"] = False
+        return made
+
+    def _root(self) -> Self:
+        """Where a method of this object starts: itself, or what a manager's own ``get_queryset()`` gives."""
+        return self.get_queryset() if self._own_root and self._is_manager else self
+
+    def _with(self, state: QueryState) -> Self:
+        """The same kind of object with another description, and nothing fetched."""
+        made = object.__new__(self._kind)
+        data = made.__dict__
+        data.update(self.__dict__)
+        data["_query"] = state
+        data.pop("_result_cache", None)
+        data.pop("_is_manager", None)
+        data.pop("_origin", None)
+        return made
+
+    @classmethod
+    def _preloaded(cls, model: Any, rows: list[Any], origin: Any) -> Self:
+        """A queryset whose rows are known already; chaining starts from the queryset of the manager ``origin``."""
+        made = object.__new__(cls._kind)
+        made.model = model
+        made._result_cache = rows
+        made._origin = origin
+        return made
+
+    def _with_owner(self, field: Any, instance: Any, accessor: str) -> Self:
+        """The same queryset for the rows of ``instance.<accessor>``: results know it, and routers are told."""
+        root = self._root()
+        made = root._with(root.state)
+        made.__dict__["_owned_as"] = accessor
+        made.__dict__["_hints"] = {"instance": instance}
+        if field is not None:
+            made.__dict__["_known_related"] = (field, instance)
+        return made
+
+    @property
+    def _names(self) -> Names:
+        return Names(self.state)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the rows come in an order: of ``order_by()``, or of ``Meta.ordering`` (Django 5.2)."""
+        state = self.state
+        if state.empty or state.order:
+            return True
+        return state.order is None and bool(state.opts.ordering) and state.group is None
+
+    # -- pickling --------------------------------------------------------------------------------------------------
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        # a manager's class makes managers; what travelled says itself whether it was one
+        self.__dict__.clear()
+        self.__dict__.update(values)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self._with(self.state)
+
+    # -- as a manager ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def as_manager(cls) -> Self:
+        """A manager with this queryset's methods: ``objects = PostQuerySet.as_manager()`` (Django 5.2)."""
+        made = object.__new__(cls)
+        made.__dict__["_is_manager"] = True
+        return made
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        if self._is_manager:
+            self.__dict__["name"] = name
+
+    @overload
+    def __get__(self, instance: None, owner: Any) -> Self: ...
+    @overload
+    def __get__(self, instance: Model, owner: Any) -> Never: ...
+    @overload
+    def __get__(self, instance: object, owner: Any) -> Self: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if not self._is_manager or not hasattr(owner, "_meta"):
+            return self
+        if instance is not None:
+            raise AttributeError(f"Manager isn't accessible via {owner.__name__} instances: use the class.")
+        if owner._meta.abstract:
+            raise AttributeError(f"{owner.__name__} is abstract: it has no rows, so it has no manager.")
+        return self._bound(owner)
+
+    def _bound(self, owner: Any) -> Self:
+        """A fresh root of ``owner``."""
+        made = object.__new__(self.__class__)
+        data = made.__dict__
+        data.update(self.__dict__)
+        data["model"] = owner
+        return made

@@ -1,0 +1,549 @@
+"""Methods that describe: each returns a new queryset and runs nothing. Unknown names raise here."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from dorm.db import masking
+from dorm.exceptions import FieldDoesNotExist, FieldError
+from dorm.expressions.base import Expression, as_operand, is_operand
+from dorm.expressions.conditions import AND, OR, XOR, Q
+from dorm.expressions.paths import Computed, RelationRef, TypedExpression
+from dorm.expressions.references import AnnotationRef, ColumnRef, weight
+from dorm.fields.relations import Hop
+from dorm.query.describe.base import M, QueryRoot, R
+from dorm.query.describe.combining import combined
+from dorm.query.describe.fan_out import keeps_rows, selecting
+from dorm.query.describe.names import Names
+from dorm.query.describe.ordering import resolve_terms
+from dorm.query.describe.paths import Path, column_path
+from dorm.query.describe.predicates import Predicate, joined
+from dorm.query.describe.prefetch_lookups import check_lookups
+from dorm.query.describe.redefinition import redefined
+from dorm.query.describe.selected_relations import step_of
+from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState, sharing
+from dorm.utils.bounds import PARTS, check_number, too_large
+
+if TYPE_CHECKING:
+    from dorm.query.queryset import QuerySet
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+G = TypeVar("G")
+
+
+class Chaining(QueryRoot[M, R]):
+    """The chain methods of a queryset (spec section 12)."""
+
+    def all(self) -> Self:
+        """A copy (QS-01)."""
+        root = self._root()
+        if root is not self:
+            return root._with(root.state) if root._result_cache is None else root
+        return self._with(self.state)
+
+    def none(self) -> Self:
+        """A queryset that matches nothing and never queries (QS-02)."""
+        root = self._root()
+        return root._with(root.state.evolve(empty=True))
+
+    def using(self, alias: str | None) -> Self:
+        """The same queryset on another database; routers are not asked (QS-14)."""
+        root = self._root()
+        return root._with(root.state.evolve(using=alias))
+
+    def filter(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
+        """Rows for which everything holds (QS-03). Conditions in one call share their joins (QS-05).
+
+        :raises FieldDoesNotExist: for a name that does not exist, at this line.
+        :raises TypeError: after slicing.
+        """
+        root = self._root()
+        if not conditions and not lookups:
+            return root._with(root.state)
+        state = root.state
+        _need_unsliced(state, "filter")
+        step = FilterStep(condition(state, conditions, lookups, False), state.sticky)
+        return root._with(state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False))
+
+    def exclude(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
+        """Rows for which not everything holds; NULL-safe, and whole objects over multi-valued relations (QS-04)."""
+        root = self._root()
+        if not conditions and not lookups:
+            return root._with(root.state)
+        state = root.state
+        _need_unsliced(state, "exclude")
+        step = FilterStep(condition(state, conditions, lookups, True), state.sticky)
+        return root._with(state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False))
+
+    def _sticky(self) -> Self:
+        """The next ``filter()`` shares the joins of the last one."""
+        return self._with(self.state.evolve(sticky=True))
+
+    def _linked_to(self, junction: Any, keys: list[Any], owner: str | None = None, after: int | None = None) -> Self:
+        """Rows that a many-to-many junction links to ``keys``; the next ``filter()`` is about the same link.
+
+        :param owner: the attribute that gets the key on the other side, when each row should tell.
+        :param after: how many steps come before the link, as if the others were chained to it; None for all.
+        """
+        state = self.state
+        after = len(state.steps) if after is None else after
+        later = state.steps[after:]
+        far = junction.target
+        hop = Hop(state.opts, junction.model._meta, far.target_field, far, multiple=True, nullable=True)
+        name = f"{junction.model._meta.label}.{junction.source.name}"
+        reference = ColumnRef(Path(state.opts, name, (hop,), junction.source, None, 0))
+        predicate = Names(state).compare(reference, "in", keys)
+        link: tuple[Any, ...] = (FilterStep(predicate),)
+        changes: dict[str, Any] = {"sticky": not later}
+        if owner is not None:
+            link += (AnnotateStep(owner, reference),)
+            changes["annotations"] = {**state.annotations, owner: reference}
+            changes["selected"] = None if state.selected is None else (*state.selected, owner)
+        return self._with(state.evolve(steps=(*state.steps[:after], *link, *sharing(later)), **changes))
+
+    def complex_filter(self, condition: Any) -> Self:
+        """``filter()`` with a ``Q`` or a dict of lookups (Django 5.2)."""
+        return self.filter(condition) if isinstance(condition, Q) else self.filter(**condition)
+
+    def order_by(self, *terms: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M]) -> Self:
+        """Replaces the order; without terms the rows have none (QS-06). A ``reverse()`` before it still holds.
+
+        :param terms: names with an optional ``-``, paths, annotations, expressions, ``"?"``.
+        :raises TypeError: after slicing.
+        """
+        root = self._root()
+        state = root.state
+        _need_unsliced(state, "order_by")
+        names = Names(state)
+        return root._with(state.evolve(order=resolve_terms(names, terms)))
+
+    def reverse(self) -> Self:
+        """The effective order the other way round (QS-07).
+
+        :raises TypeError: after slicing.
+        """
+        root = self._root()
+        state = root.state
+        if state.is_sliced:
+            raise TypeError("Cannot reverse a query once a slice has been taken.")
+        return root._with(state.evolve(reversed=not state.reversed))
+
+    def distinct(self, *names: Any) -> Self:
+        """Each row once; with names the first row of each value, where the database can (QS-08)."""
+        root = self._root()
+        state = root.state
+        if state.is_sliced:
+            raise TypeError("Cannot create distinct fields once a slice has been taken.")
+        if not names:
+            return root._with(state.evolve(distinct=True))
+        resolver = Names(state)
+        terms = tuple(resolver.reference(n) if isinstance(n, str) else as_operand(n).resolve(resolver) for n in names)
+        return root._with(state.evolve(distinct=terms))
+
+    # -- annotations -----------------------------------------------------------------------------------------------
+
+    def annotate(self, *expressions: Any, **named: Any) -> Self:
+        """Computed values per row, as attributes (QS-11).
+
+        :raises ValueError: when a name is that of a field.
+        :raises TypeError: for values that are no expressions, and for those that would change the rows of a slice.
+        """
+        return self._annotate(expressions, named, True)
+
+    def alias(self, *expressions: Any, **named: Any) -> Self:
+        """Like :meth:`annotate`, for later use only: rows do not carry the values (QS-12)."""
+        return self._annotate(expressions, named, False)
+
+    def _annotate(self, positional: tuple[Any, ...], named: dict[str, Any], selected: bool) -> Self:
+        root = self._root()
+        state: QueryState = root.state
+        every = {**named_aggregates(positional, named), **named}
+        for name, value in every.items():
+            state = with_annotation(state, name, value, selected)
+        return root._with(state)
+
+    # -- what rows are made of -------------------------------------------------------------------------------------
+
+    def values(
+        self, *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M], **expressions: Any
+    ) -> QuerySet[M, dict[str, Any]]:
+        """Rows as dicts of the named fields, relation paths and annotations (QS-09).
+
+        Without names: all fields of the model, and annotations.
+        """
+        return self._values("dict", fields, expressions)
+
+    @overload
+    def values_list(  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload]
+        self, a: TypedExpression[A, M] | Computed[A], /, *, flat: Literal[True]
+    ) -> QuerySet[M, A]: ...
+    @overload
+    def values_list(self, a: TypedExpression[A, M] | Computed[A], /) -> QuerySet[M, tuple[A]]: ...
+    @overload
+    def values_list(
+        self, a: TypedExpression[A, M] | Computed[A], b: TypedExpression[B, M] | Computed[B], /
+    ) -> QuerySet[M, tuple[A, B]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        d: TypedExpression[D, M] | Computed[D],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C, D]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        d: TypedExpression[D, M] | Computed[D],
+        e: TypedExpression[E, M] | Computed[E],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C, D, E]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        d: TypedExpression[D, M] | Computed[D],
+        e: TypedExpression[E, M] | Computed[E],
+        f: TypedExpression[G, M] | Computed[G],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C, D, E, G]]: ...
+    @overload
+    def values_list(
+        self,
+        *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M],
+        flat: Literal[True],
+        **expressions: Any,
+    ) -> QuerySet[M, Any]: ...
+    @overload
+    def values_list(
+        self,
+        *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M],
+        flat: bool = False,
+        named: bool = False,
+        **expressions: Any,
+    ) -> QuerySet[M, tuple[Any, ...]]: ...
+    def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any) -> Any:
+        """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples (QS-10).
+
+        Without a field, ``flat`` gives the values of the model's first.
+
+        :raises TypeError: for ``flat`` together with ``named``.
+        :raises ValueError: for ``flat`` with several fields.
+        """
+        if flat and named:
+            raise TypeError("'flat' and 'named' can't be used together.")
+        if flat and len(fields) + len(expressions) > 1:
+            raise ValueError("'flat' needs exactly one field: values_list('name', flat=True).")
+        return self._values("flat" if flat else "named" if named else "tuple", fields, expressions)
+
+    def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
+        root = self._root()
+        state: QueryState = root.state
+        names: list[str] = []
+        check_number(len(fields) + len(expressions), "columns")
+        for field in fields:
+            if isinstance(field, str):
+                names.append(field)
+                continue
+            path = getattr(field, "lookup_path", None)
+            if path is not None:
+                names.append(path)
+                continue
+            name = _free_name(state, field, expressions)
+            expressions = {**expressions, name: field}
+            names.append(name)
+        for name, value in expressions.items():
+            state = with_annotation(state, name, value, True)
+            if name not in names:
+                names.append(name)
+        if not names:
+            names = [field.attname for field in state.opts.concrete_fields]
+            names += list(state.annotations if state.selected is None else state.selected)
+        resolver = Names(state)
+        select = tuple((name, _selectable(resolver, name)) for name in names)
+        return root._with(selecting(state, row, select))
+
+    def select_related(self, *paths: Any) -> Self:
+        """Related objects of single-valued relations in the same query (LD-01…04); None clears.
+
+        :raises FieldDoesNotExist: for an unknown name or a plain field.
+        :raises ValueError: for a relation of several rows.
+        """
+        root = self._root()
+        state = root.state
+        if paths == (None,):
+            return root._with(state.evolve(select_related=()))
+        if state.row != "instance":
+            raise TypeError("Cannot call select_related() after .values() or .values_list()")
+        if not paths:
+            return root._with(state.evolve(select_related=True))
+        before = state.select_related if isinstance(state.select_related, tuple) else ()
+        named = [getattr(path, "lookup_path", path) for path in paths]
+        for path in named:
+            if not isinstance(path, str):
+                raise TypeError(f"select_related() takes names of relations, not {path!r}.")
+            opts = state.opts
+            for name in path.split("__"):
+                opts = step_of(opts, name, path).hops()[-1].target
+        return root._with(state.evolve(select_related=tuple(dict.fromkeys((*before, *named)))))
+
+    def prefetch_related(self, *lookups: Any) -> Self:
+        """Related objects in one further query per relation (LD-05…13); None clears.
+
+        :raises FieldDoesNotExist: for a name that is no relation.
+        """
+        root = self._root()
+        state = root.state
+        if lookups == (None,):
+            return root._with(state.evolve(prefetch=()))
+        named = tuple(getattr(lookup, "lookup_path", lookup) for lookup in lookups)
+        every = (*state.prefetch, *named)
+        check_lookups(state.opts, every)
+        return root._with(state.evolve(prefetch=every))
+
+    def only(self, *names: Any) -> Self:
+        """Loads these columns and the key; the rest when it is read (LD-14). Earlier ``defer()`` calls still count."""
+        root = self._root()
+        state = root.state
+        if state.row != "instance":
+            raise TypeError("Cannot call only() after .values() or .values_list()")
+        if names == (None,):
+            raise TypeError("Cannot pass None as an argument to only().")
+        wanted = frozenset(self._loadable(name) for name in names)
+        left_out = state.defer if state.only is None else frozenset()
+        return root._with(state.evolve(only=wanted - left_out, defer=frozenset()))
+
+    def defer(self, *names: Any) -> Self:
+        """Loads all columns but these (LD-15); None loads everything again."""
+        root = self._root()
+        state = root.state
+        if state.row != "instance":
+            raise TypeError("Cannot call defer() after .values() or .values_list()")
+        if names == (None,):
+            return root._with(state.evolve(only=None, defer=frozenset()))
+        left_out = frozenset(self._loadable(name) for name in names)
+        if state.only is None:
+            return root._with(state.evolve(defer=state.defer | left_out))
+        kept = state.only - left_out
+        if kept:
+            return root._with(state.evolve(only=kept))
+        return root._with(state.evolve(only=None, defer=left_out - state.only))
+
+    def _loadable(self, name: Any) -> str:
+        name = getattr(name, "lookup_path", name)
+        if not isinstance(name, str):
+            raise TypeError(f"only() and defer() take names of fields, not {name!r}.")
+        opts = self.state.opts
+        column_path(opts, name)
+        return opts.pk.name if name == "pk" else name
+
+    # -- locks, caches, subqueries ---------------------------------------------------------------------------------
+
+    def select_for_update(
+        self,
+        *,
+        skip_locked: bool = False,
+        no_wait: bool = False,
+        of: Any = (),
+        nowait: bool = False,
+        no_key: bool = False,
+    ) -> Self:
+        """Locks the rows until the transaction ends (QS-20).
+
+        :raises ValueError: for ``skip_locked`` together with ``no_wait``.
+        """
+        no_wait = no_wait or nowait
+        if no_wait and skip_locked:
+            raise ValueError("The no_wait (nowait) option cannot be used with skip_locked.")
+        tables = (of,) if isinstance(of, str) else tuple(of or ())
+        root = self._root()
+        for name in tables:
+            if name != "self":
+                step_of(root.state.opts, name, name)
+        return root._with(root.state.evolve(lock=(no_wait, skip_locked, no_key, tables)))
+
+    def lookup(self, column: str | None = None) -> Any:
+        """This query as a subquery of one column: ``filter(article_id__in=top.lookup("pk"))`` (QS-19).
+
+        :param column: the column; may be left out when exactly one is selected.
+        :raises ValueError: when several are selected and none is named.
+        """
+        root = self._root()
+        if column is not None:
+            return root.values_list(column, flat=True)
+        if root.state.row == "instance":
+            return root.values_list("pk", flat=True)
+        if len(root.state.select or ()) != 1:
+            names = ", ".join(name for name, _ in root.state.select or ())
+            raise ValueError(f"lookup() needs the name of a column: this queryset selects {names}.")
+        return root
+
+    def cache(self, timeout: float | None = None, *, using: str = "default") -> Self:
+        """Keep the rows in a cache (CCH-02). Without configured caches, as here, an ordinary queryset (CCH-03)."""
+        root = self._root()
+        return root._with(root.state)
+
+    def cached(self, *, timeout: float | None = None, using: str = "default") -> Self:
+        """``all().cache(timeout=…)`` (CCH-01)."""
+        return self.cache(timeout, using=using)
+
+    # -- combining -------------------------------------------------------------------------------------------------
+
+    def __and__(self, other: Any) -> Self:
+        return combined(self, other, AND)
+
+    def __or__(self, other: Any) -> Self:
+        return combined(self, other, OR)
+
+    def __xor__(self, other: Any) -> Self:
+        return combined(self, other, XOR)
+
+
+def _need_unsliced(state: QueryState, what: str) -> None:
+    if state.low or state.high is not None:
+        raise TypeError(
+            f"Cannot {'reorder a query' if what == 'order_by' else f'{what} a query'} once a slice has been taken."
+        )
+
+
+def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str, Any], negated: bool) -> Predicate:
+    """The resolved condition of one ``filter()`` or ``exclude()``.
+
+    :raises FieldError: for an aggregate where the rows are no groups.
+    """
+    names = Names(state)
+    if not conditions:
+        made = names.lookups(lookups, negated)
+    else:
+        children = [names.predicate(item) for item in conditions]
+        if lookups:
+            children.append(names.lookups(lookups, False))
+        made = joined(children, AND, negated)
+    if made.contains_aggregate and state.group is None:
+        raise FieldError("A condition on an aggregate needs it as an annotation: annotate(n=Count(…)).filter(n=…).")
+    return made
+
+
+def with_annotation(state: QueryState, name: str, value: Any, selected: bool) -> QueryState:
+    """``state`` with one more annotation.
+
+    :raises ValueError: when the name is that of a field, or cannot be a name.
+    :raises TypeError: when the value is no expression.
+    """
+    opts = state.opts
+    if name in opts.names or name == "pk":
+        raise ValueError(
+            f"The annotation '{name}' conflicts with a field on the model {opts.object_name}; choose another name."
+        )
+    check_alias(name)
+    if not is_operand(value):
+        given = masking.shown(name, value)
+        raise TypeError(f"annotate() takes expressions; {name}={given} is none. For a constant use Value({given}).")
+    expression = as_operand(value).resolve(Names(state))
+    check_number(len(state.annotations), "annotations")
+    if state.annotations and weight(expression) > PARTS:
+        raise too_large()
+    changes: dict[str, Any] = {}
+    if isinstance(expression, AnnotationRef) and expression.name == name:
+        expression = state.annotations[name]  # promoted, or made an alias
+    else:
+        if name in state.annotations:
+            state, expression = redefined(state, name, expression)
+        if state.is_sliced and not keeps_rows(state, expression):
+            raise TypeError(
+                f"Cannot annotate a query with {name}={value!r} once a slice has been taken: its rows would change."
+            )
+        changes["steps"] = (*state.steps, AnnotateStep(name, expression))
+        changes["annotations"] = {**state.annotations, name: expression}
+    if not selected:
+        shown = state.annotations if state.selected is None else state.selected
+        changes["selected"] = tuple(n for n in shown if n != name)
+    elif state.selected is not None:
+        changes["selected"] = (*(n for n in state.selected if n != name), name)
+    if expression.contains_aggregate:
+        # the first aggregate after values() makes its groups of what that selected
+        plain = [n for n, selected in state.select or () if not selected.contains_aggregate]
+        changes["group"] = "pk" if state.select is None else tuple(plain)
+    if state.select is not None and selected:
+        changes["select"] = (
+            *(item for item in state.select if item[0] != name),
+            (name, AnnotationRef(name, expression)),
+        )
+    return state.evolve(**changes)
+
+
+def check_alias(name: str) -> None:
+    """Refuse what is no name for a column of the result.
+
+    :raises ValueError: naming it.
+    """
+    bad = any(c.isspace() or c in "\"'`;%#" or unicodedata.category(c) == "Cc" for c in name)
+    if bad or "--" in name or "/*" in name or not name:
+        raise ValueError(
+            "Column aliases cannot contain whitespace characters, hashes, control characters, quotation marks, "
+            f"semicolons, percent signs, or SQL comments: {name!r}."
+        )
+
+
+def named_aggregates(positional: tuple[Any, ...], named: dict[str, Any], verb: str = "annotate") -> dict[str, Any]:
+    """Names for positional aggregates: ``<field>__<function>``.
+
+    :raises TypeError: for what is no expression, and for expressions that have no default name.
+    :raises ValueError: when the default name is taken.
+    """
+    found: dict[str, Any] = {}
+    for item in positional:
+        if not is_operand(item) or getattr(item, "lookup_path", "") is None:
+            raise TypeError(f"QuerySet.{verb}() received non-expression(s): {item!r}.")
+        alias = getattr(item, "default_alias", None)
+        if alias is None:
+            what = "aggregates" if verb == "aggregate" else "annotations"
+            raise TypeError(f"Complex {what} require an alias: {verb}(name=…), not {item!r} alone.")
+        if alias in named or alias in found:
+            raise ValueError(f"The named annotation '{alias}' conflicts with the default name for another annotation.")
+        found[alias] = item
+    return found
+
+
+def _selectable(names: Names, name: str) -> Expression:
+    state = names.state
+    if state.selected is not None and name in state.annotations and name not in state.selected:
+        raise FieldError(f"Cannot select the '{name}' alias. Use annotate() to promote it.")
+    try:
+        reference = names.reference(name)
+    except FieldDoesNotExist as problem:
+        text = str(problem).split(" For literal text")[0]
+        raise FieldDoesNotExist(text) from None
+    if isinstance(reference, ColumnRef):
+        return ColumnRef(column_path(names.opts, name)) if "__" in name else reference
+    return reference
+
+
+def _free_name(state: QueryState, expression: Any, taken: dict[str, Any]) -> str:
+    base = getattr(expression, "default_alias", None) if hasattr(expression, "default_alias") else None
+    name = base or type(expression).__name__.lower()
+    number = 1
+    candidate = name
+    while candidate in taken or candidate in state.annotations or candidate in state.opts.names:
+        number += 1
+        candidate = f"{name}{number}"
+    return candidate

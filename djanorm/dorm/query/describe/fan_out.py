@@ -1,0 +1,68 @@
+"""Which parts of a query give a row more than once: those that join a relation of several rows.
+
+Such a join decides how many rows there are, so it is made wherever rows are counted, aggregated or sliced, even when
+nobody reads its columns. Aggregates are no such part: their groups are the rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dorm.expressions.base import Expression
+from dorm.expressions.references import ColumnRef
+from dorm.query.describe.ordering import effective_order
+from dorm.query.describe.state import AnnotateStep, FilterStep, Mark
+
+
+def multiplies(expression: Expression) -> bool:
+    """Whether reading ``expression`` may join several rows."""
+    if isinstance(expression, ColumnRef):
+        return bool(expression.path.multiple)
+    return not hasattr(expression, "build_here") and any(multiplies(child) for child in expression.children())
+
+
+def rows_multiply(state: Any) -> bool:
+    """Whether annotations, selected values or the order of ``state`` may give a row more than once."""
+    parts = [step.expression for step in state.steps if isinstance(step, AnnotateStep)]
+    shown, sorting = shown_and_sorted(state)
+    return any(multiplies(part) for part in (*parts, *shown, *sorting))
+
+
+def shown_and_sorted(state: Any) -> tuple[list[Expression], list[Expression]]:
+    """What the rows select, and what orders them, as joins are made for it."""
+    selected = () if state.row == "instance" else state.select or ()
+    return [expression for _, expression in selected], [term.expression for term in effective_order(state)]
+
+
+def order_tells_apart(state: Any) -> bool:
+    """Whether there are more rows than without their order: it joins several, or DISTINCT or groups see its columns."""
+    terms = effective_order(state)
+    if any(multiplies(term.expression) for term in terms):
+        return True
+    sees_columns = state.distinct is True or isinstance(state.group, tuple)
+    return bool(terms) and state.row != "instance" and sees_columns
+
+
+def keeps_rows(state: Any, expression: Expression) -> bool:
+    """Whether a slice stays the slice of the same rows when they get ``expression`` as one more annotation."""
+    if multiplies(expression):
+        return False
+    if state.row != "instance":
+        return not expression.contains_aggregate and not state.distinct and not isinstance(state.group, tuple)
+    if not expression.contains_aggregate or state.group == "pk":
+        return True
+    # an aggregate makes one row of those that a condition or the order repeats
+    filters = [e for step in state.steps if isinstance(step, FilterStep) for e in step.predicate.expressions()]
+    return not state.distinct and not rows_multiply(state) and not any(multiplies(part) for part in filters)
+
+
+def selecting(state: Any, row: str, select: tuple[tuple[str, Expression], ...]) -> Any:
+    """``state`` with rows of other values; what they read over relations of several rows is joined at this step.
+
+    :param row: what rows are made of, see :class:`QueryState`.
+    """
+    changes: dict[str, Any] = {"row": row, "select": select, "select_related": ()}
+    if any(isinstance(expression, ColumnRef) and multiplies(expression) for _, expression in select):
+        before = (step for step in state.steps if not isinstance(step, Mark) or step.kind != "select")
+        changes["steps"] = (*before, Mark("select"))
+    return state.evolve(**changes)

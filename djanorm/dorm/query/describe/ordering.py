@@ -1,0 +1,232 @@
+"""The terms of ORDER BY: from ``order_by()`` or ``Meta.ordering`` to elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql import elements as sql
+
+from dorm.aggregates import Aggregate
+from dorm.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, InvalidRelationPath
+from dorm.expressions.base import as_operand, is_operand
+from dorm.expressions.ordering import OrderBy
+from dorm.expressions.references import AnnotationRef, ColumnRef
+from dorm.fields.types import JSONType
+from dorm.functions.numbers import Random
+from dorm.query.describe.names import Names
+
+
+class RandomOrder(Random):
+    """``order_by("?")``."""
+
+
+def resolve_terms(names: Names, terms: Iterable[Any]) -> tuple[OrderBy, ...]:
+    """The arguments of ``order_by()``. The name of a relation stands for the ``Meta.ordering`` of the related model.
+
+    :raises FieldDoesNotExist: for an unknown name.
+    :raises FieldError: for something that cannot order rows.
+    """
+    return tuple(made for term in terms for made in _resolved(names, term))
+
+
+def _resolved(names: Names, term: Any) -> tuple[OrderBy, ...]:
+    if isinstance(term, str):
+        annotated = names.state.annotations
+        cache = names.opts.query_cache
+        key = ("order", term)
+        if not annotated and key in cache:
+            return cache[key]
+        made = _named_terms(names, term, ())
+        if not annotated:
+            cache[key] = made
+        return made
+    if not isinstance(term, OrderBy) and not is_operand(term):
+        raise FieldError(f"order_by() takes names and expressions, not {term!r}.")
+    return (_checked(_as_order(term).resolve(names)),)
+
+
+def _as_order(term: Any) -> OrderBy:
+    return term if isinstance(term, OrderBy) else OrderBy(as_operand(term))
+
+
+def _checked(term: Any) -> OrderBy:
+    for node in term.flatten():
+        if isinstance(node, Aggregate):
+            raise FieldError(
+                "Using an aggregate in order_by() without also including it in annotate() is not allowed: "
+                f"{term.expression!r}"
+            )
+    return term
+
+
+def _named_terms(names: Names, term: str, followed: tuple[Any, ...]) -> tuple[OrderBy, ...]:
+    """A name with an optional sign.
+
+    :param followed: the relations whose models' own order led here.
+    """
+    if term == "?":
+        return (OrderBy(RandomOrder()),)
+    descending = term.startswith("-")
+    name = term[1:] if descending else term
+    if not name:
+        raise FieldError(f"order_by() got {term!r}, which names nothing.")
+    reference = names.reference(name)
+    relation = _relation_of(reference, name)
+    ordering = relation.hops()[-1].target.ordering if relation is not None else ()
+    if not ordering:
+        return (OrderBy(reference, descending),)
+    if relation in followed:
+        raise FieldError(f"Infinite loop caused by ordering: {name!r} of {names.opts.object_name} orders by itself.")
+    found: list[OrderBy] = []
+    for own in ordering:
+        if isinstance(own, str) and own != "?":
+            sign, own_name = ("-", own[1:]) if own.startswith("-") else ("", own)
+            found += _named_terms(names, f"{sign}{name}__{own_name}", (*followed, relation))
+        elif isinstance(own, str):
+            found.append(OrderBy(RandomOrder()))
+        else:
+            found.append(_checked(_as_order(own).resolve(_NamesUnder(names.state, name))))
+    return tuple(made.reverse_ordering() for made in found) if descending else tuple(found)
+
+
+def _relation_of(reference: Any, name: str) -> Any:
+    """The relation that a term ends on; None for columns, its key's among them."""
+    if not isinstance(reference, ColumnRef) or name.rpartition("__")[2] == "pk":
+        return None
+    return reference.path.relation
+
+
+class _NamesUnder(Names):
+    """The names of a related model, seen from the model whose rows are ordered."""
+
+    __slots__ = ("_prefix",)
+
+    def __init__(self, state: Any, prefix: str) -> None:
+        super().__init__(state)
+        self._prefix = prefix
+
+    def reference(self, name: str) -> Any:
+        return super().reference(f"{self._prefix}__{name}")
+
+    def template(self, name: str) -> Any:
+        return super().template(f"{self._prefix}__{name}")
+
+
+def meta_order(opts: Any) -> tuple[OrderBy, ...]:
+    """``Meta.ordering``, resolved once per model.
+
+    :raises ImproperlyConfigured: for a name that leads nowhere (META-21).
+    """
+    cache = opts.query_cache
+    found = cache.get("meta_order")
+    if found is None:
+        names = Names(_Bare(opts))
+        try:
+            found = cache["meta_order"] = resolve_terms(names, opts.ordering)
+        except (FieldDoesNotExist, InvalidRelationPath) as problem:
+            raise ImproperlyConfigured(
+                f"{opts.label}: ordering {opts.ordering!r} cannot be used: {problem}"
+            ) from problem
+    return found
+
+
+class _Bare:
+    """The least a resolver of names needs."""
+
+    annotations: dict[str, Any] = {}
+    using = None
+
+    def __init__(self, opts: Any) -> None:
+        self.opts = opts
+
+
+def effective_order(state: Any) -> tuple[OrderBy, ...]:
+    """The terms that order the rows of ``state``, with ``reverse()`` applied."""
+    terms = state.order
+    if terms is None:
+        grouped = state.group is not None and state.group != "pk"
+        terms = () if grouped or not state.opts.ordering else meta_order(state.opts)
+        if terms and state.distinct is True and state.select is not None:
+            terms = _between_distinct_values(state, terms)
+    if not terms and state.partition is not None:
+        # rows that are numbered must come in some order, and be the same ones each time
+        terms = resolve_terms(Names(state), ("pk",))
+    return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
+
+
+def _between_distinct_values(state: Any, terms: tuple[OrderBy, ...]) -> tuple[OrderBy, ...]:
+    """Those terms of ``Meta.ordering`` that read nothing but what is selected.
+
+    The others would have to be selected as well, and would keep equal values apart, which nobody asked for.
+    """
+    selected = set()
+    for _, expression in state.select:
+        if isinstance(expression, AnnotationRef):
+            expression = state.annotations.get(expression.name, expression)
+        if isinstance(expression, ColumnRef):
+            selected.add(expression.path.key)
+    key: Any = Names(state).reference("pk")
+    if key.path.key in selected:
+        return terms
+    read = ([n for n in term.expression.flatten() if isinstance(n, ColumnRef)] for term in terms)
+    return tuple(
+        term
+        for term, columns in zip(terms, read, strict=True)
+        if all(column.path.key in selected for column in columns)
+    )
+
+
+def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
+    """The terms of ORDER BY with their elements, and the columns to be selected only to sort by them.
+
+    DISTINCT wants what sorts the rows among the columns, and so does a query around this one. So do groups: a parameter in
+    ORDER BY is another one than the same value in GROUP BY, so that the database sees two expressions unless both refer to a
+    column of the result.
+    """
+    scope = select.scope
+    elements: list[tuple[OrderBy, Any]] = []
+    hidden: list[Any] = []
+    prefix = "o" if select.state.partition is None else "order "
+    for term in select.ordering_terms:
+        expression = term.expression
+        if isinstance(expression, RandomOrder):
+            elements.append((term, scope.hooks.random()))
+            continue
+        label = select.label_of(expression)
+        if label is None:
+            with scope.reusing(None):
+                element = expression.build(scope).sql
+        else:
+            element = label.element
+        if label is None and is_constant(element):
+            continue
+        for key in scope.hooks.sort_keys(element, isinstance(element.type, JSONType)):
+            if label is not None and key is element:
+                key = label
+            elif _is_hidden(select, term, key, label is not None):
+                key = key.label(f"{prefix}{len(hidden)}")
+                hidden.append(key)
+            elements.append((term, key))
+    return elements, hidden
+
+
+def is_constant(element: Any) -> bool:
+    """Whether ``element`` is a word of SQL that sorts nothing; a number among them would be the place of a column."""
+    while isinstance(element, sa.TypeCoerce | sql.Grouping):
+        element = element.element if isinstance(element, sql.Grouping) else element.clause
+    return isinstance(element, sql.True_ | sql.False_ | sql.Null)
+
+
+def _is_hidden(select: Any, term: OrderBy, key: Any, labelled: bool) -> bool:
+    """Whether ``key`` has to become a column for the rows to be sorted by it."""
+    state = select.state
+    if state.partition is None:
+        if labelled:
+            return False
+        if select.groups_values and not select.is_own(key) and not term.contains_aggregate:
+            return True
+        if state.distinct is not True:
+            return False
+    return not any(key is column for column in select.columns)

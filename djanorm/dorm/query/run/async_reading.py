@@ -1,0 +1,72 @@
+"""The async doors that querysets and set operations share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from typing import Any
+
+from dorm.db import bridge
+from dorm.expressions.base import Expression
+from dorm.expressions.conditions import Q
+from dorm.query.describe.base import M, R
+from dorm.query.run import pipeline
+from dorm.query.run.reading import Reading
+
+
+class ReadingDoors(Reading[M, R]):
+    """The async twins of the reading verbs; each is one trip through the bridge."""
+
+    # -- awaiting --------------------------------------------------------------------------------------------------
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        return self._all_async().__await__()
+
+    async def _all_async(self) -> list[R]:
+        rows = self._result_cache
+        return list(rows) if rows is not None else list(await bridge.run_async(self._fetch_all))
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        rows = self._result_cache
+        for row in rows if rows is not None else await bridge.run_async(self._fetch_all):
+            yield row
+
+    def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
+        """Rows one by one, without keeping them (ST-01); after `prefetch_related` too, in chunks of 2000 unless told."""
+        root = self._root()
+        size = pipeline.STREAM_CHUNK if chunk_size is None else chunk_size
+        return bridge.iterate_chunks(lambda: root._checked_chunks(size))
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    async def aget(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R:
+        return await bridge.run_async(self.get, *conditions, **lookups)
+
+    async def aget_or_none(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R | None:
+        return await bridge.run_async(self.get_or_none, *conditions, **lookups)
+
+    async def afirst(self) -> R | None:
+        return await bridge.run_async(self.first)
+
+    async def alast(self) -> R | None:
+        return await bridge.run_async(self.last)
+
+    async def acount(self) -> int:
+        return await bridge.run_async(self.count)
+
+    async def aexists(self) -> bool:
+        return await bridge.run_async(self.exists)
+
+    async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
+        """The rows of :meth:`values`, fetched (QX-08)."""
+        return await self.values(*fields, **expressions)
+
+    async def avalues_list(
+        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
+    ) -> list[Any]:
+        """The rows of :meth:`values_list`, fetched (QX-09)."""
+        return await self.values_list(*fields, flat=flat, named=named, **expressions)
+
+    async def aexplain(
+        self, *, format: str | None = None, analyze: bool = False, verbose: bool = False, **options: bool
+    ) -> str:
+        return await bridge.run_async(self.explain, format=format, analyze=analyze, verbose=verbose, **options)

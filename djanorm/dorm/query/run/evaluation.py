@@ -1,0 +1,183 @@
+"""Evaluation of a queryset: the database it reads from, the rows it keeps, and how it shows itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self, overload
+
+from dorm.db import routers
+from dorm.query.describe.base import M, R
+from dorm.query.describe.chain import Chaining
+from dorm.query.describe.state import QueryState
+from dorm.query.run import pipeline, shown
+from dorm.query.run.lazy_access import check_lazy_access
+from dorm.query.run.prefetch import prefetch_instances
+
+
+class Evaluation(Chaining[M, R]):
+    """A queryset that runs its query once, when somebody asks for its rows, and keeps them."""
+
+    # -- the database ----------------------------------------------------------------------------------------------
+
+    @property
+    def db(self) -> str:
+        """The alias that a read would go to."""
+        hints = self._hints
+        return self._read_alias() if hints is None else self._alias_of_owned(hints)
+
+    def _read_alias(self) -> str:
+        """The alias to read from, just before that happens."""
+        hints = self._hints
+        if hints is not None:
+            alias = self._alias_of_owned(hints)
+            check_lazy_access(hints["instance"], self._owned_as, alias)
+            return alias
+        using = self.state.using
+        if using is not None:
+            return using
+        if self.state.lock is not None:
+            return self._write_alias()
+        return routers.db_for_read(self.model)
+
+    def _alias_of_owned(self, hints: dict[str, Any]) -> str:
+        """The alias to read the rows of a related manager from."""
+        using = self.state.using
+        if using is not None:
+            return using
+        return self._write_alias() if self.state.lock is not None else routers.db_for_read(self.model, **hints)
+
+    def _write_alias(self) -> str:
+        using = self.state.using
+        if using is not None:
+            return using
+        hints = self._hints
+        return routers.db_for_write(self.model) if hints is None else routers.db_for_write(self.model, **hints)
+
+    # -- evaluation ------------------------------------------------------------------------------------------------
+
+    def _fetch_all(self) -> list[Any]:
+        """The rows, fetched once and kept."""
+        rows = self._result_cache
+        if rows is not None:
+            return rows
+        if self._is_manager:
+            return self.get_queryset()._fetch_all() if self._own_root else self._with(self.state)._fetch_all()
+        rows = self._fetch(self.state)
+        self.__dict__["_result_cache"] = rows
+        return rows
+
+    def _fetch(self, state: QueryState) -> list[Any]:
+        """The rows of ``state`` as rows of this queryset."""
+        alias = self._read_alias()
+        rows = pipeline.fetch(state, alias)
+        if state.row == "instance" and rows:
+            self._finish(rows, state, alias)
+        return rows
+
+    def _finish(self, rows: list[Any], state: QueryState, alias: str) -> None:
+        """What is added to fetched instances: the owner of a related manager, and prefetched relations."""
+        known = self._known_related
+        if known is not None:
+            field, owner = known
+            key = getattr(owner, field.target_field.attname)
+            for row in rows:
+                data = row.__dict__
+                if data.setdefault(field.attname, key) == key and field.name not in data:
+                    data[field.name] = owner
+        if state.prefetch:
+            prefetch_instances(rows, state.prefetch, alias)
+
+    def __iter__(self) -> Iterator[R]:
+        rows = self._result_cache
+        return iter(self._fetch_all() if rows is None else rows)
+
+    def __len__(self) -> int:
+        rows = self._result_cache
+        if rows is not None:
+            return len(rows)
+        if self._is_manager:
+            # list(manager) asks for a length on the way; it must not cost a query of its own
+            raise TypeError(
+                f"A manager has no len(): use {self.state.opts.object_name}.{self.name or 'objects'}.count()."
+            )
+        return len(self._fetch_all())
+
+    def __bool__(self) -> bool:
+        return bool(self._fetch_all())
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._fetch_all()
+
+    def __repr__(self) -> str:
+        if self._is_manager:
+            return f"<{type(self).__name__} of {getattr(self.model, '__name__', self.model)}>"
+        return shown.text_of(self)
+
+    def _repr_html_(self) -> str | None:
+        """The first rows as an HTML table, for notebooks; sensitive columns are masked and nothing else is loaded."""
+        return None if self._is_manager else shown.table_of(self)
+
+    def sql(self) -> shown.Shown:
+        """The statement and its parameters, without running it; sensitive values are masked."""
+        root = self._root()
+        return shown.statement_of(root.state, root._read_alias())
+
+    @property
+    def query(self) -> shown.ShownQuery:
+        """The query as text: ``str(queryset.query)`` is the statement with its parameters in place (Django 5.2)."""
+        root = self._root()
+        return shown.ShownQuery(root.state, root._read_alias())
+
+    @overload
+    def __getitem__(self, item: int) -> R: ...
+    @overload
+    def __getitem__(self, item: slice) -> Self: ...
+    def __getitem__(self, item: Any) -> Any:
+        """One row, or a lazy slice (spec QS-15, QS-16).
+
+        :raises IndexError: when there is no such row.
+        :raises TypeError: for something else than an integer or a slice.
+        :raises ValueError: for negative positions and steps.
+        """
+        if isinstance(item, slice):
+            return self._slice(item)
+        if not isinstance(item, int):
+            raise TypeError(f"QuerySet indices must be integers or slices, not {type(item).__name__}.")
+        if item < 0:
+            raise ValueError("Negative indexing is not supported.")
+        if self._result_cache is not None:
+            return self._result_cache[item]
+        root = self._root()
+        rows = root._fetch(_sliced(root.state, item, item + 1))
+        if not rows:
+            raise IndexError(f"There is no row {item}.")
+        return rows[0]
+
+    def _slice(self, item: slice) -> Any:
+        for bound in (item.start, item.stop):
+            if bound is not None and not isinstance(bound, int):
+                raise TypeError("The bounds of a slice must be integers.")
+            if bound is not None and bound < 0:
+                raise ValueError("Negative indexing is not supported.")
+        if item.step is not None:
+            if item.step < 1:
+                raise ValueError("The step of a slice must be a positive integer.")
+            if item.step != 1:
+                raise ValueError("A slice of a queryset has no step; take a slice of list(queryset).")
+        root = self._root()
+        if self._result_cache is not None:
+            made = root._with(_sliced(root.state, item.start or 0, item.stop))
+            made.__dict__["_result_cache"] = self._result_cache[item]
+            return made
+        return root._with(_sliced(root.state, item.start or 0, item.stop))
+
+
+def _sliced(state: QueryState, start: int, stop: int | None) -> QueryState:
+    low = state.low + start
+    high = state.high
+    if stop is not None:
+        bound = state.low + stop
+        high = bound if high is None else min(high, bound)
+    if high is not None and low >= high:
+        return state.evolve(low=low, high=low, empty=True)
+    return state.evolve(low=low, high=high)

@@ -1,0 +1,282 @@
+"""From the driver's tuples to instances, dicts, tuples: one generated function per plan.
+
+Instances are made without ``__init__`` and without validation. They are built as objects of a plain twin class, which has
+the same layout but no ``__setattr__``, and then given their own class: attributes are stored as fast and as compactly as
+Python can store them.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from dorm.db.handles import get_connection
+from dorm.meta.registry import registry
+from dorm.query.compile.layout import Block, Layout, Output
+
+Hydrate = Callable[[list[Any]], list[Any]]
+OwnedHydrate = Callable[[list[Any], Any], list[Any]]
+PIECE = 1000
+
+
+class Owned(NamedTuple):
+    """How the instances that a prefetch loads tell whose they are.
+
+    :ivar key: the attribute, or annotation, that holds the owner's key.
+    :ivar back: the attribute that gets the owner. None for linked rows: one may come for several owners, is one instance
+        all the same, and does not keep the key.
+    """
+
+    key: str
+    back: str | None = None
+
+
+class Source:
+    """A function being written."""
+
+    def __init__(self, dialect: Any, alias: str) -> None:
+        self.dialect = dialect
+        self.alias = alias
+        self.arguments: tuple[str, ...] = ("rows",)
+        self.names: dict[str, Any] = {}
+        self.lines: list[str] = []
+        self.converts = False
+
+    def keep(self, value: Any, prefix: str) -> str:
+        """A name for an object that the function needs."""
+        name = f"{prefix}{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def column(self, position: int, field: Any, type_: Any) -> str:
+        """The expression that converts column ``position``."""
+        raw = f"c{position}"
+        converted = self._convert(raw, field, type_)
+        if converted != raw:
+            self.converts = True
+        return converted
+
+    def _convert(self, raw: str, field: Any, type_: Any) -> str:
+        sql_type = field.sql_type() if field is not None else type_
+        text = raw
+        inline = getattr(sql_type, "inline_result", None)
+        if inline is not None:
+            made = inline(self.dialect)
+            if made is not None:
+                template, needed = made
+                for name, value in needed.items():
+                    kept = self.keep(value, name + "_")
+                    template = _rename(template, name, kept)
+                text = f"(None if {raw} is None else {template.format(raw)})"
+        elif isinstance(sql_type, sa.Float | sa.Integer):
+            # a column of these types needs nothing; what a function computes may come as another kind of number
+            if field is None or field.model is None:
+                kind = "float" if isinstance(sql_type, sa.Float) else "int"
+                text = f"(None if {raw} is None else {kind}({raw}))" if field is not None else raw
+        elif sql_type is not None:
+            process = sql_type.dialect_impl(self.dialect).result_processor(self.dialect, None)
+            if process is not None:
+                text = f"{self.keep(process, 'process')}({raw})"
+        custom = getattr(field, "from_db_value", None)
+        if custom is not None:
+            connection = self.keep(get_connection(self.alias), "connection")
+            text = f"{self.keep(custom, 'from_db_value')}({text}, None, {connection})"
+        return text
+
+    def function(self) -> Any:
+        """The compiled function ``hydrate(rows)``, or ``hydrate(rows, owners)``."""
+        arguments = ", ".join([*self.arguments, *(f"{name}={name}" for name in self.names)])
+        text = f"def hydrate({arguments}):\n" + "\n".join("    " + line for line in self.lines)
+        space = dict(self.names)
+        exec(compile(text, "<hydrate>", "exec"), space)  # noqa: S102  (text from validated names and column numbers only)
+        return space["hydrate"]
+
+
+def _rename(template: str, name: str, kept: str) -> str:
+    return re.sub(rf"\b{name}\b", kept, template)
+
+
+def _targets(count: int) -> str:
+    return ", ".join(f"c{n}" for n in range(count)) + ("," if count == 1 else "")
+
+
+def make_hydrator(layout: Layout, dialect: Any, alias: str) -> Hydrate:
+    """The function that turns the driver's rows into rows of the queryset's shape."""
+    if layout.row == "instance":
+        return _instances(layout, dialect, alias)
+    return _values(layout, dialect, alias)
+
+
+def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, owned: Owned) -> OwnedHydrate:
+    """A function of the driver's rows and the owners, which hands each instance to its owner as it makes it.
+
+    ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that function.
+    """
+    return _instances(layout, dialect, alias, owned)
+
+
+@cache
+def row_class(names: tuple[str, ...]) -> Any:
+    """The class of named rows; its rows can be pickled."""
+    made: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
+    setattr(made, "__reduce__", lambda row: (make_row, (names, tuple(row))))  # noqa: B010  (checkers know no such slot)
+    return made
+
+
+def make_row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+    """A named row, as unpickled."""
+    return row_class(names)(*values)
+
+
+def _pieces(rows: list[Any]) -> Iterator[Any]:
+    """The rows, let go of piece by piece: the instances move into the memory that the tuples leave."""
+    for start in range(0, len(rows), PIECE):
+        end = start + PIECE
+        piece = rows[start:end]
+        rows[start:end] = [None] * len(piece)
+        yield from piece
+        del piece
+
+
+def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
+    source = Source(dialect, alias)
+    parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
+    targets = _targets(len(parts) + layout.hidden)
+    if layout.row == "flat":
+        body = parts[0]
+    elif layout.row == "dict":
+        body = "{" + ", ".join(f"{o.name!r}: {p}" for o, p in zip(layout.outputs, parts, strict=True)) + "}"
+    elif layout.row == "named":
+        made = row_class(tuple(output.name for output in layout.outputs))
+        body = f"{source.keep(made, 'Row')}({', '.join(parts)})"
+    else:
+        if not source.converts and not layout.hidden:
+            return list
+        body = "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
+    source.lines.append(f"return [{body} for {targets} in rows]")
+    return source.function()
+
+
+def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = None) -> Any:
+    model = layout.opts.model
+    plain = not _overrides_from_db(model)
+    source = Source(dialect, alias)
+    total = len(layout.outputs) + sum(len(b.fields) for b in layout.blocks) + len(layout.annotations) + layout.hidden
+    start = total - len(layout.annotations) - layout.hidden
+    annotations = [(o, source.column(start + n, o.field, o.type)) for n, o in enumerate(layout.annotations)]
+    source.lines += ["out = []", "add = out.append"]
+    pieces = source.keep(_pieces, "pieces")
+    loop = f"for {_targets(total)} in rows if len(rows) <= {PIECE} else {pieces}(rows):"
+    after: list[str] = []
+    if owned is None:
+        source.lines.append(loop)
+    elif owned.back is None:
+        source.lines += ["known = {}", "seen = known.get", loop]
+        annotations = _linked(source, layout, owned, annotations, start)
+        after += ["    known[key] = o", "    take(o)"]
+    else:
+        source.lines.append(loop)
+        after.append("    take(o)")
+    for number in reversed(range(len(layout.blocks))):
+        _block(source, layout, number, alias, after)
+    columns = [(output, number) for number, output in enumerate(layout.outputs)]
+    if plain:
+        _object(source, "o", layout.opts, columns, alias, "    ")
+    else:
+        _from_db(source, model, columns, alias)
+    for output, value in annotations:
+        _store(source, "o", output.name, value, "    ", plain)
+    for number, block in enumerate(layout.blocks):
+        if block.parent is None:
+            _store(source, "o", block.attribute, f"r{number}", "    ", plain)
+    if owned is not None and owned.back is not None:
+        source.lines.append(f"    owner, take = owners[o.{owned.key}]")
+        if all(block.parent is not None or block.attribute != owned.back for block in layout.blocks):
+            _store(source, "o", owned.back, "owner", "    ", plain)
+    if plain:
+        source.lines.append(f"    o.__class__ = {source.keep(model, 'Model')}")
+    source.lines += [*after, "    add(o)", "return out"]
+    if owned is not None:
+        source.arguments = ("rows", "owners")
+    return source.function()
+
+
+def _linked(source: Source, layout: Layout, owned: Owned, annotations: list[Any], start: int) -> list[Any]:
+    """The first lines of a loop over linked rows: an instance that was made before goes to one more owner.
+
+    :returns: the annotations that the instances keep.
+    """
+    key = next(n for n, output in enumerate(layout.outputs) if output.field.primary_key)
+    kept = [(output, value) for output, value in annotations if output.name != owned.key]
+    owner = next(value for output, value in annotations if output.name == owned.key)
+    # the key tells rows apart, unless they carry values of their own, which may be unhashable
+    values = [f"repr(c{start + n})" for n, (output, _) in enumerate(annotations) if output.name != owned.key]
+    source.lines += [
+        f"    key = ({', '.join([f'c{key}', *values])})",
+        f"    take = owners[{owner}]",
+        "    o = seen(key)",
+        "    if o is not None:",
+        "        take(o)",
+        "        continue",
+    ]
+    return kept
+
+
+def _from_db(source: Source, model: Any, columns: list[tuple[Output, int]], alias: str) -> None:
+    """The instance as the model's own ``from_db()`` makes it."""
+    names = source.keep([output.name for output, _ in columns], "names")
+    parts = [source.column(position, output.field, output.type) for output, position in columns]
+    source.lines.append(f"    o = {source.keep(model.from_db, 'from_db')}({alias!r}, {names}, [{', '.join(parts)}])")
+
+
+def _block(source: Source, layout: Layout, number: int, alias: str, after: list[str]) -> None:
+    block: Block = layout.blocks[number]
+    source.lines += [f"    if c{block.start + block.key} is None:", f"        r{number} = None", "    else:"]
+    columns = [(Output(f.attname, f, None), block.start + n) for n, f in enumerate(block.fields)]
+    _object(source, f"r{number}", block.opts, columns, alias, "        ")
+    for child, other in enumerate(layout.blocks):
+        if other.parent == number:
+            _store(source, f"r{number}", other.attribute, f"r{child}", "        ")
+    source.lines.append(f"        r{number}.__class__ = {source.keep(block.opts.model, 'Model')}")
+    if block.back is not None:
+        owner = "o" if block.parent is None else f"r{block.parent}"
+        after.append(f"    if r{number} is not None: r{number}.__dict__[{block.back!r}] = {owner}")
+
+
+def _object(source: Source, name: str, opts: Any, columns: list[tuple[Output, int]], alias: str, indent: str) -> None:
+    twin = twin_of(opts)
+    source.lines.append(f"{indent}{name} = {source.keep(twin.__new__, 'new')}({source.keep(twin, 'Twin')})")
+    for output, position in columns:
+        _store(source, name, output.name, source.column(position, output.field, output.type), indent)
+    if alias != "default":
+        state = source.keep(registry.model_state, "State")
+        source.lines.append(f"{indent}{name}._state = {state}(adding=False, db={alias!r})")
+
+
+def _store(source: Source, owner: str, attribute: str, value: str, indent: str, plain: bool = True) -> None:
+    """An assignment; ``plain`` where the owner's class has no ``__setattr__`` of its own yet."""
+    if plain and attribute.isidentifier() and not keyword.iskeyword(attribute):
+        source.lines.append(f"{indent}{owner}.{attribute} = {value}")
+    else:
+        source.lines.append(f"{indent}{owner}.__dict__[{attribute!r}] = {value}")
+
+
+def twin_of(opts: Any) -> type:
+    """A plain class whose objects can become instances of the model."""
+    cache = opts.query_cache
+    twin = cache.get("twin")
+    if twin is None:
+        twin = type(opts.object_name, (), {})
+        twin().__class__ = opts.model  # fails here, clearly, for a model whose objects have another layout
+        cache["twin"] = twin
+    return twin
+
+
+def _overrides_from_db(model: Any) -> bool:
+    return model.from_db.__func__ is not registry.model_base.from_db.__func__
