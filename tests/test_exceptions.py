@@ -1,4 +1,4 @@
-"""The error tree (section 27, VLD-01, OPEN-01)."""
+"""The error tree."""
 
 from __future__ import annotations
 

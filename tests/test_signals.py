@@ -1,4 +1,4 @@
-"""Signals (SIG-01 to SIG-05, SIG-13 to SIG-16)."""
+"""Signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aggregates (spec section 17, BEY-40)."""
+"""Aggregates."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class Aggregate(Func):
 
 
 class Count(Aggregate, Computed[int]):
-    """The number of rows, or of values that are not NULL; 0 when there is none (spec AG-01)."""
+    """The number of rows, or of values that are not NULL; 0 when there is none."""
 
     function = "count"
     name = "count"
@@ -160,7 +160,7 @@ class Count(Aggregate, Computed[int]):
 
 
 class Sum(Aggregate):
-    """The sum; None when there is no row (spec AG-02)."""
+    """The sum; None when there is no row."""
 
     function = "sum"
     name = "sum"

@@ -1,4 +1,4 @@
-"""Constraints of ``Meta.constraints`` (BEY-13): CheckConstraint, UniqueConstraint, ExclusionConstraint.
+"""Constraints of ``Meta.constraints``: CheckConstraint, UniqueConstraint, ExclusionConstraint.
 
 They declare; ``meta/tables.py`` writes their DDL and ``models/`` validates them.
 """

@@ -53,7 +53,7 @@ NON_FIELD = "__all__"
 
 
 class ImproperlyConfigured(Exception):
-    """The settings, or a declaration, are wrong (EXC-01)."""
+    """The settings, or a declaration, are wrong."""
 
 
 class FieldError(Exception):
@@ -65,22 +65,22 @@ class InvalidArgument(FieldError, ValueError):
 
 
 class InvalidRelationPath(FieldError, ValueError):
-    """A relation path that cannot be followed where it stands (LD-04, LD-17)."""
+    """A relation path that cannot be followed where it stands."""
 
 
 class FieldDoesNotExist(FieldError):
-    """A field, path or lookup does not exist (EXC-05)."""
+    """A field, path or lookup does not exist."""
 
 
 class ObjectDoesNotExist(Exception):
-    """``get()`` found nothing (EXC-03); the base of every model's own ``DoesNotExist``."""
+    """``get()`` found nothing; the base of every model's own ``DoesNotExist``."""
 
 
 DoesNotExist = ObjectDoesNotExist
 
 
 class MultipleObjectsReturned(Exception):
-    """``get()`` found several rows (EXC-04); the base of every model's own class of that name."""
+    """``get()`` found several rows; the base of every model's own class of that name."""
 
 
 class LazyLoadError(Exception):
@@ -88,7 +88,7 @@ class LazyLoadError(Exception):
 
 
 class LazyLoadWarning(RuntimeWarning):
-    """A relation or a deferred field was loaded by a blocking query inside a running event loop (LD-20)."""
+    """A relation or a deferred field was loaded by a blocking query inside a running event loop."""
 
 
 class ReadOnlyModelError(Exception):
@@ -96,7 +96,7 @@ class ReadOnlyModelError(Exception):
 
 
 class MigrationError(Exception):
-    """A migration cannot be loaded, planned or applied (EXC-12)."""
+    """A migration cannot be loaded, planned or applied."""
 
 
 class FinishedText(str):
@@ -109,7 +109,7 @@ class FinishedText(str):
 
 
 class ValidationError(Exception):
-    """A value, or an instance, is not valid (EXC-02, VLD-01).
+    """A value, or an instance, is not valid.
 
     ``message`` is one text, or a mapping from field name (or ``"__all__"``) to a text or to several texts; lists,
     and other validation errors, are accepted in place of a text. ``code`` is a short machine-readable word; ``params``
@@ -232,7 +232,7 @@ def _single_errors(value: Any) -> list[ValidationError]:
 
 
 class DatabaseError(Exception):
-    """Root of the errors a database, its driver or its connection pool reports (EXC-06).
+    """Root of the errors a database, its driver or its connection pool reports.
 
     ``sqlstate`` is the five-character SQL state when the database gives one. ``constraint``, ``table`` and
     ``columns`` name what was violated, as far as the database says so; ``columns`` is a tuple, possibly empty.
@@ -263,40 +263,40 @@ class DatabaseError(Exception):
 
 
 class IntegrityError(DatabaseError):
-    """A constraint was violated (EXC-07)."""
+    """A constraint was violated."""
 
 
 class OperationalError(DatabaseError):
-    """Connection, lock, timeout, missing table (EXC-08)."""
+    """Connection, lock, timeout, missing table."""
 
 
 class ProgrammingError(DatabaseError):
-    """The SQL is wrong (EXC-09)."""
+    """The SQL is wrong."""
 
 
 class DataError(DatabaseError):
-    """A value is too long or out of range (EXC-10)."""
+    """A value is too long or out of range."""
 
 
 class InterfaceError(DatabaseError):
-    """The connection cannot be used (EXC-10)."""
+    """The connection cannot be used."""
 
 
 class NotSupportedError(DatabaseError):
-    """The database lacks the operation (EXC-10)."""
+    """The database lacks the operation."""
 
 
 class TransactionManagementError(DatabaseError):
-    """A transaction cannot take the statement: it is broken until it is rolled back (TX-12)."""
+    """A transaction cannot take the statement: it is broken until it is rolled back."""
 
 
 class AtomicBlockError(TransactionManagementError, RuntimeError):
-    """Something was asked inside an atomic block that is for outside, or the other way round (CN-09, CN-10, TX-19)."""
+    """Something was asked inside an atomic block that is for outside, or the other way round."""
 
 
 class MixedWorldsError(LazyLoadError, TransactionManagementError):
     """A sync verb inside an open ``aatomic``, or an async verb inside an open ``atomic``: it cannot join that transaction,
-    and is not run outside of it in silence (TX-10).
+    and is not run outside of it in silence.
     """
 
 
@@ -337,15 +337,15 @@ class QueryCanceled(OperationalError):
 
 
 class PoolTimeout(OperationalError):
-    """No connection of the pool became free within ``POOL_TIMEOUT`` seconds (CFG-25)."""
+    """No connection of the pool became free within ``POOL_TIMEOUT`` seconds."""
 
 
 class BudgetExceeded(OperationalError):
-    """A query passed the time or row limit of its budget (BEY-45)."""
+    """A query passed the time or row limit of its budget."""
 
 
 class DuplicateError(ValidationError, UniqueViolation):
-    """A uniqueness check found another row with the same values; both error families catch it (OPEN-01)."""
+    """A uniqueness check found another row with the same values; both error families catch it."""
 
     def __init__(
         self,
@@ -365,7 +365,7 @@ class DuplicateError(ValidationError, UniqueViolation):
 
 
 class ProtectedError(IntegrityError):
-    """Rows that point at the row with ``PROTECT`` forbid its deletion (EXC-11).
+    """Rows that point at the row with ``PROTECT`` forbid its deletion.
 
     ``protected_objects`` is a list of instances, at least the first ones of each blocking relation.
     """

@@ -1,4 +1,4 @@
-"""``Index``: what ``Meta.indexes`` and the migration operations hold (spec section 9)."""
+"""``Index``: what ``Meta.indexes`` and the migration operations hold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Index:
 
     :param expressions: expressions such as ``Lower("email")``, or ``F("age").desc()``; or one list of field names.
     :param fields: field names; a leading ``-`` means descending; one call such as ``LOWER(name)`` is taken as SQL.
-    :param name: its name in the database; made from model and fields when left out (IDX-02).
+    :param name: its name in the database; made from model and fields when left out.
     :param unique: refuse equal rows.
     :param condition: a ``Q``: only rows that meet it are in the index.
     :param include: field names kept in the index beside the key (PostgreSQL).
@@ -101,7 +101,7 @@ class Index:
         return [(field[1:], "DESC") if field.startswith("-") else (field, "") for field in self.fields]
 
     def get_name(self, model_name: str) -> str:
-        """The name in the database: the given one, else ``idx_<model>_<fields>``, ``uniq_…`` when unique (IDX-02)."""
+        """The name in the database: the given one, else ``idx_<model>_<fields>``, ``uniq_…`` when unique."""
         if self.name:
             return self.name
         names = [field if field.isidentifier() else "expr" for field, _ in self.fields_orders]

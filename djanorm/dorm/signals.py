@@ -1,4 +1,4 @@
-"""Signals: announcing what happens to whoever wants to know (SIG-01 to SIG-16).
+"""Signals: announcing what happens to whoever wants to know.
 
 Receivers are kept in one immutable tuple that connecting and disconnecting replace, so that sending takes no lock and
 costs one attribute read when nobody listens. Coroutine receivers run in the async verbs only: the bridge registers how
@@ -69,7 +69,7 @@ class Signal:
     """One kind of event.
 
     ``raise_exceptions=True`` lets a receiver's error reach the sender; otherwise it is logged on ``dorm.signals`` and
-    suppressed (SIG-13). ``on_change`` is called without arguments whenever the receivers change.
+    suppressed. ``on_change`` is called without arguments whenever the receivers change.
     """
 
     #: Whether receivers with ``**kwargs`` get the signal itself among them, and not only those with an argument for it.
@@ -90,7 +90,7 @@ class Signal:
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> Any:
-        """Registers ``receiver(sender, **kwargs)`` and returns it; without a receiver, returns a decorator (SIG-02).
+        """Registers ``receiver(sender, **kwargs)`` and returns it; without a receiver, returns a decorator.
 
         ``sender`` restricts it to events of that very object; models can be named too, as ``"app.Model"``. ``weak`` holds
         the receiver weakly. ``dispatch_uid`` identifies it instead of its identity; connecting the same one again replaces
@@ -111,11 +111,11 @@ class Signal:
         return receiver
 
     def connect_for(self, sender: Any, *, weak: bool = True, dispatch_uid: Hashable | None = None) -> Any:
-        """A decorator that connects the function for that sender only and returns it (SIG-03)."""
+        """A decorator that connects the function for that sender only and returns it."""
         return lambda function: self.connect(function, sender, weak, dispatch_uid)
 
     def disconnect(self, receiver: Any = None, sender: Any = None, dispatch_uid: Hashable | None = None) -> bool:
-        """Removes a receiver; whether there was one (SIG-04). Arguments as for :meth:`connect`."""
+        """Removes a receiver; whether there was one. Arguments as for :meth:`connect`."""
         who = _identity(receiver) if dispatch_uid is None else dispatch_uid
         keys = {(who, _sender_key(sender)), (who, _label(sender) or _sender_key(sender))}
         with self._lock:
@@ -144,7 +144,7 @@ class Signal:
     # ---------------------------------------------------------------------------------------------------- sending
 
     def send(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
-        """Calls the receivers in the order they were connected; pairs of receiver and result (SIG-05).
+        """Calls the receivers in the order they were connected; pairs of receiver and result.
 
         Coroutine receivers are awaited when the caller runs inside an async verb; elsewhere they are skipped with one
         warning on ``dorm.signals``.
@@ -176,7 +176,7 @@ class Signal:
         return results
 
     async def asend(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
-        """Like :meth:`send`, awaiting coroutine receivers one after the other (SIG-05)."""
+        """Like :meth:`send`, awaiting coroutine receivers one after the other."""
         return await self._asent(sender, kwargs, False) if self._connections else []
 
     async def asend_robust(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
@@ -201,7 +201,7 @@ class Signal:
     # --------------------------------------------------------------------------------------------------- internals
 
     def _failed(self, receiver: Any, error: Exception, robust: bool) -> None:
-        """What becomes of a receiver's error: the sender gets it, or the log (SIG-13)."""
+        """What becomes of a receiver's error: the sender gets it, or the log."""
         if self.raise_exceptions and not robust:
             raise error
         logger.error("receiver %s of a signal failed", _name(receiver), exc_info=error)
@@ -286,7 +286,7 @@ class ModelSignal(Signal):
 
 
 def _names_signal(receiver: Any, or_anything: bool) -> bool:
-    """Whether the receiver has an argument ``signal``, which only those get that ask for it (SIG-11).
+    """Whether the receiver has an argument ``signal``, which only those get that ask for it.
 
     :param or_anything: whether ``**kwargs`` asks for it too.
     """

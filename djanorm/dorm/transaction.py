@@ -1,7 +1,7 @@
-"""Transactions: ``with atomic():``, ``async with aatomic():``, savepoints, and callbacks at the end (TX-01 to TX-20).
+"""Transactions: ``with atomic():``, ``async with aatomic():``, savepoints, and callbacks at the end.
 
 The synchronous and the asynchronous world have separate connections: an async verb inside ``atomic`` is refused, and so is
-a synchronous one inside ``aatomic`` (TX-10).
+a synchronous one inside ``aatomic``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class _Opened:
 
 
 class _Context:
-    """A context object: reusable, re-entrant, and usable by several threads and tasks at once (TX-05)."""
+    """A context object: reusable, re-entrant, and usable by several threads and tasks at once."""
 
     __slots__ = ("_opened", "durable", "retry", "savepoint", "using")
 
@@ -105,7 +105,7 @@ class _Context:
         self._opened: dict[Any, list[_Opened]] = {}
 
     def set_rollback(self, rollback: bool = True) -> None:
-        """Makes the block roll back at its end without an exception, or not (TX-17).
+        """Makes the block roll back at its end without an exception, or not.
 
         Raises ``RuntimeError`` when the block is not open here.
         """
@@ -242,12 +242,12 @@ def atomic(using: Callable[P, T], /) -> Callable[P, T]: ...
 @overload
 def atomic(using: str = "default", *, durable: bool = False, savepoint: bool = True, retry: int = 0) -> _Atomic: ...
 def atomic(using: Any = "default", *, durable: bool = False, savepoint: bool = True, retry: int = 0) -> Any:
-    """A block whose statements on one alias are committed together, or rolled back by any exception (TX-01, TX-03).
+    """A block whose statements on one alias are committed together, or rolled back by any exception.
 
     A context manager, or a decorator with or without parentheses: ``with atomic():``, ``@atomic``,
     ``@atomic("replica")``. Inside an open block it is a savepoint, or with ``savepoint=False`` just a part of it.
-    ``durable=True`` raises ``RuntimeError`` unless the block is outermost (TX-18). Decorating a coroutine or generator
-    function raises ``TypeError`` (TX-06).
+    ``durable=True`` raises ``RuntimeError`` unless the block is outermost. Decorating a coroutine or generator
+    function raises ``TypeError``.
 
     ``retry=3`` runs a decorated function again, up to three times, after a deadlock or a serialization failure; as a
     ``with`` block, which cannot run twice, it raises ``TypeError``. A block is left in the thread that entered it, else it
@@ -265,10 +265,10 @@ def aatomic(
     using: str = "default", *, durable: bool = False, savepoint: bool = True, retry: int = 0
 ) -> _AsyncAtomic: ...
 def aatomic(using: Any = "default", *, durable: bool = False, savepoint: bool = True, retry: int = 0) -> Any:
-    """A block like :func:`atomic` for async code, by ``async with`` or as a decorator of ``async def`` (TX-02).
+    """A block like :func:`atomic` for async code, by ``async with`` or as a decorator of ``async def``.
 
     The block belongs to the task; tasks started inside share it, one statement at a time. A block that such a task
-    opens while another task has one open inside raises ``RuntimeError`` (TX-08, TX-09). An async generator that holds
+    opens while another task has one open inside raises ``RuntimeError``. An async generator that holds
     one has to be closed by whoever leaves it early: ``async with contextlib.aclosing(generator())``.
     """
     if callable(using):

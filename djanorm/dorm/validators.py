@@ -1,4 +1,4 @@
-"""Validators: callables that raise ``ValidationError`` (spec VLD-08 … VLD-13, with the names of Django's module).
+"""Validators: callables that raise ``ValidationError`` (with the names of Django's module).
 
 ``full_clean()`` runs them, assignment does not. Instances compare by configuration, so that migrations see real changes
 only, and serialise through ``deconstruct()``.
@@ -179,7 +179,7 @@ class MaxLengthValidator(LimitValidator):
 
 
 class RegexValidator(Validator):
-    """Searches ``regex`` in ``str(value)``; anchor it to match the whole (VLD-11).
+    """Searches ``regex`` in ``str(value)``; anchor it to match the whole.
 
     :param inverse_match: refuse values in which it is found.
     """
@@ -280,7 +280,7 @@ def _is_ascii_domain(value: str) -> bool:
 
 
 class EmailValidator(Validator):
-    """A local part, ``@``, and a dotted domain, an address in brackets, or a domain of ``allowlist`` (VLD-12, FLD-30).
+    """A local part, ``@``, and a dotted domain, an address in brackets, or a domain of ``allowlist``.
 
     :param allowlist: domains that pass as they are; ``localhost`` when left out.
     """
@@ -321,7 +321,7 @@ def _in_brackets(domain: str) -> bool:
 
 
 class URLValidator(Validator):
-    """A scheme of ``schemes`` and a host (FLD-31)."""
+    """A scheme of ``schemes`` and a host."""
 
     arguments = ("schemes", "message", "code")
     message = "Enter a valid URL."

@@ -1,4 +1,4 @@
-"""MDL-06: a lazy reference by class name means the model of the own app, however late it is defined."""
+"""A lazy reference by class name means the model of the own app, however late it is defined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What annotate() reads of a row finds that row when it is filtered with, whatever computed it (EX-14, QS-14, HV-01).
+"""What annotate() reads of a row finds that row when it is filtered with, whatever computed it.
 
 A law over expressions: the value is read first and then compared by equality, by membership and by both orders; below an
 OR, in HAVING, and in the condition itself. Rows that read NULL are found by their NULL.

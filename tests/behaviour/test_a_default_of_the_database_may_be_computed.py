@@ -1,4 +1,4 @@
-"""`db_default` takes any expression without columns; the database computes it for each row (BEY-10)."""
+"""`db_default` takes any expression without columns; the database computes it for each row."""
 
 from __future__ import annotations
 

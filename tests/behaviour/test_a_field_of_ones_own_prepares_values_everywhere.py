@@ -1,4 +1,4 @@
-"""`get_prep_value()` and `get_db_prep_value()` have one say wherever a value goes to the database (FLD-12)."""
+"""`get_prep_value()` and `get_db_prep_value()` have one say wherever a value goes to the database."""
 
 from __future__ import annotations
 

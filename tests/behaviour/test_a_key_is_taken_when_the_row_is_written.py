@@ -1,4 +1,4 @@
-"""A parent saved after it was assigned gives its key when the child is written, by whichever verb (REL-13)."""
+"""A parent saved after it was assigned gives its key when the child is written, by whichever verb."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-05: `Q(rel__a=…) & ~Q(rel__b=…)` in one filter() asks for one related row that has a and has not b, as in Django."""
+"""`Q(rel__a=…) & ~Q(rel__b=…)` in one filter() asks for one related row that has a and has not b, as in Django."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SUB-01…07: `__in=queryset` is one statement, keeps order and limit, and tells what it cannot take."""
+"""`__in=queryset` is one statement, keeps order and limit, and tells what it cannot take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RESTRICT does not count rows that the same deletion removes (REL-25); rows that would stay are still in the way."""
+"""RESTRICT does not count rows that the same deletion removes; rows that would stay are still in the way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LD-08: the list of a sliced `Prefetch` is the slice of each parent's own rows, from one statement for all parents."""
+"""The list of a sliced `Prefetch` is the slice of each parent's own rows, from one statement for all parents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QX-07, AG-01, AG-02: aggregates over no row, defaults, default names, and types that do not go together."""
+"""Aggregates over no row, defaults, default names, and types that do not go together."""
 
 from __future__ import annotations
 

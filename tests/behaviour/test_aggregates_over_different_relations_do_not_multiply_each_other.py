@@ -1,4 +1,4 @@
-"""AG-07: two multi-valued relations in one query never give wrong totals silently."""
+"""Two multi-valued relations in one query never give wrong totals silently."""
 
 from __future__ import annotations
 

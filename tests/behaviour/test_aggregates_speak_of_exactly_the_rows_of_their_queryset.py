@@ -1,4 +1,4 @@
-"""AG-09, QX-05, QX-07: slices, distinct, annotations and joins are kept when rows are counted or aggregated."""
+"""Slices, distinct, annotations and joins are kept when rows are counted or aggregated."""
 
 from __future__ import annotations
 

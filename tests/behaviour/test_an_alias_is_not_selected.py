@@ -1,4 +1,4 @@
-"""QS-12: alias() computes for later calls, and takes no place in the result."""
+"""alias() computes for later calls, and takes no place in the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-11, QS-12: annotate() may promote an alias and give a name another meaning; what was said before keeps its own."""
+"""annotate() may promote an alias and give a name another meaning; what was said before keeps its own."""
 
 from __future__ import annotations
 

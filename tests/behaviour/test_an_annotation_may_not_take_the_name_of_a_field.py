@@ -1,4 +1,4 @@
-"""QS-11: a computed value never hides a field, a relation or `pk`, and the message names it."""
+"""A computed value never hides a field, a relation or `pk`, and the message names it."""
 
 from __future__ import annotations
 

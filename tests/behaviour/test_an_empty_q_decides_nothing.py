@@ -1,4 +1,4 @@
-"""EX-02, OPEN-05: `Q()` is no condition: alone, negated or nested it neither adds nor removes rows."""
+"""`Q()` is no condition: alone, negated or nested it neither adds nor removes rows."""
 
 from __future__ import annotations
 

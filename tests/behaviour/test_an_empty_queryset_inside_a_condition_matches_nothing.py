@@ -1,4 +1,4 @@
-"""QS-02, LK-05: `none()` and empty lists stay empty under OR, NOT, annotations and aggregates."""
+"""`none()` and empty lists stay empty under OR, NOT, annotations and aggregates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QX-26, QX-28, QX-29, GEN-10: bulk_create takes any iterable, splits what is too large, and is all or nothing."""
+"""bulk_create takes any iterable, splits what is too large, and is all or nothing."""
 
 from __future__ import annotations
 

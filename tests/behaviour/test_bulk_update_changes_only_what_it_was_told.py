@@ -1,4 +1,4 @@
-"""QX-27: bulk_update writes the named fields of the given rows inside the queryset, in one statement per batch."""
+"""bulk_update writes the named fields of the given rows inside the queryset, in one statement per batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions as values, and values as conditions (EX-01…03, FN-01): annotated, compared, sorted by, negated."""
+"""Conditions as values, and values as conditions: annotated, compared, sorted by, negated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-05: the conditions of one filter() share a join of a multi-valued relation; each further filter() joins anew."""
+"""The conditions of one filter() share a join of a multi-valued relation; each further filter() joins anew."""
 
 from __future__ import annotations
 

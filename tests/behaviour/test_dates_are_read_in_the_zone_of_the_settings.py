@@ -1,4 +1,4 @@
-"""FLD-14, LK-10 with USE_TZ: moments are stored in UTC, and taken apart, cut and compared in TIME_ZONE."""
+"""With USE_TZ, moments are stored in UTC, and taken apart, cut and compared in TIME_ZONE."""
 
 from __future__ import annotations
 

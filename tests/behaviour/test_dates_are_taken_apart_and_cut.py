@@ -1,4 +1,4 @@
-"""LK-10…12, BEY-39: parts of dates are transforms that any comparison may follow; Trunc cuts to the start of a period."""
+"""Parts of dates are transforms that any comparison may follow; Trunc cuts to the start of a period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REL-20…28, MDL-23, QX-25: rules in cycles, self references, deep chains and mixtures; a failure deletes nothing."""
+"""Rules in cycles, self references, deep chains and mixtures; a failure deletes nothing."""
 
 from __future__ import annotations
 

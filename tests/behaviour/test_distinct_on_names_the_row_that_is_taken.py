@@ -1,4 +1,4 @@
-"""QS-08, QX-02, QX-10: DISTINCT ON takes the first row of each value in the order asked for, by `get` and `in_bulk` too."""
+"""DISTINCT ON takes the first row of each value in the order asked for, by `get` and `in_bulk` too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-08: distinct with an order over a relation, with values, and DISTINCT ON where the database has it."""
+"""Distinct with an order over a relation, with values, and DISTINCT ON where the database has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design section 8, GEN-06, LK-21, LK-22: a wrong name raises at the caller's line, says what is near, and sends no SQL."""
+"""A wrong name raises at the caller's line, says what is near, and sends no SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-04: exclude() keeps exactly the rows that filter() with the same conditions does not find, NULLs and joins or not."""
+"""exclude() keeps exactly the rows that filter() with the same conditions does not find, NULLs and joins or not."""
 
 from __future__ import annotations
 

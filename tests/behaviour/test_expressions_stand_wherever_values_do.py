@@ -1,4 +1,4 @@
-"""EX-04, QS-06, QS-09, QX-20…24: expressions in order_by, values, create, update, and the defaults of get_or_create."""
+"""Expressions in order_by, values, create, update, and the defaults of get_or_create."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EX-04, LK-20: F() names columns, relations and annotations on the right-hand side of every comparison."""
+"""F() names columns, relations and annotations on the right-hand side of every comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AG-05: conditions on aggregates mix with ordinary ones under AND, OR and NOT, also over joined columns."""
+"""Conditions on aggregates mix with ordinary ones under AND, OR and NOT, also over joined columns."""
 
 from __future__ import annotations
 

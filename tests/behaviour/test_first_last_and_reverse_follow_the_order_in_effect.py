@@ -1,4 +1,4 @@
-"""QX-04, QS-07, META-03: first(), last(), reverse(), latest() and earliest() in every shape of a queryset."""
+"""first(), last(), reverse(), latest() and earliest() in every shape of a queryset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LK-18: text lookups on columns that hold no text: UUIDs, addresses of the network; conversions of a field's own."""
+"""Text lookups on columns that hold no text: UUIDs, addresses of the network; conversions of a field's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BEY-39, EX-11, QX-24, QS-06: numbers keep their kind, RawSQL lists members, and names that Django refuses."""
+"""Numbers keep their kind, RawSQL lists members, and names that Django refuses."""
 
 from __future__ import annotations
 

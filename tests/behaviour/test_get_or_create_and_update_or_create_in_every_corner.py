@@ -1,4 +1,4 @@
-"""QX-21…23, TX-14: the create-or-find family: lookups, defaults, clashes, signals of success, and blocks that go on."""
+"""The create-or-find family: lookups, defaults, clashes, signals of success, and blocks that go on."""
 
 from __future__ import annotations
 

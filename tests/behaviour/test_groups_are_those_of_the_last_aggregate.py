@@ -1,4 +1,4 @@
-"""What is selected when an aggregate comes makes the groups; what is selected later changes no number (AG-07, QX-05…07)."""
+"""What is selected when an aggregate comes makes the groups; what is selected later changes no number."""
 
 from __future__ import annotations
 

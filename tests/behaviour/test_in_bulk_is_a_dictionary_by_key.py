@@ -1,4 +1,4 @@
-"""QX-10: in_bulk() maps keys, or values of a unique field, to instances; missing ones are left out."""
+"""in_bulk() maps keys, or values of a unique field, to instances; missing ones are left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MDL-26, MDL-28, MDL-29, MDL-35, QS-23: equality, hashing, copies and pickles of instances, querysets and rows."""
+"""Equality, hashing, copies and pickles of instances, querysets and rows."""
 
 from __future__ import annotations
 

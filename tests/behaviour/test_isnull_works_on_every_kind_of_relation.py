@@ -1,4 +1,4 @@
-"""LK-06: `isnull` and `=None` say "has none" and "has some" on forward, reverse, one-to-one and many-to-many relations."""
+"""`isnull` and `=None` say "has none" and "has some" on forward, reverse, one-to-one and many-to-many relations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design section 5: a join that only one side of an OR needs must not drop the rows the other side finds."""
+"""A join that only one side of an OR needs must not drop the rows the other side finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LK-15, LK-19: paths into JSON values, any key, indexes of lists, numbers as numbers and text as text, and negation."""
+"""Paths into JSON values, any key, indexes of lists, numbers as numbers and text as text, and negation."""
 
 from __future__ import annotations
 

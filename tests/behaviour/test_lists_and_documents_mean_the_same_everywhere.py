@@ -1,4 +1,4 @@
-"""Lists as one parameter, and the containment of documents: one meaning on every database (LK-05, LK-16)."""
+"""Lists as one parameter, and the containment of documents: one meaning on every database."""
 
 from __future__ import annotations
 

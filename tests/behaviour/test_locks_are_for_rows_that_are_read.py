@@ -1,4 +1,4 @@
-"""QS-20: what only asks about rows locks none, so it needs no transaction; reading rows does, where there are row locks."""
+"""What only asks about rows locks none, so it needs no transaction; reading rows does, where there are row locks."""
 
 from __future__ import annotations
 

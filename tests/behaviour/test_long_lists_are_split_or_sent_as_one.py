@@ -1,4 +1,4 @@
-"""LK-05, LD-10, QX-10: lists longer than a statement may have parameters, in filters, prefetches, in_bulk and deletes."""
+"""Lists longer than a statement may have parameters, in filters, prefetches, in_bulk and deletes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REL-40…46, GEN-10: add, remove, set, clear and create on many-to-many managers, and what a failure leaves behind."""
+"""Add, remove, set, clear and create on many-to-many managers, and what a failure leaves behind."""
 
 from __future__ import annotations
 

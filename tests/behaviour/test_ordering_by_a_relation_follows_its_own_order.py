@@ -1,4 +1,4 @@
-"""QS-06, META-03 with Django 5.2's rule: the name of a relation stands for the order of the related model."""
+"""The name of a relation stands for the order of the related model, as in Django 5.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LD-05…13: what a prefetch stores is what the accessors would have fetched, in the corners too (Django 5.2)."""
+"""What a prefetch stores is what the accessors would have fetched, in the corners too (Django 5.2)."""
 
 from __future__ import annotations
 

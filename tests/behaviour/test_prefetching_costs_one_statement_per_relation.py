@@ -1,4 +1,4 @@
-"""LD-05…08, LD-13: prefetch_related over every kind of relation: one statement each, served from memory afterwards."""
+"""prefetch_related over every kind of relation: one statement each, served from memory afterwards."""
 
 from __future__ import annotations
 

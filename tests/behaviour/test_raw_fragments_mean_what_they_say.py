@@ -1,4 +1,4 @@
-"""EX-11, RW-02, RW-03: colons, percent signs and question marks in SQL of the user's own, on every way in."""
+"""Colons, percent signs and question marks in SQL of the user's own, on every way in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RW-01…07: raw() maps columns by name, defers what is missing, attaches what is extra, and checks its parameters."""
+"""raw() maps columns by name, defers what is missing, attaches what is extra, and checks its parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LD-01…04, LD-14…17: select_related through nullable chains and one-to-ones, beside annotations, only() and defer()."""
+"""select_related through nullable chains and one-to-ones, beside annotations, only() and defer()."""
 
 from __future__ import annotations
 

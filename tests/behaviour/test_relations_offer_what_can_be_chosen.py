@@ -1,4 +1,4 @@
-"""FLD-10 with Django 5.2's ``get_choices()``, instances that describe themselves (MDL-27), managers that compare."""
+"""Django 5.2's ``get_choices()``, instances that describe themselves, managers that compare."""
 
 from __future__ import annotations
 

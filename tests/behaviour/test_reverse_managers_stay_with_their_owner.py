@@ -1,4 +1,4 @@
-"""REL-30…35: the manager of a reverse foreign key filters, creates, moves and frees rows of its own parent only."""
+"""The manager of a reverse foreign key filters, creates, moves and frees rows of its own parent only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QX-05…07: what joins several related rows gives a row more than once, wherever rows are counted, aggregated or sliced."""
+"""What joins several related rows gives a row more than once, wherever rows are counted, aggregated or sliced."""
 
 from __future__ import annotations
 

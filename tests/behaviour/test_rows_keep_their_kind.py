@@ -1,4 +1,4 @@
-"""Rows that are no objects stay what they were made to be; plans and references say what they can and cannot (QS-10, QX-11)."""
+"""Rows that are no objects stay what they were made to be; plans and references say what they can and cannot."""
 
 from __future__ import annotations
 

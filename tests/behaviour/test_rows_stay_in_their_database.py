@@ -1,4 +1,4 @@
-"""LD-12, MDL-15, SUB-07, RTR-10: everything reached from a row of one database stays there; two never mix silently."""
+"""Everything reached from a row of one database stays there; two never mix silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MDL-14…19, MDL-22, MDL-24: update_fields, deferred columns, force flags, given keys, relations, and refreshing."""
+"""update_fields, deferred columns, force flags, given keys, relations, and refreshing."""
 
 from __future__ import annotations
 

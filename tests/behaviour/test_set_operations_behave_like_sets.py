@@ -1,4 +1,4 @@
-"""SO-01…09: union, intersection and difference: nesting, order, slices, counting, subqueries, columns, empty branches."""
+"""Union, intersection and difference: nesting, order, slices, counting, subqueries, columns, empty branches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-15, QS-16: slicing and indexing a queryset give what slicing and indexing its list gives, with LIMIT and OFFSET."""
+"""Slicing and indexing a queryset give what slicing and indexing its list gives, with LIMIT and OFFSET."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ST-01…09: iterator() in every shape, chunked prefetching, early exits, errors on the way, and writes beside it."""
+"""iterator() in every shape, chunked prefetching, early exits, errors on the way, and writes beside it."""
 
 from __future__ import annotations
 

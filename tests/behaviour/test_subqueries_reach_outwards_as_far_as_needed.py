@@ -1,4 +1,4 @@
-"""SUB-08: Subquery, Exists and OuterRef: correlated, self-correlated, two deep, over relations, in every place."""
+"""Subquery, Exists and OuterRef: correlated, self-correlated, two deep, over relations, in every place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GEN-05, GEN-06: hostile text in every string that the library might put into a statement."""
+"""Hostile text in every string that the library might put into a statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of other types that become text, in Concat, Cast and lookups of text, read the same on all databases (FN-06, LK-18)."""
+"""Values of other types that become text, in Concat, Cast and lookups of text, read the same on all databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transforms: of columns, keys and annotations, one after the other, and of both sides (LK-10, LK-12)."""
+"""Transforms: of columns, keys and annotations, one after the other, and of both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``&``, ``|`` and ``^`` of querysets: one condition of two, with slices, with all rows and with none (QS-07, SO-07)."""
+"""``&``, ``|`` and ``^`` of querysets: one condition of two, with slices, with all rows and with none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QX-30, QX-31: upsert: what is written, what is kept, duplicates in one call, keys, order, and wrong arguments."""
+"""Upsert: what is written, what is kept, duplicates in one call, keys, order, and wrong arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New values of columns that the database computes: of any type, and refused where they mean nothing (EX-04…07, FN-02)."""
+"""New values of columns that the database computes: of any type, and refused where they mean nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AG-08: `values(…).annotate(…)` groups by exactly the values listed, be they columns, paths, transforms or expressions."""
+"""`values(…).annotate(…)` groups by exactly the values listed, be they columns, paths, transforms or expressions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GEN-07: instances, values, tuples, aggregates, annotations, unions, raw rows and streams agree on types."""
+"""Instances, values, tuples, aggregates, annotations, unions, raw rows and streams agree on types."""
 
 from __future__ import annotations
 

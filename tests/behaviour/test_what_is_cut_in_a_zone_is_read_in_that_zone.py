@@ -1,4 +1,4 @@
-"""BEY-39, FLD-14 with USE_TZ: Trunc and Extract in zones of their own, on days when clocks change, and inside other
+"""With USE_TZ: Trunc and Extract in zones of their own, on days when clocks change, and inside other
 expressions.
 """
 

@@ -1,4 +1,4 @@
-"""The setting CACHES, and one cache per alias (CFG-39, CCH-11)."""
+"""The setting CACHES, and one cache per alias."""
 
 from __future__ import annotations
 

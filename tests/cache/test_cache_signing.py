@@ -1,4 +1,4 @@
-"""Signed payloads: what is unpickled was written by somebody who knows the key (CCH-08)."""
+"""Signed payloads: what is unpickled was written by somebody who knows the key."""
 
 from __future__ import annotations
 

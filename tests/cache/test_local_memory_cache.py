@@ -1,4 +1,4 @@
-"""`LocMemCache` and what every cache promises (CCH-02, CCH-11)."""
+"""`LocMemCache` and what every cache promises."""
 
 from __future__ import annotations
 

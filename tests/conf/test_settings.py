@@ -1,4 +1,4 @@
-"""Settings, entries, URLs, environment (CFG-01 to CFG-33)."""
+"""Settings, entries, URLs, environment."""
 
 from __future__ import annotations
 

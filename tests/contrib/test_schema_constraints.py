@@ -1,4 +1,4 @@
-"""Limits, validators and formats in a schema (PYD-15)."""
+"""Limits, validators and formats in a schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``class Meta``, the class body and inheritance (PYD-02 to PYD-10)."""
+"""``class Meta``, the class body and inheritance."""
 
 from __future__ import annotations
 

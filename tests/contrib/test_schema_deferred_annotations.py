@@ -1,5 +1,5 @@
 # no `from __future__ import annotations` here: deferred annotations are what is tested
-"""Class bodies whose annotations Python 3.14 leaves unevaluated (PYD-19); before, the same bodies name nothing later."""
+"""Class bodies whose annotations Python 3.14 leaves unevaluated; before, the same bodies name nothing later."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Schemas filled from instances: keys, related objects, statements (PYD-02, PYD-07, PYD-11, PYD-18)."""
+"""Schemas filled from instances: keys, related objects, statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each field becomes in a schema (PYD-11 to PYD-15)."""
+"""What each field becomes in a schema."""
 
 from __future__ import annotations
 

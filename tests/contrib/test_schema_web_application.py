@@ -1,4 +1,4 @@
-"""Schemas as bodies and response models of FastAPI (PYD-17)."""
+"""Schemas as bodies and response models of FastAPI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pydantic is an optional extra (PYD-01)."""
+"""Pydantic is an optional extra."""
 
 from __future__ import annotations
 

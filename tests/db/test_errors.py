@@ -1,4 +1,4 @@
-"""Errors of drivers as errors of the library (EXC-13 to EXC-15)."""
+"""Errors of drivers as errors of the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections are handed out in order of arrival; a model of the pool holds it against random histories (CFG-23 to CFG-28)."""
+"""Connections are handed out in order of arrival; a model of the pool holds it against random histories."""
 
 from __future__ import annotations
 

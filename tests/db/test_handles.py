@@ -1,4 +1,4 @@
-"""Handles (CN-01 to CN-06, CN-21)."""
+"""Handles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health checks (RH-10 to RH-14, CN-12)."""
+"""Health checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query signals, internal hooks, logs (SIG-09 to SIG-13, OBS-01 to OBS-13, OBS-18)."""
+"""Query signals, internal hooks, logs."""
 
 from __future__ import annotations
 

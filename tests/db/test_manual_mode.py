@@ -1,4 +1,4 @@
-"""set_autocommit, commit and rollback (CN-07 to CN-10, OPEN-06)."""
+"""set_autocommit, commit and rollback."""
 
 from __future__ import annotations
 

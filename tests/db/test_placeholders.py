@@ -1,4 +1,4 @@
-"""Placeholders of hand-written SQL (RW-02 to RW-04)."""
+"""Placeholders of hand-written SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pools: settings, counters, liveness (CFG-23 to CFG-28, CN-11 to CN-15, OBS-05)."""
+"""Pools: settings, counters, liveness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying again (RH-01 to RH-06)."""
+"""Trying again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routers (RTR-01 to RTR-10)."""
+"""Routers."""
 
 from __future__ import annotations
 

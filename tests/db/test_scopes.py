@@ -1,4 +1,4 @@
-"""Threads, loops, forks, processes, and databases in memory (CN-15 to CN-18, CFG-05, CFG-21, HZ-17)."""
+"""Threads, loops, forks, processes, and databases in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No error prints a row: neither the library's own text nor that of the driver's error behind it (EXC-13, EXC-15)."""
+"""No error prints a row: neither the library's own text nor that of the driver's error behind it."""
 
 from __future__ import annotations
 

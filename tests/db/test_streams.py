@@ -1,4 +1,4 @@
-"""Rows in portions (ST-01 to ST-09, HZ-18)."""
+"""Rows in portions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions and tasks (TX-08, TX-09, HZ-03, HZ-04)."""
+"""Transactions and tasks."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_statements_of_the_parent_wait_for_the_inner_block_of_a_child(data
 
 
 async def test_verbs_of_several_statements_are_not_mixed_up(database: Any) -> None:
-    """GEN-10: the block a verb opens for itself is no block of the user's task."""
+    """The block a verb opens for itself is no block of the user's task."""
 
     def verb(number: int) -> None:
         from dorm.db import transactions
@@ -245,7 +245,7 @@ async def test_an_empty_context_is_outside_every_block(database: Any) -> None:
 
 
 async def test_synchronous_blocks_of_two_tasks_are_two_transactions(database: Any) -> None:
-    """TX-10: `with atomic()` across an await does not leak into other tasks."""
+    """`with atomic()` across an await does not leak into other tasks."""
     from dorm.db.connection import get_connection
 
     opened, go = asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""Blocks and savepoints (TX-01 to TX-19)."""
+"""Blocks and savepoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs of several statements that run at the same time in one transaction take turns (TX-09)."""
+"""Verbs of several statements that run at the same time in one transaction take turns."""
 
 from __future__ import annotations
 

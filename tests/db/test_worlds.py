@@ -1,4 +1,4 @@
-"""Sync and async code around one transaction: what mixes, and what is refused (TX-10, TX-05, TX-07)."""
+"""Sync and async code around one transaction: what mixes, and what is refused."""
 
 from __future__ import annotations
 

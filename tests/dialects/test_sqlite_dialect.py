@@ -1,4 +1,4 @@
-"""What SQLite connections are given (CFG-10, CFG-11, CN-19)."""
+"""What SQLite connections are given."""
 
 from __future__ import annotations
 

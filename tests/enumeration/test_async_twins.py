@@ -1,4 +1,4 @@
-"""Every verb that talks to the database has its async twin: same name with an ``a``, same signature, no logic (GEN-04)."""
+"""Every verb that talks to the database has its async twin: same name with an ``a``, same signature, no logic."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ LAZY = {
 
 # sync name -> how its twin differs on purpose. Both kinds of difference are stated by the specification.
 DIFFERENT = {
-    "values": "QX-08: terminal, takes field names only",
-    "values_list": "QX-09: terminal",
-    "with_transient_retry": "RH-03, RH-04: takes a function, its twin a factory of awaitables",
+    "values": "terminal, takes field names only",
+    "values_list": "terminal",
+    "with_transient_retry": "takes a function, its twin a factory of awaitables",
 }
 # Async verbs without a sync one: each says why.
-ALONE = {"aload": "sync code just reads the attribute, and `load` would be lost as a field's name (MDL-34)"}
+ALONE = {"aload": "sync code just reads the attribute, and `load` would be lost as a field's name"}
 
 
 def classes() -> Iterator[tuple[str, type]]:

@@ -168,7 +168,7 @@ def test_a_list_finds_the_rows_with_its_values_and_no_others(cls, database):
 
 @pytest.mark.parametrize("cls", [cls for cls in CASES if not SPECIMENS[cls.__name__].key], ids=lambda cls: cls.__name__)
 def test_many_rows_are_changed_to_a_value_and_back_to_null(cls, database):
-    """More rows than one CASE takes, and a batch in which no value says what type the column has (QX-27)."""
+    """More rows than one CASE takes, and a batch in which no value says what type the column has."""
     row = specimen(cls)
     if database.vendor not in row.only:
         pytest.skip(f"{cls.__name__} exists on {', '.join(row.only)}")

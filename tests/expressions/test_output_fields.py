@@ -1,4 +1,4 @@
-"""`output_field` is a field, a class of fields or the name of a type; anything else is refused where it is written (EX-14)."""
+"""`output_field` is a field, a class of fields or the name of a type; anything else is refused where it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancellation at every wait point (TX-03, TX-20, HZ-16)."""
+"""Cancellation at every wait point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that break (CN-14, RH-01, TX-12)."""
+"""Connections that break."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GEN-10, QX-29, REL-26: a trigger refuses a row in the middle of a larger change; nothing of the change stays."""
+"""A trigger refuses a row in the middle of a larger change; nothing of the change stays."""
 
 from __future__ import annotations
 

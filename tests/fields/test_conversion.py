@@ -1,4 +1,4 @@
-"""What may be assigned to a field, and what it becomes (FLD-20 … FLD-35, BEY-01 … BEY-04)."""
+"""What may be assigned to a field, and what it becomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options of fields: what is refused when a field is declared, what is derived, what deconstructs (FLD-01 … FLD-12)."""
+"""Options of fields: what is refused when a field is declared, what is derived, what deconstructs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time-ordered UUIDs (FLD-33, RFC 9562)."""
+"""Time-ordered UUIDs (RFC 9562)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validators: what passes, how they compare, how they print and serialise (VLD-09 … VLD-13)."""
+"""Validators: what passes, how they compare, how they print and serialise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""USE_TZ and TIME_ZONE decide what a stored moment means (FLD-14)."""
+"""USE_TZ and TIME_ZONE decide what a stored moment means."""
 
 from __future__ import annotations
 

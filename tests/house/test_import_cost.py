@@ -1,4 +1,4 @@
-"""``import dorm`` is cheap and needs nothing optional (GEN-12)."""
+"""``import dorm`` is cheap and needs nothing optional."""
 
 from __future__ import annotations
 

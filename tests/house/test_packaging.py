@@ -1,4 +1,4 @@
-"""The distribution is what the documents promise (GEN-01, GEN-02)."""
+"""The distribution is what the documents promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets reach no message, log or repr (CFG-20), and no file of the repository."""
+"""Secrets reach no message, log or repr, and no file of the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LK-13…15: what the lookups of documents accept on their right."""
+"""What the lookups of documents accept on their right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lookups of documents refuse before a statement is sent (LK-14, LK-15)."""
+"""What lookups of documents refuse before a statement is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Index`` and constraints as values: names, comparison, serialising, misuse (section 9, BEY-13, BEY-14)."""
+"""``Index`` and constraints as values: names, comparison, serialising, misuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of a database that is there already: `QuotedName` stands wherever a name does, quoted (META-20)."""
+"""Names of a database that is there already: `QuotedName` stands wherever a name does, quoted."""
 
 from __future__ import annotations
 

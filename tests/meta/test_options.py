@@ -1,4 +1,4 @@
-"""``Model._meta``: names, fields, checks of the declaration (MDL-02 … MDL-07, META-01 … META-22)."""
+"""``Model._meta``: names, fields, checks of the declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relations are linked in any definition order; redefined models leave nothing behind (MDL-06)."""
+"""Relations are linked in any definition order; redefined models leave nothing behind."""
 
 from __future__ import annotations
 

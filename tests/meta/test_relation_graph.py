@@ -1,4 +1,4 @@
-"""What relations are called from the other side, and the joins behind them (REL-03 … REL-08)."""
+"""What relations are called from the other side, and the joins behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options become whole tables: types, keys, indexes, constraints, defaults, tags (FLD-20 … 37, REL-01 … 04, BEY-10, 13, 14)."""
+"""Options become whole tables: types, keys, indexes, constraints, defaults, tags."""
 
 from __future__ import annotations
 

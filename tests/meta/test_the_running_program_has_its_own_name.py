@@ -1,4 +1,4 @@
-"""Models of a script belong to the app that importing the script would give them (MDL-03)."""
+"""Models of a script belong to the app that importing the script would give them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of `dorm.migrations` (MIG-24, MIG-25, MIG-34 … MIG-43): operations are values, the rest says that it waits."""
+"""The names of `dorm.migrations`: operations are values, the rest says that it waits."""
 
 from __future__ import annotations
 

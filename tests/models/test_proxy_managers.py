@@ -1,4 +1,4 @@
-"""Which managers a proxy answers with (MGR-11; Django 5.2)."""
+"""Which managers a proxy answers with (as in Django 5.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-05: each `filter()` makes joins of its own, an annotation keeps those of its step, what comes later reads the latest."""
+"""Each `filter()` makes joins of its own, an annotation keeps those of its step, what comes later reads the latest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""QS-04: of every condition, `filter()` keeps some rows and `exclude()` all others, whatever is NULL on either side."""
+"""Of every condition, `filter()` keeps some rows and `exclude()` all others, whatever is NULL on either side."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ async def test_writing_verbs_agree(database, mode):
         3,
         2,
         1,
-    )  # REL-27: junction rows go uncounted
+    )  # junction rows go uncounted
     assert await mode.fetch(Writers.values_list("name", "age")) == [
         ("Bob", None), ("Cy", 20), ("Dot", 1), ("Fay", 6), ("Gus", rows[0].pk), ("Hal", 7), ("Ida", 8),
     ]  # fmt: skip

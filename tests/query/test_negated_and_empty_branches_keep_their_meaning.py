@@ -1,4 +1,4 @@
-"""QS-04, QS-05: what a condition means does not depend on what stands beside it, nor on what is known of its value."""
+"""What a condition means does not depend on what stands beside it, nor on what is known of its value."""
 
 from __future__ import annotations
 

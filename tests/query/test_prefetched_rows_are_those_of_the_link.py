@@ -1,4 +1,4 @@
-"""LD-08: a `Prefetch` over a many-to-many relation gives each owner what its related manager gives with the same chain."""
+"""A `Prefetch` over a many-to-many relation gives each owner what its related manager gives with the same chain."""
 
 from __future__ import annotations
 

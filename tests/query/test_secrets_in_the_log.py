@@ -1,4 +1,4 @@
-"""Values that meet a column of a secret do not show in the log, however they meet it (OBS-04, OBS-07)."""
+"""Values that meet a column of a secret do not show in the log, however they meet it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Caches of bytes behind aliases, as the setting CACHES names them (spec section 22)."""
+"""Caches of bytes behind aliases, as the setting CACHES names them."""
 
 from __future__ import annotations
 

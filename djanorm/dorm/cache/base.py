@@ -12,7 +12,7 @@ DEFAULT_TTL = 300
 
 
 class BaseCache:
-    """A store of bytes under text keys, whose entries expire (CCH-11). Subclass it and name the class as a BACKEND.
+    """A store of bytes under text keys, whose entries expire. Subclass it and name the class as a BACKEND.
 
     :param location: where the cache is, as the entry's LOCATION says; its meaning is the backend's.
     :param options: the entry's OPTIONS.
@@ -39,7 +39,7 @@ class BaseCache:
     def set(self, key: str, value: bytes, timeout: float | None = None) -> None:
         """Keep ``value`` under ``key``.
 
-        :param timeout: seconds until it expires; None: the cache's own time, 0: never (CCH-02).
+        :param timeout: seconds until it expires; None: the cache's own time, 0: never.
         :raises TypeError: for a value that is not bytes.
         :raises ValueError: for a negative timeout.
         """

@@ -1,4 +1,4 @@
-"""One cache per alias, made when it is first asked for and dropped when the settings change (CFG-39)."""
+"""One cache per alias, made when it is first asked for and dropped when the settings change."""
 
 from __future__ import annotations
 

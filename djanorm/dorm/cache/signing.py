@@ -1,4 +1,4 @@
-"""Signatures of cached payloads: what is unpickled was written by somebody who knows the key (CCH-08).
+"""Signatures of cached payloads: what is unpickled was written by somebody who knows the key.
 
 The key is CACHE_SIGNING_KEY, else SECRET_KEY. The signature covers the cache key as well, so that an entry cannot be moved
 under another one. CACHE_INSECURE_PICKLE switches signatures off, for caches that nobody else can write to.

@@ -1,4 +1,4 @@
-"""The settings the library knows, with their defaults (CFG-30 to CFG-45)."""
+"""The settings the library knows, with their defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding ``settings.py`` when nothing has been configured (CFG-03)."""
+"""Finding ``settings.py`` when nothing has been configured."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def discover() -> dict[str, Any] | None:
 
 
 def upper_names(module: ModuleType) -> dict[str, Any]:
-    """The settings of a module: its upper-case attributes (CLI rule CFG-18)."""
+    """The settings of a module: its upper-case attributes."""
     return {name: value for name, value in vars(module).items() if name.isupper()}
 
 
 def load(path: Path) -> ModuleType:
-    """Executes a settings file, with its folder and the folder above importable (CFG-16)."""
+    """Executes a settings file, with its folder and the folder above importable."""
     for folder in (path.parent.parent, path.parent):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))

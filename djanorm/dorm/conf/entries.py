@@ -1,4 +1,4 @@
-"""One entry of DATABASES: its keys, their defaults and checks (CFG-07 to CFG-11, CFG-20 to CFG-29)."""
+"""One entry of DATABASES: its keys, their defaults and checks."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def normalise(alias: str, value: Any) -> DatabaseSettings:
 
 
 def _upper(alias: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys in upper case (CFG-07); unknown ones are named in the log and left out."""
+    """Keys in upper case; unknown ones are named in the log and left out."""
     result: dict[str, Any] = {}
     for key, value in entry.items():
         name = str(key).upper()

@@ -1,4 +1,4 @@
-"""Settings that an environment variable may give (CFG-30 to CFG-33): explicit value, then environment, then default."""
+"""Settings that an environment variable may give: explicit value, then environment, then default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of a DATABASES entry, and entries that print without their secrets (CFG-20)."""
+"""The keys of a DATABASES entry, and entries that print without their secrets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MASK = "***"
 
 
 class Entry(dict[str, Any]):
-    """An entry as it was written, whose printed form hides secrets (CFG-20)."""
+    """An entry as it was written, whose printed form hides secrets."""
 
     def __repr__(self) -> str:
         return repr(masked(self))

@@ -1,4 +1,4 @@
-"""The process-wide settings object and ``configure()`` (CFG-01 to CFG-06)."""
+"""The process-wide settings object and ``configure()``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Settings:
     """Attribute access to the settings.
 
     Before any configuration every name raises ``ImproperlyConfigured``; afterwards an unknown name raises
-    ``AttributeError`` (CFG-02).
+    ``AttributeError``.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Settings:
         return self._values.get(name, DEFAULTS.get(name, default))
 
     def apply(self, values: Mapping[str, Any]) -> None:
-        """Merges ``values`` into the settings and tells the listeners (CFG-01)."""
+        """Merges ``values`` into the settings and tells the listeners."""
         prepared = dict(values)
         if "DATABASES" in prepared:
             prepared["DATABASES"] = _entries(prepared["DATABASES"])
@@ -99,7 +99,7 @@ class Settings:
             callback(set(prepared))
 
     def ensure(self) -> None:
-        """Configures from a ``settings.py`` when nothing has been configured yet (CFG-03).
+        """Configures from a ``settings.py`` when nothing has been configured yet.
 
         Raises ``ImproperlyConfigured`` when there is none.
         """
@@ -159,10 +159,10 @@ settings = Settings()
 
 
 def configure(**values: Any) -> None:
-    """Merges the given settings into the process-wide ones; names that are not given keep their value (CFG-01).
+    """Merges the given settings into the process-wide ones; names that are not given keep their value.
 
-    May be called at any time, though with ``DATABASES``, which closes the existing connections and pools (CFG-05), not
-    while the calling thread or task has a transaction open. Entries are checked at the first use of their alias (CFG-04).
+    May be called at any time, though with ``DATABASES``, which closes the existing connections and pools, not
+    while the calling thread or task has a transaction open. Entries are checked at the first use of their alias.
     Names must be upper-case. ``ImproperlyConfigured`` otherwise, and nothing is changed then.
     """
     wrong = sorted(name for name in values if not name.isupper())

@@ -1,4 +1,4 @@
-"""Database URLs (CFG-19)."""
+"""Database URLs."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class Block:
 
 
 # The innermost block that a context has opened, per alias: set, never reset by token, so that child tasks inherit it and
-# cannot change it for their parents (TX-08, HZ-04).
+# cannot change it for their parents.
 _views: dict[str, ContextVar[Block | None]] = {}
 
 

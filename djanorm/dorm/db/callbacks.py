@@ -1,4 +1,4 @@
-"""What runs at the end of a transaction (TX-15, TX-16)."""
+"""What runs at the end of a transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dorm.db.transactions import home
 
 
 def on_commit(callback: Callable[[], Any], using: str = "default") -> None:
-    """Calls ``callback()`` after the outermost commit, in order; at once when no block is open (TX-15).
+    """Calls ``callback()`` after the outermost commit, in order; at once when no block is open.
 
     Dropped when its block or savepoint is rolled back. Errors are logged on ``dorm.transaction``. A coroutine function
     is awaited in the async world.
@@ -28,7 +28,7 @@ def on_commit(callback: Callable[[], Any], using: str = "default") -> None:
 
 
 def on_rollback(callback: Callable[[], Any], using: str = "default") -> None:
-    """Calls ``callback()`` after the block, or one around it, is rolled back; ignored outside a block (TX-16)."""
+    """Calls ``callback()`` after the block, or one around it, is rolled back; ignored outside a block."""
     _check_callable(callback, "on_rollback")
     block = home(using).block
     if block is not None:

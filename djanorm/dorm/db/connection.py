@@ -1,4 +1,4 @@
-"""Handles, closing, health and pool statistics: the public names around connections (IMP-16)."""
+"""Handles, closing, health and pool statistics: the public names around connections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ aconnection_for = get_async_connection
 
 
 def close_all() -> None:
-    """Closes the synchronous connections and pools of every alias; later use opens new ones (CN-16).
+    """Closes the synchronous connections and pools of every alias; later use opens new ones.
 
     While an atomic block is open, in whatever thread: ``TransactionManagementError``, and nothing is closed.
     """
@@ -38,7 +38,7 @@ def close_all() -> None:
 
 
 async def close_all_async() -> None:
-    """Closes the asynchronous pools of the running loop, and of loops that have ended; later use reopens (CN-16)."""
+    """Closes the asynchronous pools of the running loop, and of loops that have ended; later use reopens."""
     refuse_to_close("close_all_async()", asynchronous=True)
     if any(database.has_async_pools for database in engines.known()):
         await bridge.run_async(_close_async)

@@ -49,7 +49,7 @@ _threads = _Threads()
 
 
 def watch_task(session: Any, block: Block) -> None:
-    """Ends manual mode, with what it has not committed, when the task that began it ends (CN-07)."""
+    """Ends manual mode, with what it has not committed, when the task that began it ends."""
     if isinstance(block.owner, asyncio.Task):
         block.owner.add_done_callback(partial(_forsake, session, block))
 

@@ -1,4 +1,4 @@
-"""The databases of the settings: one object per alias, made at its first use (CFG-04, CN-13, CN-15, CN-18)."""
+"""The databases of the settings: one object per alias, made at its first use."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Database:
         return pool
 
     def async_pool(self) -> Pool:
-        """The pool of the running loop; those of loops that are gone are dropped on the way (CN-15)."""
+        """The pool of the running loop; those of loops that are gone are dropped on the way."""
         loop = asyncio.get_running_loop()
         pool = self._loop_pools.get(loop)
         if pool is None or pool.closed:
@@ -110,7 +110,7 @@ class Database:
             pool.drop()
 
     def pool_stats(self, asynchronous: bool) -> dict[str, Any]:
-        """Counters of the pool of this thread's loop, or of the synchronous one; opens nothing (CN-11)."""
+        """Counters of the pool of this thread's loop, or of the synchronous one; opens nothing."""
         if asynchronous:
             loop = asyncio._get_running_loop()
             pool = self._loop_pools.get(loop) if loop is not None else None
@@ -194,7 +194,7 @@ def on_fork(callback: Callable[[], None]) -> Callable[[], None]:
 
 
 def get(alias: str) -> Database:
-    """The database of an alias. Raises ``ImproperlyConfigured`` when there is none, or its entry is wrong (CFG-04)."""
+    """The database of an alias. Raises ``ImproperlyConfigured`` when there is none, or its entry is wrong."""
     database = _databases.get(alias)
     if database is None:
         database = _make(alias)
@@ -229,7 +229,7 @@ def peek(alias: str) -> Database | None:
 
 
 def drop_all(*, borrowed: bool = False) -> None:
-    """Closes every connection of every world and forgets the databases; later use makes them anew (CFG-05)."""
+    """Closes every connection of every world and forgets the databases; later use makes them anew."""
     for callback in tuple(_on_drop):
         callback()
     with _lock:

@@ -1,4 +1,4 @@
-"""The one place where errors of drivers and of SQLAlchemy become the library's own (EXC-13, HZ-14)."""
+"""The one place where errors of drivers and of SQLAlchemy become the library's own."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pool_timeout_text(alias: str | None) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """``text`` with the passwords of URLs, connection strings and messages masked (RH-14)."""
+    """``text`` with the passwords of URLs, connection strings and messages masked."""
     return CREDENTIALS.sub(r"\1***", mask_text(text))
 
 

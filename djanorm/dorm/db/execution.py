@@ -33,7 +33,7 @@ class Statement:
     """One statement in the placeholders of its driver: ``?`` on SQLite, ``%s`` on PostgreSQL.
 
     ``columns`` says, per parameter position, what the value may be about: the names of columns it meets, "" where it is
-    about none, None where only the text of the statement tells (OBS-04). It may be shorter than there are parameters.
+    about none, None where only the text of the statement tells. It may be shorter than there are parameters.
     ``identity`` is the identity of the plan it comes from. ``hand_written`` says that it may do anything, whatever its
     kind. Treat it as immutable.
     """

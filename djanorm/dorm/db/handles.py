@@ -1,4 +1,4 @@
-"""Handles: hand-written SQL and connection settings of one alias, for users (CN-01 to CN-11, CN-21).
+"""Handles: hand-written SQL and connection settings of one alias, for users.
 
 A handle keeps no connection: each call works on the session of the current scope.
 """
@@ -111,30 +111,30 @@ class Connection(_Work):
     """The synchronous handle of an alias; inside an async verb, such as a model's own ``save()``, it takes part in it.
 
     Every method raises the library's errors. SQL takes ``%s``, ``?`` or ``$1``, or ``%(name)s`` with a mapping, on both
-    databases (RW-02, RW-03).
+    databases.
     """
 
     def execute(self, sql: str, params: Any = None) -> list[Row]:
-        """Runs one statement; its rows, readable by name and position, or [] (CN-04)."""
+        """Runs one statement; its rows, readable by name and position, or []."""
         return self._execute(sql, params)
 
     def execute_write(self, sql: str, params: Any = None) -> int:
-        """Runs one statement; the number of rows it changed (CN-05)."""
+        """Runs one statement; the number of rows it changed."""
         return self._execute_write(sql, params)
 
     def execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
-        """Runs an INSERT; the value of the key column of the (first) new row (CN-05, CN-20)."""
+        """Runs an INSERT; the value of the key column of the (first) new row."""
         return self._execute_insert(sql, params, pk_col)
 
     def execute_script(self, sql: str) -> None:
-        """Runs several statements without parameters (CN-06).
+        """Runs several statements without parameters.
 
         Inside a block they belong to its transaction; a script that ends it breaks the block.
         """
         self._execute_script(sql)
 
     def execute_streaming(self, sql: str, params: Any = None, chunk_size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
-        """The rows one by one, at most ``chunk_size`` of them in memory (CN-21)."""
+        """The rows one by one, at most ``chunk_size`` of them in memory."""
         chunks = self._streaming(sql, params, chunk_size)
         return (row for chunk in chunks for row in chunk)
 
@@ -146,15 +146,15 @@ class Connection(_Work):
         return self._table_columns(name)
 
     def set_autocommit(self, flag: bool) -> None:
-        """False: this thread's statements wait for commit() or rollback(). True: each commits at once (CN-07, CN-08).
+        """False: this thread's statements wait for commit() or rollback(). True: each commits at once.
 
         With True, PostgreSQL statements of this thread use one connection outside the pool. Inside an atomic block:
-        ``RuntimeError`` (CN-09).
+        ``RuntimeError``.
         """
         self._set_autocommit(flag)
 
     def commit(self) -> None:
-        """Commits what manual mode has collected; nothing otherwise. In an atomic block: ``RuntimeError`` (CN-10)."""
+        """Commits what manual mode has collected; nothing otherwise. In an atomic block: ``RuntimeError``."""
         self._end(True)
 
     def rollback(self) -> None:
@@ -162,11 +162,11 @@ class Connection(_Work):
         self._end(False)
 
     def pool_stats(self) -> dict[str, Any]:
-        """Counters of the synchronous pool; never blocks, never opens it (CN-11)."""
+        """Counters of the synchronous pool; never blocks, never opens it."""
         return engines.get(self.alias).pool_stats(asynchronous=False)
 
     def warm_up(self, target: int | None = None) -> int:
-        """Opens connections up to ``target`` (default MIN_POOL_SIZE); how many there are. SQLite: 0 (CN-23)."""
+        """Opens connections up to ``target`` (default MIN_POOL_SIZE); how many there are. SQLite: 0."""
         return self._warm_up(target)
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class AsyncConnection(_Work):
         await bridge.run_async(self._end, False)
 
     def pool_stats(self) -> dict[str, Any]:
-        """Counters of the pool of the running loop; a plain call, never blocks, never opens it (CN-11)."""
+        """Counters of the pool of the running loop; a plain call, never blocks, never opens it."""
         return engines.get(self.alias).pool_stats(asynchronous=True)
 
     async def warm_up(self, target: int | None = None) -> int:
@@ -241,12 +241,12 @@ _handles: dict[tuple[type, str], Any] = {}
 
 
 def get_connection(alias: str = "default") -> Connection:
-    """The synchronous handle of an alias; always the same object. Unknown alias: ``ImproperlyConfigured`` (CN-01)."""
+    """The synchronous handle of an alias; always the same object. Unknown alias: ``ImproperlyConfigured``."""
     return _handle(Connection, alias)
 
 
 def get_async_connection(alias: str = "default") -> AsyncConnection:
-    """The asynchronous handle of an alias; the call itself is not awaited (CN-02)."""
+    """The asynchronous handle of an alias; the call itself is not awaited."""
     return _handle(AsyncConnection, alias)
 
 

@@ -1,4 +1,4 @@
-"""Health checks (RH-10 to RH-14)."""
+"""Health checks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def ahealth_check(alias: str = "default", timeout: float = 5.0, deep: bool
 
 
 def pool_stats(alias: str = "default") -> dict[str, Any]:
-    """Counters of an alias's pool: of the running loop's when it is open, else the synchronous one's (CN-12).
+    """Counters of an alias's pool: of the running loop's when it is open, else the synchronous one's.
 
     With ``alias`` and ``has_pool``; ``{"alias", "status": "uninitialised"}`` before first use.
     """

@@ -1,6 +1,6 @@
-"""What watches statements: the query signals, and the internal hooks of contributed modules (OBS-08, OBS-18).
+"""What watches statements: the query signals, and the internal hooks of contributed modules.
 
-``active`` says whether anything watches; nothing is built when it is False (OBS-03).
+``active`` says whether anything watches; nothing is built when it is False.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Call:
 
     @property
     def reported_params(self) -> list[Any]:
-        """The values of the placeholders in order, or a list of them per row (OBS-08). One value may itself be a list."""
+        """The values of the placeholders in order, or a list of them per row. One value may itself be a list."""
         if self.many:
             return [list(row) for row in self.params]
         return list(self.params or ())
@@ -99,7 +99,7 @@ def before(call: Call) -> None:
 
 
 def after(call: Call) -> None:
-    """``post_query``, which closes what ``pre_query`` opened (OBS-09), then the internal hooks."""
+    """``post_query``, which closes what ``pre_query`` opened, then the internal hooks."""
     if post_query.connected:
         post_query.send(
             call.vendor, sql=call.sql, params=call.reported_params, elapsed_ms=call.elapsed_ms, error=call.error

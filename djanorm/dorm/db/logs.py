@@ -1,4 +1,4 @@
-"""Log lines about statements: each one at DEBUG, slow ones at WARNING (OBS-01 to OBS-04)."""
+"""Log lines about statements: each one at DEBUG, slow ones at WARNING."""
 
 from __future__ import annotations
 

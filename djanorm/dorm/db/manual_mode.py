@@ -1,4 +1,4 @@
-"""Manual mode: statements wait for commit() or rollback() (CN-07 to CN-10)."""
+"""Manual mode: statements wait for commit() or rollback()."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dorm.exceptions import AtomicBlockError
 
 
 def set_autocommit(here: Session, flag: bool) -> None:
-    """True: each statement commits by itself; False: statements wait for commit() or rollback() (CN-07 to CN-09)."""
+    """True: each statement commits by itself; False: statements wait for commit() or rollback()."""
     block = here.block
     if block is not None and not is_manual_bottom(block):
         raise AtomicBlockError(
@@ -35,7 +35,7 @@ def set_autocommit(here: Session, flag: bool) -> None:
 
 
 def end_manual(here: Session, *, keep: bool) -> None:
-    """Commits or rolls back what manual mode has collected; nothing to do outside it (CN-10)."""
+    """Commits or rolls back what manual mode has collected; nothing to do outside it."""
     block = here.block
     if block is None:
         return

@@ -1,4 +1,4 @@
-"""Keeping secrets out of log lines (OBS-04, OBS-07). Signal receivers get the values as they are.
+"""Keeping secrets out of log lines. Signal receivers get the values as they are.
 
 When in doubt, a value is masked: what the compiler, or the shape of a hand-written statement, knows to meet other columns
 only is shown; everything else is hidden as soon as a sensitive name stands anywhere in the statement.

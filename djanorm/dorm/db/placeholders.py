@@ -1,4 +1,4 @@
-"""Placeholders of hand-written SQL (RW-02 to RW-04).
+"""Placeholders of hand-written SQL.
 
 ``%s``, ``?``, ``%(name)s`` and ``$1`` are understood on every database. Markers inside quoted
 text, quoted identifiers, dollar-quoted text and comments are not placeholders. With parameters ``%%`` is a percent
@@ -97,7 +97,7 @@ def count(sql: str) -> int:
 
 def check(sql: str, params: Any) -> None:
     """Raises ``ValueError`` for empty SQL, for a comment that is left open (servers read those in quadratic time), and for
-    parameters that do not match the placeholders (RW-04).
+    parameters that do not match the placeholders.
     """
     if not isinstance(sql, str):
         raise TypeError(f"SQL is text, not {type(sql).__name__}")
@@ -132,7 +132,7 @@ def _leaves_comment_open(sql: str) -> bool:
 
 
 def translate(sql: str, params: Any, paramstyle: ParamStyle) -> tuple[str, list[Any] | None]:
-    """SQL and parameters as the driver of ``paramstyle`` takes them; parameters None means "none at all" (RW-03).
+    """SQL and parameters as the driver of ``paramstyle`` takes them; parameters None means "none at all".
 
     Raises ``ValueError`` as :func:`check` does.
     """

@@ -182,7 +182,7 @@ class Pool:
         self._announce_closing()
 
     def stats(self) -> dict[str, Any]:
-        """Counters under the names psycopg's pool uses (CN-11); never blocks, opens nothing."""
+        """Counters under the names psycopg's pool uses; never blocks, opens nothing."""
         if not self._opened or self.closed:
             return {"open": False, "vendor": self.vendor}
         total = len(self._links)

@@ -1,4 +1,4 @@
-"""Trying again after transient errors (RH-01 to RH-06)."""
+"""Trying again after transient errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def proves_not_run(error: BaseException) -> bool:
-    """Whether a statement that failed this way cannot have changed anything (RH-02)."""
+    """Whether a statement that failed this way cannot have changed anything."""
     original = errors.driver_error(error)
     return any(m.is_driver_error(original) and m.proves_not_run(original) for m in registry.MODULES.values())
 
@@ -41,7 +41,7 @@ def delay_after(attempt: int, backoff: float | None = None) -> float:
 
 
 def announce(error: BaseException, attempt: int, attempts: int, delay: float) -> None:
-    """The log line of a retry (RH-05)."""
+    """The log line of a retry."""
     text = errors.without_secrets(f"{type(error).__name__}: {error}".strip())
     logger.warning("attempt %d of %d failed (%s); trying again in %.3g s", attempt, attempts, text, delay)
 
@@ -55,7 +55,7 @@ def _most(in_transaction: bool, attempts: int | None) -> int:
 def with_transient_retry(
     func: Callable[[], T], *, in_transaction: bool = False, attempts: int | None = None, backoff: float | None = None
 ) -> T:
-    """``func()``, called again after transient errors; other errors, and the last one, are raised (RH-03).
+    """``func()``, called again after transient errors; other errors, and the last one, are raised.
 
     ``attempts`` counts the first call (default RETRY_ATTEMPTS), ``backoff`` is in seconds and doubles each time
     (default RETRY_BACKOFF). With ``in_transaction`` it is called once: a transaction cannot be continued.
@@ -83,7 +83,7 @@ async def awith_transient_retry(
     attempts: int | None = None,
     backoff: float | None = None,
 ) -> T:
-    """Like :func:`with_transient_retry`; ``factory()`` gives a new awaitable for each attempt (RH-04)."""
+    """Like :func:`with_transient_retry`; ``factory()`` gives a new awaitable for each attempt."""
     most = _most(in_transaction, attempts)
     attempt = 1
     while True:

@@ -1,4 +1,4 @@
-"""Which alias a model's statements go to when nothing names one (RTR-01 to RTR-10)."""
+"""Which alias a model's statements go to when nothing names one."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
     """The alias for reading ``model``: a router's answer, else the alias of ``instance``, else "default".
 
     Inside an open block of the model's write alias, and for READ_AFTER_WRITE_WINDOW seconds after the model was written
-    there in this context, it is the write alias (RTR-08, RTR-09); the hint ``sticky=False`` opts out of the latter.
-    Errors of routers are raised as they are (RTR-06).
+    there in this context, it is the write alias; the hint ``sticky=False`` opts out of the latter.
+    Errors of routers are raised as they are.
     """
     routers = _routers
     if routers is None:
@@ -58,7 +58,7 @@ def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
 
 
 def wrote(model: Any, alias: str) -> None:
-    """Told by the write path after rows of ``model`` were written to ``alias``: opens the window of RTR-08."""
+    """Told by the write path after rows of ``model`` were written to ``alias``: opens the read-after-write window."""
     routers = _load() if _routers is None else _routers
     if not routers:
         return
@@ -68,12 +68,12 @@ def wrote(model: Any, alias: str) -> None:
 
 
 def clear_read_after_write_window() -> None:
-    """Forgets this context's writes: reads go where the routers say again (RTR-08)."""
+    """Forgets this context's writes: reads go where the routers say again."""
     _written.set(MappingProxyType({}))
 
 
 def allow_relation(first: Any, second: Any) -> bool:
-    """Whether the instances may refer to each other: a router's answer, else whether their aliases agree (RTR-10)."""
+    """Whether the instances may refer to each other: a router's answer, else whether their aliases agree."""
     routers = _load() if _routers is None else _routers
     for router in routers:
         method = getattr(router, "allow_relation", None)
@@ -135,7 +135,7 @@ def _load() -> tuple[Any, ...]:
 
 
 def _router(entry: Any) -> Any:
-    """A router object; a dotted path, a class or a factory is called (RTR-07)."""
+    """A router object; a dotted path, a class or a factory is called."""
     if isinstance(entry, str):
         module, _, name = entry.rpartition(".")
         try:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 
 class Row(tuple[Any, ...]):  # noqa: SLOT001 - tuples cannot have slots for more than themselves
-    """A row readable by position, by column name, and by ``keys()``; ``dict(row)`` works (CN-04)."""
+    """A row readable by position, by column name, and by ``keys()``; ``dict(row)`` works."""
 
     _index: Mapping[str, int]
 

@@ -169,11 +169,11 @@ class Session:
         return self.perform("fetch_named", statement, params)
 
     def script(self, sql: str) -> None:
-        """Runs several statements without parameters (CN-06)."""
+        """Runs several statements without parameters."""
         self.perform("script", Statement(sql, "other", hand_written=True), None)
 
     def perform(self, verb: str, statement: Statement, params: Any, many: bool = False, first_attempt: int = 1) -> Any:
-        """Runs one verb of a link where this scope's statements belong, retrying where that is safe (RH-01)."""
+        """Runs one verb of a link where this scope's statements belong, retrying where that is safe."""
         transaction = self.transaction
         if transaction is not None:
             return self._inside(transaction, verb, statement, params, many)
@@ -248,10 +248,10 @@ class Session:
         return not link.keeps_snapshot()
 
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
-        """The rows in lists of at most ``chunk_size``, without holding more of them in memory (ST-01 to ST-08).
+        """The rows in lists of at most ``chunk_size``, without holding more of them in memory.
 
         Inside a transaction on its connection, else on a connection of its own. Closing the iterator frees it.
-        Raises ``InvalidArgument`` for a ``chunk_size`` below 1, or too large for a cursor (ST-09).
+        Raises ``InvalidArgument`` for a ``chunk_size`` below 1, or too large for a cursor.
         """
         if not 1 <= chunk_size <= LARGEST_CHUNK:
             raise InvalidArgument(f"chunk_size must be at least 1 and at most {LARGEST_CHUNK}, not {chunk_size}")
@@ -381,7 +381,7 @@ class Session:
             self._raise_translated(error)
 
     def warm_up(self, target: int | None = None) -> int:
-        """Opens connections of the pool up to ``target``; how many there are (CN-23)."""
+        """Opens connections of the pool up to ``target``; how many there are."""
         try:
             return self.pool.open(target)
         except Exception as error:
@@ -457,7 +457,7 @@ class Session:
         """Told when BEGIN was accepted."""
 
     def note_failure(self, transaction: Transaction, error: BaseException, statement: Statement | None = None) -> None:
-        """Remembers that a statement failed: the transaction takes no more of them, on any database (TX-12)."""
+        """Remembers that a statement failed: the transaction takes no more of them, on any database."""
         if transaction.link is not None:
             transaction.link.settle()
             transaction.mark_broken(error, None if statement is None else statement.sql)

@@ -1,4 +1,4 @@
-"""Finding the session of the current scope (TX-07, TX-08).
+"""Finding the session of the current scope.
 
 The synchronous world's scope is the thread, the asynchronous world's the task.
 """
@@ -50,7 +50,7 @@ _both_worlds = False
 
 
 def session(alias: str = "default") -> Session:
-    """The session of the current scope. Raises ``ImproperlyConfigured`` for an unknown alias (CFG-04)."""
+    """The session of the current scope. Raises ``ImproperlyConfigured`` for an unknown alias."""
     current_greenlet = bridge._current_greenlet
     if current_greenlet is not None:
         current = current_greenlet()

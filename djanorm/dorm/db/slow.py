@@ -1,4 +1,4 @@
-"""The plan of a slow query (OBS-12, OBS-13)."""
+"""The plan of a slow query."""
 
 from __future__ import annotations
 

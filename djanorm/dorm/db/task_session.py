@@ -1,6 +1,6 @@
 """The asynchronous session: the statements of the tasks of one event loop.
 
-It finds the open blocks of the current task in the context, which child tasks inherit (TX-08, TX-09, HZ-04).
+It finds the open blocks of the current task in the context, which child tasks inherit.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class TaskSession(Session):
 
     @contextmanager
     def turn(self, transaction: Transaction) -> Generator[None, None, None]:
-        """One statement at a time, and only while no other task has an inner block open (TX-09)."""
+        """One statement at a time, and only while no other task has an inner block open."""
         if hooks.active and transaction.link is not None and self.lent() is transaction.link:
             yield  # a hook of the statement that has the turn
             return
@@ -281,7 +281,7 @@ class _Loan:
 
 
 class _Pin:
-    """A connection outside the pool that one task keeps, as long as it runs (CN-07)."""
+    """A connection outside the pool that one task keeps, as long as it runs."""
 
     __slots__ = ("link", "owner", "session")
 

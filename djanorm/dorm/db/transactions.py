@@ -1,4 +1,4 @@
-"""Blocks: opening, closing, savepoints, and what runs at the end of a transaction (TX-01 to TX-21).
+"""Blocks: opening, closing, savepoints, and what runs at the end of a transaction.
 
 Written once, as synchronous code on the session of the current scope; ``aatomic`` runs it in the bridge.
 """
@@ -25,7 +25,7 @@ _ended_hooks: tuple[EndedHook, ...] = ()
 
 
 def add_ended_hook(hook: EndedHook) -> EndedHook:
-    """Calls ``hook(alias, seconds, outcome)`` after each transaction; the outcome is "commit" or "rollback" (TX-21)."""
+    """Calls ``hook(alias, seconds, outcome)`` after each transaction; the outcome is "commit" or "rollback"."""
     global _ended_hooks
     _ended_hooks = (*_ended_hooks, hook)
     return hook
@@ -210,7 +210,7 @@ def _close_inner(transaction: Transaction, block: Block) -> None:
 
 
 def _check_owner(here: Session, transaction: Transaction, outer: Block, owner: Any) -> None:
-    """A savepoint may only be opened in the innermost open block, and not by two tasks at once (TX-09)."""
+    """A savepoint may only be opened in the innermost open block, and not by two tasks at once."""
     top = transaction.top
     if top is outer or top is None or top.owner is owner:
         return
@@ -389,7 +389,7 @@ def _atomic_block(here: Session, what: str) -> tuple[Session, Block]:
 
 
 def savepoint(using: str = "default") -> str:
-    """Sets a savepoint in the open block; its id. Raises ``RuntimeError`` outside a block (TX-19)."""
+    """Sets a savepoint in the open block; its id. Raises ``RuntimeError`` outside a block."""
     here, block = _atomic_block(session(using), "savepoint()")
     transaction = block.transaction
     name = _savepoint(here, transaction)
@@ -501,7 +501,7 @@ def in_async_block(using: str = "default") -> bool:
 
 
 def set_rollback(rollback: bool = True, using: str | None = None) -> None:
-    """Makes the innermost open block roll back at its end without an exception, or not (TX-17).
+    """Makes the innermost open block roll back at its end without an exception, or not.
 
     ``False`` also lets statements in again after one has failed, for a block that mends the damage itself; where the
     database has given the transaction up, only going back to a savepoint does.

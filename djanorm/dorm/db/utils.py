@@ -1,4 +1,4 @@
-"""Retry helpers and masking patterns (IMP-17)."""
+"""Retry helpers and masking patterns."""
 
 from __future__ import annotations
 

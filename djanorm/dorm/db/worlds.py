@@ -1,4 +1,4 @@
-"""Two worlds around one transaction: what is refused, and how inline tasks take turns (TX-10).
+"""Two worlds around one transaction: what is refused, and how inline tasks take turns.
 
 Synchronous and asynchronous code have separate connections. Whatever cannot be a part of the transaction that is open
 around it is refused, never run elsewhere.

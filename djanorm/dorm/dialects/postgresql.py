@@ -225,7 +225,7 @@ def is_driver_error(error: BaseException) -> bool:
 
 
 def is_transient(error: Any) -> bool:
-    """Connection errors that another attempt may not meet; no timeouts, no refused log-ins (RH-01, RH-06)."""
+    """Connection errors that another attempt may not meet; no timeouts, no refused log-ins."""
     driver = _driver()
     if driver is None or not isinstance(error, (driver.OperationalError, driver.InterfaceError)):
         return False
@@ -237,14 +237,14 @@ def is_transient(error: Any) -> bool:
 
 
 def proves_not_run(error: BaseException) -> bool:
-    """Whether the statement cannot have reached the server (RH-02)."""
+    """Whether the statement cannot have reached the server."""
     return bool(NEVER_SENT.search(str(error)))
 
 
 def translate(error: Any) -> DatabaseError:
-    """The library's error for a psycopg error (EXC-13).
+    """The library's error for a psycopg error.
 
-    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row (EXC-15). What the
+    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row. What the
     psycopg error itself prints is cut down likewise, since it is printed as the cause; its ``diag`` still has all of it.
     """
     state = error.sqlstate

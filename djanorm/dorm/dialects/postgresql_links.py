@@ -265,9 +265,9 @@ class AsyncPostgresLink(PostgresLink):
 
 
 class ServerStream:
-    """A cursor that lives on the server and hands out rows in portions (ST-02).
+    """A cursor that lives on the server and hands out rows in portions.
 
-    Such a cursor needs a transaction; outside one it opens its own, which ends with the stream (HZ-18).
+    Such a cursor needs a transaction; outside one it opens its own, which ends with the stream.
     """
 
     __slots__ = ("_cursor", "_done", "_link", "_own", "_size")

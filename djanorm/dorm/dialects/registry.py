@@ -13,7 +13,7 @@ MODULES: dict[str, ModuleType] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 def for_engine(name: str) -> Any:
-    """The module of hooks for an ENGINE name. Raises ``ImproperlyConfigured`` listing the supported ones (CFG-08)."""
+    """The module of hooks for an ENGINE name. Raises ``ImproperlyConfigured`` listing the supported ones."""
     try:
         return MODULES[name]
     except KeyError:
@@ -33,5 +33,5 @@ def features_of(dialect: Any) -> Features:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a driver's error says that trying again may help (RH-01, RH-06); False for anything else."""
+    """Whether a driver's error says that trying again may help; False for anything else."""
     return any(module.is_transient(error) for module in MODULES.values())

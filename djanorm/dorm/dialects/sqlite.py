@@ -255,7 +255,7 @@ def _is_too_large(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Locked, busy, or closed meanwhile: everything else fails again the same way (RH-01)."""
+    """Locked, busy, or closed meanwhile: everything else fails again the same way."""
     if isinstance(error, sqlite3.ProgrammingError):
         return CLOSED in str(error)
     if not isinstance(error, sqlite3.OperationalError):
@@ -267,12 +267,12 @@ def is_transient(error: BaseException) -> bool:
 
 
 def proves_not_run(error: BaseException) -> bool:
-    """A statement that did not get its lock has changed nothing (RH-02)."""
+    """A statement that did not get its lock has changed nothing."""
     return is_transient(error)
 
 
 def translate(error: BaseException) -> DatabaseError:
-    """The library's error for a ``sqlite3`` error (EXC-13); neither prints a value."""
+    """The library's error for a ``sqlite3`` error; neither prints a value."""
     text = QUOTED.sub(r"\1'***'", str(error))
     error.args = (text,)
     if _is_too_large(error):

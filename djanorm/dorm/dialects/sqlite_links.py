@@ -32,7 +32,7 @@ LENGTH = struct.Struct("<Q")
 
 
 def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
-    """Foreign keys, journal mode and functions (CN-19)."""
+    """Foreign keys, journal mode and functions."""
     connection.execute("PRAGMA foreign_keys = ON")
     if journal_mode is not None:
         connection.execute(f"PRAGMA journal_mode = {journal_mode}")
@@ -80,7 +80,7 @@ class SQLiteLink:
         return names, rows, cursor.rowcount
 
     def script(self, sql: str, params: None = None) -> bool:
-        """Runs several statements, inside the open transaction if there is one (CN-06); whether they have ended it."""
+        """Runs several statements, inside the open transaction if there is one; whether they have ended it."""
         if not self.raw.in_transaction:
             if single_statement(sql):
                 self.execute(sql).close()
@@ -396,7 +396,7 @@ class Stream:
 
     A reader that stays open between portions keeps other connections from writing, except in WAL mode. So unless the
     cursor may be ``held``, whatever does not fit into the first portion is moved to a temporary file at once: memory
-    stays bounded and no lock is held while the caller works on a portion (ST-02, ST-07).
+    stays bounded and no lock is held while the caller works on a portion.
     """
 
     __slots__ = ("_cursor", "_done", "_file", "_held", "_size")

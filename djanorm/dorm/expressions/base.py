@@ -68,7 +68,7 @@ def field_shape(field: Any) -> Hashable:
 
 
 class Expression:
-    """Base of all expressions (Django 5.2's ``Expression`` protocol, spec section 15).
+    """Base of all expressions (Django 5.2's ``Expression`` protocol).
 
     :ivar output_field: the field that says what type the result has, or None to derive it from the parts.
     """
@@ -264,7 +264,7 @@ class Expression:
         return f"{type(self).__name__}({parts})"
 
     def __bool__(self) -> bool:
-        # `F("a") and F("b")` would silently be F("b") (EX-15)
+        # `F("a") and F("b")` would silently be F("b")
         what = "a condition for the database" if self.conditional else "computed by the database"
         raise TypeError(
             f"{type(self).__name__} is {what} and has no truth value in Python. Combine conditions with &, | and ~; test "
@@ -373,14 +373,14 @@ class Expression:
         return Q(Comparison(self, "gte", other))
 
     def between(self, low: Any, high: Any) -> Q[Any]:
-        """Whether the value lies in the inclusive range (spec EX-10)."""
+        """Whether the value lies in the inclusive range."""
         return Q(Comparison(self, "range", (low, high)))
 
     def isnull(self, value: bool = True) -> Q[Any]:
         return Q(Comparison(self, "isnull", value))
 
     def coalesce(self, *defaults: Any) -> Expression:
-        """The first of this and ``defaults`` that is not NULL (spec EX-09).
+        """The first of this and ``defaults`` that is not NULL.
 
         :raises ValueError: without a default.
         """
@@ -389,7 +389,7 @@ class Expression:
         return make.coalesce(self, *(as_operand(d) for d in defaults))
 
     def apply(self, function: Any, *extra: Any, **options: Any) -> Any:
-        """``function(self, *extra)``, so that chains read from left to right (spec EX-08)."""
+        """``function(self, *extra)``, so that chains read from left to right."""
         return function(self, *extra, **options)
 
     def asc(self, *, nulls_first: bool | None = None, nulls_last: bool | None = None) -> OrderBy:
@@ -483,7 +483,7 @@ def as_operand(value: Any) -> Expression:
 
 
 def as_argument(value: Any) -> Expression:
-    """``value`` as an argument of a function: a bare ``str`` names a field, as in Django (spec EX-12)."""
+    """``value`` as an argument of a function: a bare ``str`` names a field, as in Django."""
     return make.reference(value) if isinstance(value, str) else as_operand(value)
 
 

@@ -59,7 +59,7 @@ class Condition(Expression):
 
 
 class When(Expression):
-    """One branch of a ``Case`` (spec FN-01).
+    """One branch of a ``Case``.
 
     :param condition: a ``Q`` or boolean expression, or lookups as keywords (paths allowed).
     :param then: the value of the branch; a bare ``str`` names a field, text needs ``Value``.
@@ -93,7 +93,7 @@ class When(Expression):
 
 
 class Case(Expression):
-    """``CASE WHEN … THEN … ELSE … END`` (spec FN-02): the first branch whose condition holds.
+    """``CASE WHEN … THEN … ELSE … END``: the first branch whose condition holds.
 
     :param whens: at least one :class:`When`.
     :param default: the value when no branch holds; None gives NULL.

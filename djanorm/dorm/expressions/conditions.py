@@ -40,7 +40,7 @@ def _within_bounds(depth: int, size: int) -> tuple[int, int]:
 
 
 class Q(Generic[Root]):
-    """An immutable condition (spec EX-01…03; Django 5.2). ``Q()`` restricts nothing, and neither does its negation.
+    """An immutable condition (as in Django 5.2). ``Q()`` restricts nothing, and neither does its negation.
 
     :param args: conditions (``Q``, boolean expressions, ``(lookup, value)`` pairs), all of which must hold.
     :param lookups: keyword lookups such as ``age__gte=18``, which must hold too.

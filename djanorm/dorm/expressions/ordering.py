@@ -11,7 +11,7 @@ from dorm.expressions.base import Built, Expression
 
 
 class OrderBy(Expression):
-    """One term of ``order_by()`` (spec EX-13; Django 5.2).
+    """One term of ``order_by()`` (as in Django 5.2).
 
     :param nulls_first: NULLs before all other values; only True or None, as in Django.
     :param nulls_last: NULLs after them. With neither, the database decides.

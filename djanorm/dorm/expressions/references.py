@@ -11,7 +11,7 @@ from dorm.expressions.conditions import Q
 
 
 class F(Expression):
-    """A column, a relation path or an annotation, by name (spec EX-04; Django 5.2).
+    """A column, a relation path or an annotation, by name (as in Django 5.2).
 
     :param name: ``"age"``, ``"author__age"``, ``"pk"``, or the name of an annotation.
     """
@@ -129,7 +129,7 @@ class AnnotationRef(Expression):
 
 
 class OuterRef(F):
-    """A name of the query that surrounds a ``Subquery`` or ``Exists`` (spec SUB-08; Django 5.2)."""
+    """A name of the query that surrounds a ``Subquery`` or ``Exists`` (as in Django 5.2)."""
 
     contains_outer = True
 

@@ -29,7 +29,7 @@ def state_of(queryset: Any) -> Any:
 
 
 class Subquery(Expression):
-    """A queryset as one value per row (spec SUB-08; Django 5.2).
+    """A queryset as one value per row (as in Django 5.2).
 
     :param queryset: selects one column; slices and order are kept. ``OuterRef`` refers to the surrounding query.
     :param output_field: the field of the results; the selected column's when left out.
@@ -90,7 +90,7 @@ class Subquery(Expression):
 
 
 class Exists(Subquery):
-    """Whether a queryset has a row: a condition, negated by ``~`` (spec SUB-08; Django 5.2)."""
+    """Whether a queryset has a row: a condition, negated by ``~`` (as in Django 5.2)."""
 
     def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.field_named("BooleanField")

@@ -1,4 +1,4 @@
-"""``output_field``: the field of the results, given as a field, a class of fields or the name of a type (spec EX-14, FN-08)."""
+"""``output_field``: the field of the results, given as a field, a class of fields or the name of a type."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ NATURAL_FIELDS: dict[type, str] = {
 
 
 class Value(Expression):
-    """A bound parameter (spec EX-07).
+    """A bound parameter.
 
     :param value: any Python value; None becomes NULL, or JSON null with ``output_field=JSONField()``.
     :param output_field: the field that converts it; derived from the value's type when left out.
@@ -120,7 +120,7 @@ class Slot(Expression):
 
 
 class RawSQL(Expression):
-    """Verbatim SQL with bound parameters (spec EX-11).
+    """Verbatim SQL with bound parameters.
 
     :param sql: text with ``%s`` placeholders; never build it from user input.
     :param params: the values, one per placeholder.

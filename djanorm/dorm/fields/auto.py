@@ -1,4 +1,4 @@
-"""Automatic keys (FLD-20, BEY-01): made by the database when the row is inserted without one."""
+"""Automatic keys: made by the database when the row is inserted without one."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ COMMON_OPTIONS: Mapping[str, Any] = {
 
 
 class Field(Stored, Checked, PathOperators, Generic[T]):
-    """One attribute of a model (spec section 5).
+    """One attribute of a model.
 
     :param verbose_name: what people call it; by default the attribute's name with spaces.
     :raises ImproperlyConfigured: when options contradict each other.
@@ -386,7 +386,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
     def get_default(self, instance: Any = None) -> Any:
         """The value of an attribute that was left out: the default, called afresh when it is callable.
 
-        A callable with one positional parameter is given ``instance`` (XF-12).
+        A callable with one positional parameter is given ``instance``.
         """
         default = self.default
         if default is not NOT_PROVIDED:

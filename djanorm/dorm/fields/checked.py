@@ -1,4 +1,4 @@
-"""What a field lets pass: messages, null and blank, choices, validators (FLD-01, 02, 07, 10, 13; VLD-03, VLD-08)."""
+"""What a field lets pass: messages, null and blank, choices, validators."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Checked:
         raise TypeError(f"{self!r} has neither choices nor a relation to choose from.")
 
     def validate(self, value: Any, instance: Any = None) -> None:
-        """Choices, null and blank (FLD-01, FLD-02, FLD-10, FLD-13).
+        """Choices, null and blank.
 
         :raises ValidationError: with a plain message.
         """
@@ -119,7 +119,7 @@ class Checked:
             raise self.refuse(value, "blank")
 
     def run_validators(self, value: Any) -> None:
-        """Every validator; skipped for empty values (VLD-08).
+        """Every validator; skipped for empty values.
 
         :raises ValidationError: holding all the messages.
         """

@@ -1,4 +1,4 @@
-"""Dates, times, moments and durations (FLD-14, FLD-27 … FLD-29, BEY-02)."""
+"""Dates, times, moments and durations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MomentOptions(FieldOptions[T], Generic[T], total=False):
 
 
 class ClockField(Field[T], Generic[T]):
-    """What date, time and datetime fields share: ``auto_now`` and ``auto_now_add`` (FLD-29).
+    """What date, time and datetime fields share: ``auto_now`` and ``auto_now_add``.
 
     :param auto_now: set to the current UTC time by every save.
     :param auto_now_add: set to the current UTC time when the row is inserted.
@@ -84,7 +84,7 @@ _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
 
 
 class DateField(ClockField[DA], Generic[DA]):
-    """A calendar date; a datetime gives its date, text must be ISO (FLD-27)."""
+    """A calendar date; a datetime gives its date, text must be ISO."""
 
     storage_kind = "date"
     default_error_messages: ClassVar[Mapping[str, str]] = {
@@ -147,7 +147,7 @@ class DateField(ClockField[DA], Generic[DA]):
 
 
 class TimeField(ClockField[TI], Generic[TI]):
-    """A time of day without zone; text must be ISO (FLD-28)."""
+    """A time of day without zone; text must be ISO."""
 
     storage_kind = "time"
     default_error_messages: ClassVar[Mapping[str, str]] = {
@@ -202,7 +202,7 @@ class TimeField(ClockField[TI], Generic[TI]):
 
 
 class DateTimeField(ClockField[DT], Generic[DT]):
-    """A moment (FLD-29). What is assigned keeps its awareness; what is stored follows FLD-14.
+    """A moment. What is assigned keeps its awareness; what is stored follows the settings.
 
     By default columns hold naive UTC and an aware value is converted; with USE_TZ reads are aware, in UTC.
     """
@@ -306,7 +306,7 @@ def parse_duration(text: str) -> datetime.timedelta | None:
 
 
 class DurationField(Field[TD], Generic[TD]):
-    """A span of time: INTERVAL, or integer microseconds (BEY-02)."""
+    """A span of time: INTERVAL, or integer microseconds."""
 
     storage_kind = "duration"
     default_error_messages: ClassVar[Mapping[str, str]] = {

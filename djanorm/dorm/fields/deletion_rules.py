@@ -1,4 +1,4 @@
-"""``on_delete``: what happens to referring rows when the row they refer to is deleted (REL-20 … REL-25)."""
+"""``on_delete``: what happens to referring rows when the row they refer to is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fields of structured values: JSONField, HStoreField and ArrayField (FLD-34, FLD-35, BEY-04)."""
+"""Fields of structured values: JSONField, HStoreField and ArrayField."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 
 class JSONField(Field[J], Generic[J]):
-    """Any value that JSON can hold, kept as it is (FLD-34).
+    """Any value that JSON can hold, kept as it is.
 
     A text is a JSON string. None is SQL NULL; JSON's own ``null`` is written as ``Value(None, JSONField())``.
 
@@ -116,7 +116,7 @@ def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
 
 
 class HStoreField(Field[H], Generic[H]):
-    """A mapping of text to text or None, kept as JSON (BEY-04)."""
+    """A mapping of text to text or None, kept as JSON."""
 
     storage_kind = "json"
     if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class HStoreField(Field[H], Generic[H]):
 
 
 class ArrayField(Field[L], Generic[L]):
-    """A list whose elements are converted by ``base_field`` (FLD-35); PostgreSQL only, nesting allowed.
+    """A list whose elements are converted by ``base_field``; PostgreSQL only, nesting allowed.
 
     :param base_field: the field of one element; not a relation.
     :param size: the greatest length that ``full_clean()`` lets pass.

@@ -1,4 +1,4 @@
-"""Fields of numbers (FLD-23 … FLD-25, BEY-01) and of truth (FLD-26)."""
+"""Fields of numbers and of truth."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def is_finite(value: Any) -> bool:
 
 
 class IntegerField(Field[I], Generic[I]):
-    """A four-byte integer; its range is checked by ``full_clean()`` (FLD-23)."""
+    """A four-byte integer; its range is checked by ``full_clean()``."""
 
     storage_kind = "integer"
     #: Smallest and largest value that ``full_clean()`` lets pass.
@@ -180,7 +180,7 @@ class PositiveMixin:
 
 
 class PositiveIntegerField(PositiveMixin, IntegerField[I], Generic[I]):
-    """A four-byte integer that is not negative (BEY-01)."""
+    """A four-byte integer that is not negative."""
 
     bounds = (0, 2**31 - 1)
 
@@ -206,7 +206,7 @@ class PositiveIntegerField(PositiveMixin, IntegerField[I], Generic[I]):
 
 
 class PositiveBigIntegerField(PositiveMixin, BigIntegerField[I], Generic[I]):
-    """An eight-byte integer that is not negative (BEY-01)."""
+    """An eight-byte integer that is not negative."""
 
     bounds = (0, 2**63 - 1)
 
@@ -232,7 +232,7 @@ class PositiveBigIntegerField(PositiveMixin, BigIntegerField[I], Generic[I]):
 
 
 class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I]):
-    """A two-byte integer that is not negative (BEY-01)."""
+    """A two-byte integer that is not negative."""
 
     bounds = (0, 2**15 - 1)
 
@@ -258,7 +258,7 @@ class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I])
 
 
 class FloatField(Field[F], Generic[F]):
-    """A double-precision number (FLD-24)."""
+    """A double-precision number."""
 
     storage_kind = "float"
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a number."}
@@ -301,7 +301,7 @@ class FloatField(Field[F], Generic[F]):
 
 
 class DecimalField(Field[D], Generic[D]):
-    """A decimal number with a fixed number of places (FLD-25).
+    """A decimal number with a fixed number of places.
 
     A value with more digits is an error of ``full_clean()`` and of what would store it, never rounded away.
 
@@ -398,7 +398,7 @@ class DecimalField(Field[D], Generic[D]):
 
 
 class BooleanField(Field[B], Generic[B]):
-    """True or false (FLD-26); accepts 0, 1 and the usual words."""
+    """True or false; accepts 0, 1 and the usual words."""
 
     storage_kind = "boolean"
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be either True or False."}
@@ -454,7 +454,7 @@ class BooleanField(Field[B], Generic[B]):
 
 
 class NullBooleanField(BooleanField["bool | None"]):
-    """A boolean that may be unknown: ``BooleanField(null=True, blank=True)`` (BEY-01)."""
+    """A boolean that may be unknown: ``BooleanField(null=True, blank=True)``."""
 
     own_options: ClassVar[Mapping[str, Any]] = {"null": True, "blank": True}
 

@@ -41,7 +41,7 @@ NOT_PROVIDED: Final = NotProvided()
 
 
 class FieldOptions(TypedDict, Generic[T], total=False):
-    """Options shared by all fields (spec FLD-01 … FLD-11); ``null`` stands in the overloads of each class."""
+    """Options shared by all fields; ``null`` stands in the overloads of each class."""
 
     name: str | None
     primary_key: bool

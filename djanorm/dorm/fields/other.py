@@ -1,4 +1,4 @@
-"""Fields of UUIDs, bytes, network addresses and enumerations (FLD-33, BEY-02, BEY-03)."""
+"""Fields of UUIDs, bytes, network addresses and enumerations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ E = TypeVar("E", bound=Enum)
 
 
 class UUIDField(Field[U], Generic[U]):
-    """A UUID (FLD-33).
+    """A UUID.
 
     :param version: 4 or 7 supplies a default generator; 7 is ordered by time.
     :raises ValueError: for another version, or a version together with a default.
@@ -107,7 +107,7 @@ class UUIDField(Field[U], Generic[U]):
 
 
 class BinaryField(Field[Y], Generic[Y]):
-    """Bytes (BEY-02); not editable unless asked."""
+    """Bytes; not editable unless asked."""
 
     storage_kind = "binary"
     own_options: ClassVar[Mapping[str, Any]] = {"editable": False}
@@ -165,7 +165,7 @@ class BinaryField(Field[Y], Generic[Y]):
 
 
 class GenericIPAddressField(Field[S], Generic[S]):
-    """An IPv4 or IPv6 address as text; INET on PostgreSQL (BEY-02).
+    """An IPv4 or IPv6 address as text; INET on PostgreSQL.
 
     :param protocol: ``"both"``, ``"IPv4"`` or ``"IPv6"``.
     :param unpack_ipv4: keep ``::ffff:192.0.2.1`` as ``192.0.2.1``.
@@ -247,7 +247,7 @@ _ADDRESS_CHECKS: Mapping[str, Callable[[Any], None]] = {
 
 
 class IPAddressField(GenericIPAddressField[S], Generic[S]):
-    """An IPv4 address (BEY-02)."""
+    """An IPv4 address."""
 
     own_options: ClassVar[Mapping[str, Any]] = {"protocol": "IPv4"}
 
@@ -279,7 +279,7 @@ class IPAddressField(GenericIPAddressField[S], Generic[S]):
 
 
 class EnumField(Field[T], Generic[T]):
-    """A member of an enumeration in Python, its value in the column (BEY-03).
+    """A member of an enumeration in Python, its value in the column.
 
     :param enum_cls: the enumeration; its values are text, or all of them integers.
     :param max_length: width of a text column; by default the longest value.

@@ -1,4 +1,4 @@
-"""The relation fields: ForeignKey, OneToOneField, ManyToManyField (spec section 8).
+"""The relation fields: ForeignKey, OneToOneField, ManyToManyField.
 
 A field knows the target as it was written; the registry links it to the model class once both exist. What the other side
 sees is a :class:`~dorm.fields.relations.Relation`.
@@ -135,7 +135,7 @@ class RelatedField(Field[N], Generic[N]):
 
 
 class ForeignKey(RelatedField[N], Generic[N]):
-    """A reference to one row of another model; the column is ``<name>_id`` (REL-01).
+    """A reference to one row of another model; the column is ``<name>_id``.
 
     :param to: a model class, ``"Model"``, ``"app.Model"``, ``"self"``, or a function giving the class.
     :param on_delete: one of the deletion rules: what happens to rows that refer to a deleted one.
@@ -372,7 +372,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
 
 
 class OneToOneField(ForeignKey[N], Generic[N]):
-    """A unique foreign key; the other side reads one instance (REL-02)."""
+    """A unique foreign key; the other side reads one instance."""
 
     many_to_one = False
     one_to_one = True
@@ -435,13 +435,13 @@ class ManyToManyOptions(FieldOptions[Any], total=False):
 
 
 class ManyToManyField(RelatedField[N], Generic[N]):
-    """Any number of rows of another model, through a junction table (REL-03 … REL-05).
+    """Any number of rows of another model, through a junction table.
 
     :param through: the model of the junction, or its name; made automatically when left out.
     :param through_fields: the names of its two foreign keys (to this model, to the target) where several would do.
     :param db_table: the name of the automatic junction table.
     :param symmetrical: for relations to the own model: whether a link counts both ways; by default as in Django for
-        ``"self"``, unless a ``related_name`` says that the other direction is something else (REL-04).
+        ``"self"``, unless a ``related_name`` says that the other direction is something else.
     """
 
     many_to_many = True
@@ -545,7 +545,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
     def junction(self) -> Junction:
         """The junction model and its two foreign keys, seen from this side.
 
-        :raises ImproperlyConfigured: when a model is missing, or the keys are missing or ambiguous (REL-05).
+        :raises ImproperlyConfigured: when a model is missing, or the keys are missing or ambiguous.
         """
         return self.remote_field.forward_junction()
 

@@ -73,7 +73,7 @@ class Junction:
 
 
 class Relation:
-    """The reverse side of a relation field, what the target model knows of it (REL-06, REL-07).
+    """The reverse side of a relation field, what the target model knows of it.
 
     :ivar field: the relation field.
     :ivar model: the target model's class, None until it exists.
@@ -160,7 +160,7 @@ class Relation:
         return made
 
     def bind(self, model: Any) -> None:
-        """The field joined ``model``: fill in ``%(class)s`` and ``%(app_label)s`` (REL-08)."""
+        """The field joined ``model``: fill in ``%(class)s`` and ``%(app_label)s``."""
         self.related_model = model
         meta = model._meta
         given = self.given_related_name
@@ -212,7 +212,7 @@ class Relation:
 
     @property
     def query_names(self) -> tuple[str, ...]:
-        """Names usable in lookups: the query name or related name; without them ``<model>`` and ``<model>_set`` (REL-07)."""
+        """Names usable in lookups: the query name or related name; without them ``<model>`` and ``<model>_set``."""
         if self.related_query_name:
             return (self.related_query_name,)
         if self.hidden:
@@ -238,7 +238,7 @@ class Relation:
     def forward_junction(self) -> Junction:
         """The junction seen from the declaring side.
 
-        :raises ImproperlyConfigured: when the through model lacks one of the keys, or has several (REL-05).
+        :raises ImproperlyConfigured: when the through model lacks one of the keys, or has several.
         """
         found = self._junction
         if found is None:

@@ -169,7 +169,7 @@ class Stored:
     def db_type(self, connection: Any = None) -> str | None:
         """The column type as SQL text, as a connection or its SQLAlchemy dialect spells it; None without a column.
 
-        A field of the user's own may override it with text or a SQLAlchemy type (FLD-12).
+        A field of the user's own may override it with text or a SQLAlchemy type.
         """
         if not self.concrete:
             return None

@@ -1,4 +1,4 @@
-"""Fields of text: CharField, TextField, and those that check what the text says (FLD-21, 22, 30 … 32, BEY-04)."""
+"""Fields of text: CharField, TextField, and those that check what the text says."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class TextBase(Field[S], Generic[S]):
 
 
 class CharField(TextBase[S], Generic[S]):
-    """Short text, ``VARCHAR(max_length)`` (FLD-21)."""
+    """Short text, ``VARCHAR(max_length)``."""
 
     own_options: ClassVar[Mapping[str, Any]] = {"max_length": 255}
 
@@ -126,7 +126,7 @@ def check_length(name: str, max_length: Any) -> None:
 
 
 class TextField(TextBase[S], Generic[S]):
-    """Text of any length (FLD-22); ``max_length`` is checked by ``full_clean()`` only."""
+    """Text of any length; ``max_length`` is checked by ``full_clean()`` only."""
 
     if TYPE_CHECKING:
 
@@ -155,7 +155,7 @@ class TextField(TextBase[S], Generic[S]):
 
 
 class CITextField(TextField[S], Generic[S]):
-    """Text compared without case: CITEXT on PostgreSQL, ``COLLATE NOCASE`` (ASCII letters) on SQLite (BEY-04)."""
+    """Text compared without case: CITEXT on PostgreSQL, ``COLLATE NOCASE`` (ASCII letters) on SQLite."""
 
     #: The database extension its column needs, where the database has such a type of its own.
     extension: ClassVar[str] = "citext"
@@ -187,7 +187,7 @@ class CITextField(TextField[S], Generic[S]):
 
 
 class EmailField(CharField[S], Generic[S]):
-    """An e-mail address, checked on construction and assignment already (FLD-30); None and ``""`` pass."""
+    """An e-mail address, checked on construction and assignment already; None and ``""`` pass."""
 
     exact_types: tuple[type, ...] = ()
     own_options: ClassVar[Mapping[str, Any]] = {"max_length": 254}
@@ -236,7 +236,7 @@ class EmailField(CharField[S], Generic[S]):
 
 
 class URLField(CharField[S], Generic[S]):
-    """A URL; ``full_clean()`` wants a scheme of http, https, ftp, ftps and a host (FLD-31)."""
+    """A URL; ``full_clean()`` wants a scheme of http, https, ftp, ftps and a host."""
 
     own_options: ClassVar[Mapping[str, Any]] = {"max_length": 200}
     default_validators = (URLValidator(),)
@@ -270,7 +270,7 @@ class URLField(CharField[S], Generic[S]):
 
 
 class SlugField(CharField[S], Generic[S]):
-    """Letters, digits, ``-`` and ``_`` (FLD-32); indexed by default.
+    """Letters, digits, ``-`` and ``_``; indexed by default.
 
     :param allow_unicode: letters of every alphabet.
     """

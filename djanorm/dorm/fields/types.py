@@ -4,7 +4,7 @@ A type that has nothing to convert is a plain SQLAlchemy type. The others are :c
 DDL and casts, an encoder, and a decoder written as an expression template. The result processor is compiled from that same
 template, so generated loaders (which inline it) and the processor cannot disagree.
 
-Storage on databases without native types (spec HZ-12): ISO text for dates, times and datetimes, 36-character text for
+Storage on databases without native types: ISO text for dates, times and datetimes, 36-character text for
 UUIDs, floats in NUMERIC columns, JSON text, integer microseconds for durations, 0 and 1 for booleans.
 """
 
@@ -153,7 +153,7 @@ class TimeType(StoredType):
 
 
 class DateTimeType(StoredType):
-    """TIMESTAMP, or ISO text with a space; time zones by the settings USE_TZ and TIME_ZONE (FLD-14).
+    """TIMESTAMP, or ISO text with a space; time zones by the settings USE_TZ and TIME_ZONE.
 
     :param zone: with ``zoned``, the zone that moments are read in; UTC when None.
     :param midnight: whether the moments are first moments of days there.

@@ -1,4 +1,4 @@
-"""Time-ordered UUIDs (RFC 9562, version 7), increasing within a process (FLD-33)."""
+"""Time-ordered UUIDs (RFC 9562, version 7), increasing within a process."""
 
 from __future__ import annotations
 

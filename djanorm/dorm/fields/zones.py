@@ -1,4 +1,4 @@
-"""Time zones of stored moments (spec FLD-14): the settings USE_TZ and TIME_ZONE, and conversions to UTC."""
+"""Time zones of stored moments: the settings USE_TZ and TIME_ZONE, and conversions to UTC."""
 
 from __future__ import annotations
 

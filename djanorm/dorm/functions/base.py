@@ -17,7 +17,7 @@ NAME = re.compile(r"(?!__)\w+(?:\.(?!__)\w+)*")
 
 
 class Func(Expression):
-    """A function of the database (spec FN-12; Django 5.2). Subclass it with ``function = "NAME"``.
+    """A function of the database (as in Django 5.2). Subclass it with ``function = "NAME"``.
 
     :cvar function: the name of the function; only letters, digits, dots and underscores.
     :cvar arity: how many arguments it takes; None for any number.

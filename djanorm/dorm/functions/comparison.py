@@ -1,4 +1,4 @@
-"""Functions that choose between values or change their type (spec FN-03, FN-08, BEY-39)."""
+"""Functions that choose between values or change their type."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dorm.functions.base import Func
 
 
 class Coalesce(Func):
-    """The first argument that is not NULL (spec FN-03).
+    """The first argument that is not NULL.
 
     :raises ValueError: without arguments.
     """
@@ -86,10 +86,10 @@ class NullIf(Func):
 
 
 class Cast(Func):
-    """The argument as another type (spec FN-08).
+    """The argument as another type.
 
-    :param output_field: a field, a field class, or the name of a type from the list in spec FN-08, upper or lower
-        case, with ``(n)`` or ``(n, m)`` where the type takes them.
+    :param output_field: a field, a field class, or the name of a type, one of those in
+        ``dorm.expressions.type_names``, in upper or lower case, with ``(n)`` or ``(n, m)`` where the type takes them.
     :raises ImproperlyConfigured: for any other text, and for what is no field.
     """
 

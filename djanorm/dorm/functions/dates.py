@@ -1,4 +1,4 @@
-"""Functions of dates and times (spec FN-07, BEY-39)."""
+"""Functions of dates and times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dorm.functions.base import Func
 
 
 class Now(Func):
-    """The database's current time, comparable with stored datetimes (spec FN-07)."""
+    """The database's current time, comparable with stored datetimes."""
 
     arity = 0
     result = "DateTimeField"

@@ -1,4 +1,4 @@
-"""Functions of numbers (spec FN-09, BEY-39)."""
+"""Functions of numbers."""
 
 from __future__ import annotations
 

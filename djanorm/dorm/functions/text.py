@@ -1,4 +1,4 @@
-"""Functions of text (spec FN-04…06, FN-10, FN-11, BEY-39)."""
+"""Functions of text."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Chr(Func):
 
 
 class Concat(_OfText):
-    """Text joined together; NULL counts as empty, other types are cast to text (spec FN-06).
+    """Text joined together; NULL counts as empty, other types are cast to text.
 
     :raises ValueError: for fewer than two arguments.
     """
@@ -123,7 +123,7 @@ class Concat(_OfText):
 
 
 class Substr(_OfText):
-    """Part of a text (spec FN-11).
+    """Part of a text.
 
     :param position: the first character, counted from 1.
     :param length: how many; the rest when None.

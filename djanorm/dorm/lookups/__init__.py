@@ -37,7 +37,7 @@ class TemplateLookup(_Text):
 
 
 def register_lookup(name: str, template: str, value_transform: Any = None) -> None:
-    """A lookup for every field from an SQL template (LK-24).
+    """A lookup for every field from an SQL template.
 
     :param template: SQL with ``{col}`` for the column and ``%s`` for the value, in this order.
     :param value_transform: applied to the value before it is bound.

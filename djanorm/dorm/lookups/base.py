@@ -64,7 +64,7 @@ EVERYTHING = Right("everything")  # any row with a value matches
 
 
 class Lookup:
-    """A comparison by name (spec section 14; Django 5.2). Stateless: one object serves every query.
+    """A comparison by name (as in Django 5.2). Stateless: one object serves every query.
 
     Subclass it, set ``lookup_name``, and write :meth:`build`; register it with ``Field.register_lookup``.
     """

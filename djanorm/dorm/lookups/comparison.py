@@ -14,7 +14,7 @@ from dorm.lookups.base import EVERYTHING, INTEGER_LIMIT, NOTHING, NULL, Lookup, 
 
 
 class Exact(Lookup):
-    """Equal; None means IS NULL (spec LK-01)."""
+    """Equal; None means IS NULL."""
 
     lookup_name = "exact"
 
@@ -65,7 +65,7 @@ class _Ordered(Lookup):
 
 
 class GreaterThan(_Ordered):
-    """Greater (spec LK-03)."""
+    """Greater."""
 
     lookup_name = "gt"
     operator = ">"
@@ -93,7 +93,7 @@ class LessThanOrEqual(_Ordered):
 
 
 class Range(Lookup):
-    """Between two bounds, both included (spec LK-04)."""
+    """Between two bounds, both included."""
 
     lookup_name = "range"
 
@@ -126,7 +126,7 @@ class Range(Lookup):
 
 
 class In(Lookup):
-    """Member of a list, of a queryset's rows, or of those of a ``RawSQL`` (spec LK-05, SUB-01…06)."""
+    """Member of a list, of a queryset's rows, or of those of a ``RawSQL``."""
 
     lookup_name = "in"
 
@@ -174,7 +174,7 @@ class In(Lookup):
 
 
 class IsNull(Lookup):
-    """NULL or not (spec LK-06)."""
+    """NULL or not."""
 
     lookup_name = "isnull"
     strict = False

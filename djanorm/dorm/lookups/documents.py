@@ -1,4 +1,4 @@
-"""Lookups of JSON documents and arrays, and paths into documents (spec LK-13…16, LK-19)."""
+"""Lookups of JSON documents and arrays, and paths into documents."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class DocumentExact(Exact):
 
 
 class KeyExact(Exact):
-    """A value inside a document equals a value, kind included (spec LK-19); None is JSON's null."""
+    """A value inside a document equals a value, kind included; None is JSON's null."""
 
     def read(self, field: Any, value: Any) -> Right:
         return NULL if value is None else _sides(field, (value,))
@@ -241,7 +241,7 @@ class HasAllKeys(HasAnyKey):
 
 
 class Contains(text.Contains):
-    """A dict or list is contained, at every level (spec LK-16); another value is looked for in the text."""
+    """A dict or list is contained, at every level; another value is looked for in the text."""
 
     def read(self, field: Any, value: Any) -> Right:
         if isinstance(value, dict | list | tuple):
@@ -303,7 +303,7 @@ class ContainedBy(_Array):
 
 
 class ArrayHolds(Contains):
-    """A list: holds every one of its elements (spec LK-16); another value is looked for in the text."""
+    """A list: holds every one of its elements; another value is looked for in the text."""
 
     def contained(self, scope: Any, whole: Any, part: Any) -> Any:
         return whole.op("@>", is_comparison=True)(part)

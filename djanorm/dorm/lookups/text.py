@@ -15,7 +15,7 @@ def _either(conditions: list[Any]) -> Any:
 
 
 class _Text(Lookup):
-    """A comparison of text; other types are cast to text first (spec LK-18)."""
+    """A comparison of text; other types are cast to text first."""
 
     takes_field_values = False
 
@@ -24,7 +24,7 @@ class _Text(Lookup):
 
 
 class IExact(_Text):
-    """Equal whatever the case; None means IS NULL (spec LK-02)."""
+    """Equal whatever the case; None means IS NULL."""
 
     lookup_name = "iexact"
 
@@ -47,7 +47,7 @@ class _Pattern(_Text):
 
 
 class Contains(_Pattern):
-    """Contains the text (spec LK-07, LK-09: the case counts)."""
+    """Contains the text, case included."""
 
     lookup_name = "contains"
     position = "any"
@@ -92,7 +92,7 @@ class IEndsWith(_Pattern):
 
 
 class Regex(_Text):
-    """Matches the regular expression somewhere (spec LK-17)."""
+    """Matches the regular expression somewhere."""
 
     lookup_name = "regex"
     ignore_case: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Which app a model belongs to, by the module it stands in (MDL-03)."""
+"""Which app a model belongs to, by the module it stands in."""
 
 from __future__ import annotations
 

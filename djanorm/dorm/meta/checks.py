@@ -1,4 +1,4 @@
-"""Checks of a model's declaration (META-05, 07, 20 … 22; MDL-34 is the metaclass's)."""
+"""Checks of a model's declaration; names of fields are checked by the metaclass."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ordering_list(label: str, given: Any) -> list[Any]:
 
 
 def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
-    """``unique_together`` as a tuple of tuples; one flat tuple means one set (META-05).
+    """``unique_together`` as a tuple of tuples; one flat tuple means one set.
 
     :raises ImproperlyConfigured: for anything that is no sequence of names.
     """
@@ -73,7 +73,7 @@ def check_text(label: str, option: str, given: Any) -> None:
 
 
 def check_table_name(options: Any) -> None:
-    """The table's name can be quoted (META-20)."""
+    """The table's name can be quoted."""
     check_identifier(options.db_table, f"db_table of {options.label}")
 
 
@@ -136,7 +136,7 @@ def _check_relation_names(options: Any, field: Any) -> None:
 
 
 def check_local_references(options: Any) -> None:
-    """Names in unique_together, indexes and constraints are columns of the model (META-21).
+    """Names in unique_together, indexes and constraints are columns of the model.
 
     :raises ImproperlyConfigured: naming the option and the unknown field.
     """
@@ -175,7 +175,7 @@ def _require_column(options: Any, name: str, where: str) -> None:
 
 
 def check_ordering(options: Any) -> None:
-    """The first step of every name in ``ordering`` exists (META-21); the rest is checked by the first query that needs it.
+    """The first step of every name in ``ordering`` exists; the rest is checked by the first query that needs it.
 
     :raises ImproperlyConfigured: naming the term.
     """
@@ -190,7 +190,7 @@ def check_ordering(options: Any) -> None:
 
 
 def check_accessor(options: Any, relation: Any) -> None:
-    """The reverse name of ``relation`` is free on the target (META-22).
+    """The reverse name of ``relation`` is free on the target.
 
     :raises ImproperlyConfigured: naming both sides.
     """

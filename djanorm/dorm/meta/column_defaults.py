@@ -1,4 +1,4 @@
-"""Column defaults (``db_default``) as DDL (BEY-10)."""
+"""Column defaults (``db_default``) as DDL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The class of implicit primary keys (MDL-02, CFG-44)."""
+"""The class of implicit primary keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Options``: everything known of one model (``Model._meta``, MDL-07).
+"""``Options``: everything known of one model (``Model._meta``).
 
 How a class becomes a model. The metaclass calls, in this order:
 
@@ -88,7 +88,7 @@ class Options:
     :param model: the class.
     :param given: its Meta options.
     :param concrete_model: the model whose table a proxy shares.
-    :raises ImproperlyConfigured: for an unknown option (META-07), or one of the wrong kind.
+    :raises ImproperlyConfigured: for an unknown option, or one of the wrong kind.
     """
 
     abstract: bool
@@ -208,7 +208,7 @@ class Options:
         return self.fields
 
     def implicit_key(self) -> Any:
-        """A new key field for a model without one, of the class that DEFAULT_AUTO_FIELD names (MDL-02)."""
+        """A new key field for a model without one, of the class that DEFAULT_AUTO_FIELD names."""
         return implicit_key_class()(primary_key=True, auto_created=True, verbose_name="ID")
 
     def prepare(self) -> None:
@@ -262,7 +262,7 @@ class Options:
     def attach_relation(self, relation: Any) -> None:
         """A relation to this model became known.
 
-        :raises ImproperlyConfigured: when its accessor is taken (META-22).
+        :raises ImproperlyConfigured: when its accessor is taken.
         """
         checks.check_accessor(self, relation)
         self._reverse.append(relation)

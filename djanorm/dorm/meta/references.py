@@ -1,4 +1,4 @@
-"""From what a relation was given (class, name, function) to the model it means (MDL-06)."""
+"""From what a relation was given (class, name, function) to the model it means."""
 
 from __future__ import annotations
 

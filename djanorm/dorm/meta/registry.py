@@ -85,7 +85,7 @@ class Registry:
 
         Links the model's relations, and those that waited for it. Abstract models are remembered for messages only.
 
-        :raises ImproperlyConfigured: for a table or reverse name that is taken (META-22), or a relation that cannot be.
+        :raises ImproperlyConfigured: for a table or reverse name that is taken, or a relation that cannot be.
         """
         meta = model._meta
         with self._lock:
@@ -353,7 +353,7 @@ class Registry:
                     self._forget_through(field)
 
     def _check_table(self, model: Any, old: Any) -> None:
-        """Two managed models of one module and scope must not share a table (META-22).
+        """Two managed models of one module and scope must not share a table.
 
         Models of different modules are compared when their tables are made, so that alternatives may coexist.
         """

@@ -1,4 +1,4 @@
-"""``Meta.indexes`` and ``Meta.constraints`` as parts of a SQLAlchemy table (BEY-13, BEY-14, section 9)."""
+"""``Meta.indexes`` and ``Meta.constraints`` as parts of a SQLAlchemy table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dorm.utils.suggest import hint
 
 
 def add_index(options: Any, index: Any, table: sa.Table, features: Features) -> None:
-    """The index on ``table``; what the database lacks (method, operator classes, include) is left out (IDX-04)."""
+    """The index on ``table``; what the database lacks (method, operator classes, include) is left out."""
     _make_index(
         options,
         index,

@@ -25,7 +25,7 @@ def build_tables(options_list: Iterable[Any], features: Features) -> sa.MetaData
 
     Proxies add nothing. Automatic junction models are models: list them too (see :func:`with_junctions`).
 
-    :raises ImproperlyConfigured: when two models share a table (META-22), or a relation has no target.
+    :raises ImproperlyConfigured: when two models share a table, or a relation has no target.
     """
     # whoever compiles conditions for these tables asks here what the database can do
     metadata = sa.MetaData(info={"features": features})

@@ -1,4 +1,4 @@
-"""The automatic junction model of a many-to-many field (REL-03, REL-04)."""
+"""The automatic junction model of a many-to-many field."""
 
 from __future__ import annotations
 

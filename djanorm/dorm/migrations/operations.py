@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Operation:
-    """One step of a migration (MIG-34): what its constructor was given, as attributes of the same names."""
+    """One step of a migration: what its constructor was given, as attributes of the same names."""
 
     #: Whether the step can be undone.
     reversible: bool = True
@@ -65,7 +65,7 @@ class Operation:
 
 
 class CreateModel(Operation):
-    """A new model (MIG-37).
+    """A new model.
 
     :param name: its class name.
     :param fields: pairs of name and field.
@@ -94,7 +94,7 @@ class CreateModel(Operation):
 
 
 class AddField(Operation):
-    """A new field of a model (MIG-38).
+    """A new field of a model.
 
     :param preserve_default: whether the field keeps its default afterwards, or has it only for the existing rows.
     """
@@ -110,7 +110,7 @@ class AddField(Operation):
 
 
 class RenameModel(Operation):
-    """Another name for a model (MIG-40)."""
+    """Another name for a model."""
 
     def __init__(self, old_name: str, new_name: str) -> None:
         self.old_name = _name(self, "old_name", old_name)
@@ -121,7 +121,7 @@ class RenameModel(Operation):
 
 
 class RenameField(Operation):
-    """Another name for a field (MIG-41)."""
+    """Another name for a field."""
 
     def __init__(self, model_name: str, old_name: str, new_name: str) -> None:
         self.model_name = _name(self, "model_name", model_name)
@@ -147,7 +147,7 @@ class _IndexOperation(Operation):
 
 
 class AddIndex(_IndexOperation):
-    """A new index (MIG-42).
+    """A new index.
 
     :param concurrently: without locking the table against writes, where the database can do that.
     """
@@ -157,7 +157,7 @@ class AddIndex(_IndexOperation):
 
 
 class RemoveIndex(_IndexOperation):
-    """An index less (MIG-43); takes the whole index, so that it can be made again.
+    """An index less; takes the whole index, so that it can be made again.
 
     :param concurrently: without locking the table against writes, where the database can do that.
     """
@@ -167,7 +167,7 @@ class RemoveIndex(_IndexOperation):
 
 
 class RunSQL(Operation):
-    """SQL of your own (MIG-35).
+    """SQL of your own.
 
     :param sql: one text, which may hold several statements, or a list of them.
     :param reverse_sql: what undoes it; nothing is done when it is empty.
@@ -185,7 +185,7 @@ class RunSQL(Operation):
 
 
 class RunPython(Operation):
-    """A function of your own, called as ``code(app_label, registry)`` (MIG-36).
+    """A function of your own, called as ``code(app_label, registry)``.
 
     :param reverse_code: what undoes it; without one the operation is not reversible.
     :param hints: whatever a router should know.

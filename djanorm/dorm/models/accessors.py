@@ -15,7 +15,7 @@ from dorm.models.related_managers import NullableReverseManager, RelatedManager,
 class _ManyDescriptor:
     """Reading it on an instance makes a manager; on the class it is a path, or the field.
 
-    A data descriptor: nothing can be assigned (REL-15).
+    A data descriptor: nothing can be assigned.
     """
 
     # tells the constructor that this name cannot be an argument
@@ -92,7 +92,7 @@ class _ReverseDescriptor(_ManyDescriptor):
 
 
 class ReverseForeignKey(_ReverseDescriptor):
-    """``author.book_set``: makes a `ReverseManager` (REL-30)."""
+    """``author.book_set``: makes a `ReverseManager`."""
 
     def _side(self, default: Any) -> Side:
         field = self.relation.field
@@ -101,7 +101,7 @@ class ReverseForeignKey(_ReverseDescriptor):
 
 
 class ManyToManyForward(_ManyDescriptor):
-    """``article.tags``, on the model that declares the field (REL-40)."""
+    """``article.tags``, on the model that declares the field."""
 
     _manager_behind = attrgetter("field.remote_field.model._meta.default_manager")
 

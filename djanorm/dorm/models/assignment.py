@@ -1,6 +1,6 @@
 """What happens when a value is assigned to a field: conversion, and keeping keys and related instances in step.
 
-Construction and attribute assignment share these functions (spec MDL-12, REL-11, REL-12). A value whose class a field
+Construction and attribute assignment share these functions. A value whose class a field
 lists in `exact_types` is kept as it is; expressions are kept for the statement that will store them.
 """
 
@@ -116,7 +116,7 @@ def _key_setter(field: Any) -> Setter:
 
 
 def relation_setter(field: Any) -> Setter:
-    """The function behind ``book.author = x``: an instance, None, or a raw key (REL-11)."""
+    """The function behind ``book.author = x``: an instance, None, or a raw key."""
     name, attname = field.name, field.attname
     assign_key = _key_setter(field)
 
@@ -144,7 +144,7 @@ def relation_setter(field: Any) -> Setter:
 
 
 def _check_related(field: Any, instance: Any, value: Any) -> None:
-    """Refuse an instance of the wrong model, or one that lives in another database (REL-11, RTR-10)."""
+    """Refuse an instance of the wrong model, or one that lives in another database."""
     related = field.target_model()
     if not isinstance(value, related._meta.concrete_model):
         raise ValueError(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Model(metaclass=ModelBase):
-    """A row, and the class that describes its table (spec section 3).
+    """A row, and the class that describes its table.
 
     Fields are class attributes; an inner ``class Meta``, or keywords after the base classes, carry the options::
 
@@ -90,7 +90,7 @@ class Model(metaclass=ModelBase):
     # -- identity -----------------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
-        """The same model (proxies count as what they stand for) and the same key (MDL-26)."""
+        """The same model (proxies count as what they stand for) and the same key."""
         if self is other:
             return True
         if not isinstance(other, Model):
@@ -109,7 +109,7 @@ class Model(metaclass=ModelBase):
         return hash(key)
 
     def __repr__(self) -> str:
-        """The class and the text of the model's own ``__str__``; the key where there is none or it lacks data (MDL-27)."""
+        """The class and the text of the model's own ``__str__``; the key where there is none or it lacks data."""
         if type(self).__str__ is Model.__str__:
             return str(self)
         text = description(self)
@@ -123,7 +123,7 @@ class Model(metaclass=ModelBase):
         return f"<{type(self).__name__}: pk={self.pk!r}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """The values, with state and prefetch lists of its own (MDL-35)."""
+        """The values, with state and prefetch lists of its own."""
         values = self.__dict__.copy()
         state = values.get("_state")
         if state is not None:
@@ -145,7 +145,7 @@ class Model(metaclass=ModelBase):
         force_update: bool = False,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """Store the instance: INSERT when it is new, UPDATE otherwise (MDL-14).
+        """Store the instance: INSERT when it is new, UPDATE otherwise.
 
         A new instance whose key was chosen by the caller is updated where a row has that key, else inserted.
 
@@ -171,7 +171,7 @@ class Model(metaclass=ModelBase):
         return await bridge.run_async(self.save, using, force_insert, force_update, update_fields)
 
     def delete(self, using: str | None = None) -> tuple[int, dict[str, int]]:
-        """Delete the row and what its relations say goes with it; the key becomes None afterwards (MDL-23).
+        """Delete the row and what its relations say goes with it; the key becomes None afterwards.
 
         :returns: how many rows went, in total and per model label.
         :raises ProtectedError: when other rows protect this one; nothing is deleted then.
@@ -186,7 +186,7 @@ class Model(metaclass=ModelBase):
 
     @classmethod
     def from_db(cls, db: str, field_names: Collection[str], values: Collection[Any]) -> Self:
-        """Make an instance of a loaded row; override it to take part in loading (BEY-15).
+        """Make an instance of a loaded row; override it to take part in loading.
 
         :param db: the alias the row came from.
         :param field_names: attnames; columns that are not named are deferred.
@@ -197,7 +197,7 @@ class Model(metaclass=ModelBase):
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:
-        """Load the current values of the row: of all loaded columns, or of ``fields`` (MDL-24).
+        """Load the current values of the row: of all loaded columns, or of ``fields``.
 
         Cached related objects and prefetched lists of what is reloaded are dropped.
 
@@ -214,7 +214,7 @@ class Model(metaclass=ModelBase):
         return await bridge.run_async(self.refresh_from_db, using, fields, from_queryset)
 
     async def aload(self, *names: str) -> None:
-        """Load deferred columns and related objects ahead of use, in async code (LD-20); see `dorm.load`."""
+        """Load deferred columns and related objects ahead of use, in async code; see `dorm.load`."""
         return await loading.aload(self, *names)
 
     def get_deferred_fields(self) -> set[str]:
@@ -232,7 +232,7 @@ class Model(metaclass=ModelBase):
         validate_unique: bool = True,
         validate_constraints: bool = True,
     ) -> None:
-        """Check the fields, `clean()`, uniqueness and constraints, and report everything at once (VLD-02).
+        """Check the fields, `clean()`, uniqueness and constraints, and report everything at once.
 
         :param exclude: names of fields to leave out.
         :raises ValidationError: keyed by field, with ``"__all__"`` for the whole.
@@ -248,17 +248,17 @@ class Model(metaclass=ModelBase):
         return await bridge.run_async(self.full_clean, exclude, validate_unique, validate_constraints)
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        """Convert and check each column's value (VLD-03).
+        """Convert and check each column's value.
 
         :raises ValidationError: keyed by field.
         """
         validation.clean_fields(self, exclude)
 
     def clean(self) -> None:
-        """Override to check the instance as a whole; a plain `ValidationError` lands under ``"__all__"`` (VLD-04)."""
+        """Override to check the instance as a whole; a plain `ValidationError` lands under ``"__all__"``."""
 
     def validate_unique(self, exclude: Collection[str] | None = None) -> None:
-        """Look for other rows with the same unique values; one query when there are none (VLD-05).
+        """Look for other rows with the same unique values; one query when there are none.
 
         :raises ValidationError: keyed by the field, or by ``"__all__"`` for values unique together.
         """

@@ -2,7 +2,7 @@
 
 ``Author(name="Ada", age=36)`` runs once for every row a program creates, so each model gets an ``__init__`` written for
 its fields: keyword arguments land in local variables, values of the expected class are stored untouched, everything
-else goes through the field's conversion (spec MDL-08…MDL-12). The text is made on first use of the class.
+else goes through the field's conversion. The text is made on first use of the class.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class _InitText:
             self.before.append(f"if {exact}: {local} = {default} if {local} is M_ else convert{number}_({local})")
         self.stored.append(f"values_[{field.attname!r}] = {local}")
         if field.primary_key and field.has_default():
-            # MDL-19 tells a key that came from the default from one the caller chose
+            # save() inserts a key that came from the default at once; one that the caller chose is looked for first
             self.before.insert(-1, f"fresh_key_ = {local} is M_")
             self.after.append(f"if fresh_key_: values_['_state'].default_key = {local}")
 
@@ -293,7 +293,7 @@ class _InitText:
 
 
 def _placed(model: type[Any], fields: dict[str, Any], args: tuple[Any, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """Positional arguments by the name of their field (MDL-08)."""
+    """Positional arguments by the name of their field."""
     if len(args) > len(fields):
         raise TypeError(
             f"{model.__name__} takes at most {len(fields)} positional arguments ({', '.join(fields)}); "
@@ -345,7 +345,7 @@ def _refuse_values(model: type[Any], first: ValidationError, given: dict[str, An
 
 
 def _assign_extra(model: type[Any], instance: Any, extra: dict[str, Any]) -> None:
-    """Arguments that are no fields: ``pk``, and whatever the class lets one set (MDL-08…MDL-10)."""
+    """Arguments that are no fields: ``pk``, and whatever the class lets one set."""
     unknown = []
     for name, value in extra.items():
         if name == "pk":

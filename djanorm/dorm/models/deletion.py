@@ -1,4 +1,4 @@
-"""Deleting rows and what refers to them (spec REL-20…REL-29).
+"""Deleting rows and what refers to them.
 
 The `Collector` first walks every rule without writing anything, so that a protected or restricted row stops the
 deletion before it began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, the rows themselves.
@@ -48,7 +48,7 @@ class Collector:
     """One deletion.
 
     :param using: the alias to delete from.
-    :param signals: whether `pre_delete` and `post_delete` are sent (instance deletes) or not (queryset deletes, SIG-08).
+    :param signals: whether `pre_delete` and `post_delete` are sent (instance deletes) or not (queryset deletes).
     :param origin: what `delete()` was called on, told to the receivers.
     """
 
@@ -192,7 +192,7 @@ class Collector:
     # -- deleting -----------------------------------------------------------------------------------------------------
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete what was collected; returns the total and the count per label (REL-28).
+        """Delete what was collected; returns the total and the count per label.
 
         :raises ProtectedError: naming the rows in the way, before anything is written.
         :raises RestrictedError: likewise, for rows that this deletion does not remove as well.
@@ -225,7 +225,7 @@ class Collector:
         return ProtectedError(text, blockers)
 
     def _check_restricted(self) -> None:
-        """Rows behind RESTRICT are in the way unless they go with this very deletion (REL-25)."""
+        """Rows behind RESTRICT are in the way unless they go with this very deletion."""
         found: list[tuple[Any, list[Any]]] = []
         for relation, keys in self._restricted:
             child, field = relation.field.model._meta, relation.field
@@ -293,7 +293,7 @@ class Collector:
         ordered: list[Any] = []
         visited: set[Any] = set()
         involved = {*self._batches, *(options for options, _, _ in self._leaves)}
-        # what RESTRICT guards has to go after the rows that refer to it, though these go for another reason (REL-25)
+        # what RESTRICT guards has to go after the rows that refer to it, though these go for another reason
         children = {
             options: [each.field.model._meta for each in _restricting(options) if each.field.model._meta in involved]
             for options in involved

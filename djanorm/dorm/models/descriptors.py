@@ -20,7 +20,7 @@ class RelatedObjectDoesNotExist(AttributeError):
 
 
 def missing_class(owner: type[Any], name: str, related: type[Any]) -> type[Exception]:
-    """The error class for ``owner.<name>`` leading nowhere: `RelatedObjectDoesNotExist` of this relation (REL-14).
+    """The error class for ``owner.<name>`` leading nowhere: `RelatedObjectDoesNotExist` of this relation.
 
     It is importable by the path ``Owner.name.RelatedObjectDoesNotExist``, as in Django, so it can be pickled.
     """
@@ -63,7 +63,7 @@ class PlainColumn:
 
 
 class ForwardRelation:
-    """``book.author``: the related instance, fetched once (REL-10). Assignment goes through `Model.__setattr__`."""
+    """``book.author``: the related instance, fetched once. Assignment goes through `Model.__setattr__`."""
 
     def __init__(self, field: Any) -> None:
         self.field = field
@@ -93,7 +93,7 @@ class ForwardRelation:
 
 
 class ReverseOneToOne:
-    """``author.profile``: the one instance that refers to this one (REL-14).
+    """``author.profile``: the one instance that refers to this one.
 
     A data descriptor, because what is stored under its name may be None: known not to exist.
     """

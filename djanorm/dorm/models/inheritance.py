@@ -1,4 +1,4 @@
-"""What a model takes over from its parents: options, fields, managers (spec MDL-30…MDL-34).
+"""What a model takes over from its parents: options, fields, managers.
 
 Python's own order of classes decides. A name that a class body mentions, be it with a field, a method or None, hides what
 stands under that name further up.
@@ -20,7 +20,7 @@ PROXY_OPTIONS = frozenset({"ordering", "get_latest_by", "read_only", "default_ma
 def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> type[Any] | None:
     """The model whose table the new class shares: that of a proxy; None for a table of its own.
 
-    :raises TypeError: when a model that is no proxy inherits from a concrete one (MDL-33), and when a proxy has no
+    :raises TypeError: when a model that is no proxy inherits from a concrete one, and when a proxy has no
         concrete parent, or several.
     """
     found: list[type[Any]] = []
@@ -44,7 +44,7 @@ def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> typ
 def options_of(
     name: str, namespace_meta: Any, keywords: dict[str, Any], bases: tuple[type[Any], ...]
 ) -> dict[str, Any]:
-    """The options of a new class: class keywords, then ``Meta``, then what abstract parents set (MDL-30, MDL-32).
+    """The options of a new class: class keywords, then ``Meta``, then what abstract parents set.
 
     ``Meta`` may inherit from a parent's, in Python's way; ``abstract`` counts only where it is written.
 
@@ -96,7 +96,7 @@ def inherited_members(cls: type[Any], kind: str) -> Iterator[tuple[str, Any]]:
 
 
 def check_field_name(model: type[Any], name: str, reserved: frozenset[str]) -> None:
-    """Refuse names that lookups or the model's own methods could not live with (MDL-34).
+    """Refuse names that lookups or the model's own methods could not live with.
 
     :raises ImproperlyConfigured: naming the field.
     """

@@ -1,4 +1,4 @@
-"""``obj.pk``: the alias of the primary key, whatever its name (spec MDL-25)."""
+"""``obj.pk``: the alias of the primary key, whatever its name."""
 
 from __future__ import annotations
 

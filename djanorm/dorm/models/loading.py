@@ -14,12 +14,12 @@ T = TypeVar("T")
 
 
 def read_alias(instance: Any, model: type[Any] | None = None, using: str | None = None) -> str:
-    """The alias to read rows of ``model`` from, on behalf of ``instance`` (REL-10, RTR-04)."""
+    """The alias to read rows of ``model`` from, on behalf of ``instance``."""
     return using or routers.db_for_read(model or type(instance), instance=instance)
 
 
 def load_deferred(instance: Any, attname: str) -> Any:
-    """The value of a column that was left out when the instance was loaded; remembered (LD-16).
+    """The value of a column that was left out when the instance was loaded; remembered.
 
     A new instance has nothing to load: a column that the database fills at INSERT reads None until then.
     """
@@ -35,7 +35,7 @@ def load_deferred(instance: Any, attname: str) -> Any:
 
 
 def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from_queryset: Any = None) -> None:
-    """Replace the values of an instance by those its row has now (spec MDL-24).
+    """Replace the values of an instance by those its row has now.
 
     :raises FieldDoesNotExist: for a name in ``fields`` that the model does not have; ValueError for a path.
     :raises ObjectDoesNotExist: the model's own `DoesNotExist`, when the row is gone.

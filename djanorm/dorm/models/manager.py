@@ -1,4 +1,4 @@
-"""Managers: a model's root querysets, declared as class attributes (spec section 11).
+"""Managers: a model's root querysets, declared as class attributes.
 
 A manager *is* a queryset (typing.md): every queryset method is there, once, and a manager's own methods chain. What makes
 it a root lives in `QuerySet`; these classes give it its names.
@@ -20,7 +20,7 @@ ROOT_ONLY = frozenset({"get_queryset", "use_in_migrations", "_own_root", "_kind"
 class BaseManager(QuerySet[M, M], Generic[M]):
     """The root queryset of a model.
 
-    Override `get_queryset()` to restrict or annotate the rows; every other method goes through it (MGR-04).
+    Override `get_queryset()` to restrict or annotate the rows; every other method goes through it.
     """
 
     # whether querysets are made from objects of the class itself, and not from another manager that it asks
@@ -60,7 +60,7 @@ class BaseManager(QuerySet[M, M], Generic[M]):
         return type(self), getattr(self, "model", None), self.name, None if self._query is None else self._query.using
 
     def db_manager(self, using: str | None = None) -> Self:
-        """The same manager with its database pinned; routers are not asked (MGR-05)."""
+        """The same manager with its database pinned; routers are not asked."""
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
         made.__dict__["_query"] = self.state.evolve(using=using)
@@ -110,7 +110,7 @@ class Manager(BaseManager[M], Generic[M]):
 
 
 class DefaultManager:
-    """The attribute `Model.objects` as type checkers see it: a plain manager of the class it is read on (MGR-01).
+    """The attribute `Model.objects` as type checkers see it: a plain manager of the class it is read on.
 
     The metaclass gives each concrete model without managers of its own a real one. On the others reading it raises
     AttributeError.

@@ -1,4 +1,4 @@
-"""``article.tags``: the manager of the rows linked to one instance through a junction table (spec REL-40…REL-47).
+"""``article.tags``: the manager of the rows linked to one instance through a junction table.
 
 Links are rows of the junction model. Those of an automatic junction are written with insert-or-ignore, one statement
 whatever their number; a junction model of the user's own is asked first which links exist, then gets real instances.
@@ -30,7 +30,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return self._side.end.junction.model
 
     def get_queryset(self) -> Any:
-        """The default manager's rows that are linked to the owner: one join, lazily (REL-45)."""
+        """The default manager's rows that are linked to the owner: one join, lazily."""
         queryset = self._related_model._default_manager.all()
         if self._pinned is not None:
             queryset = queryset.using(self._pinned)
@@ -42,7 +42,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     # -- linking ------------------------------------------------------------------------------------------------------
 
     def add(self, *objs: Any, bulk: bool = True, through_defaults: Any = None) -> None:
-        """Link rows, given as instances or keys; existing links are left alone (REL-40).
+        """Link rows, given as instances or keys; existing links are left alone.
 
         Receivers of ``m2m_changed`` are told of every call, also when there is nothing to link.
 
@@ -88,7 +88,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         self._note_write(alias)
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
-        """Unlink rows, given as instances or keys: one DELETE (REL-41).
+        """Unlink rows, given as instances or keys: one DELETE.
 
         Rows that are not linked do not matter, and those that the related model's default manager hides stay linked.
         """
@@ -103,7 +103,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return await bridge.run_async(self.remove, *objs, bulk=bulk)
 
     def clear(self, *, bulk: bool = True) -> None:
-        """Unlink all rows that the related model's default manager sees: one DELETE (REL-43)."""
+        """Unlink all rows that the related model's default manager sees: one DELETE."""
         self._start_writing()
         alias = self._link_alias()
         self._announced("clear", None, alias, self._links(alias, self._visible(alias)))
@@ -112,7 +112,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return await bridge.run_async(self.clear, bulk=bulk)
 
     def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None) -> None:
-        """Link exactly these rows: only differences are written, unless ``clear`` starts from nothing (REL-42)."""
+        """Link exactly these rows: only differences are written, unless ``clear`` starts from nothing."""
         keys = self._keys_of(self._listed(objs))
         alias = self._link_alias()
         with transactions.atomic(alias):
@@ -129,7 +129,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     # -- making rows --------------------------------------------------------------------------------------------------
 
     def create(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
-        """Make, store and link a row (REL-44)."""
+        """Make, store and link a row."""
         with transactions.atomic(self._write_alias()):
             made = super().create(**kwargs)
             self.add(made, through_defaults=through_defaults)
@@ -193,11 +193,11 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     # -- internals ----------------------------------------------------------------------------------------------------
 
     def _link_alias(self) -> str:
-        """The alias that links are written to (RTR-05)."""
+        """The alias that links are written to."""
         return self._pinned or routers.db_for_write(self.through, instance=self.instance)
 
     def _note_write(self, alias: str) -> None:
-        """Tell the routers that both ends read differently now: their rows are found through the links (RTR-08)."""
+        """Tell the routers that both ends read differently now: their rows are found through the links."""
         routers.wrote(self._related_model, alias)
         routers.wrote(type(self.instance), alias)
 

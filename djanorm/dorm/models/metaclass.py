@@ -1,6 +1,6 @@
 """How a class statement becomes a model: fields and options are gathered, descriptors installed, the class registered.
 
-Annotations are never looked at (spec TYP-10): they are for type checkers.
+Annotations are never looked at: they are for type checkers.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class ModelBase(type):
             forget_constructor(model)
 
     def _add_exceptions(cls) -> None:
-        """`DoesNotExist` and `MultipleObjectsReturned` of the model's own, deriving from the parents' (MDL-29)."""
+        """`DoesNotExist` and `MultipleObjectsReturned` of the model's own, deriving from the parents'."""
         for name, root in (("DoesNotExist", ObjectDoesNotExist), ("MultipleObjectsReturned", MultipleObjectsReturned)):
             parents = tuple(base.__dict__[name] for base in cls.__bases__ if "_meta_options" in base.__dict__)
             members = {
@@ -140,7 +140,7 @@ class ModelBase(type):
             install_shortcuts(cls, field)
 
     def _add_managers(cls) -> None:
-        """Managers of the body, then those of parents; `objects` when there is none (MGR-01, MGR-11).
+        """Managers of the body, then those of parents; `objects` when there is none.
 
         A manager binds itself to the class it is read on, so inherited ones serve every child.
         """

@@ -1,4 +1,4 @@
-"""``author.book_set``: the manager of the rows whose foreign key refers to one instance (spec REL-30…REL-35).
+"""``author.book_set``: the manager of the rows whose foreign key refers to one instance.
 
 It is the default manager of the related model, restricted to the owner: every queryset method, and every method of a
 manager of the user's own, is there. Each access makes a small object; its class is made once per relation.
@@ -71,7 +71,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         async def aclear(self, *, bulk: bool = True) -> None: ...
 
     def all(self) -> Self:
-        """The related rows: the prefetched list when there is one, else a query (REL-30)."""
+        """The related rows: the prefetched list when there is one, else a query."""
         rows = self._prefetched_rows()
         if rows is not None:
             return self._side.plain._preloaded(self.model, rows, self)
@@ -120,7 +120,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
 
     @property
     def _hints(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore # ty: ignore
-        """What routers are told (RTR-04)."""
+        """What routers are told."""
         return {"instance": self.instance}
 
     @property
@@ -135,7 +135,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return None if query is None else query.using
 
     def _start_writing(self) -> None:
-        """Drop the prefetched list, which is about to be wrong (REL-35).
+        """Drop the prefetched list, which is about to be wrong.
 
         :raises ValueError: for an owner without a value in the column that the relation refers to.
         """
@@ -204,7 +204,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def add(self, *objs: Any, bulk: bool = True, through_defaults: Any = None) -> None:
-        """Make rows refer to the owner: one UPDATE, or `save()` on each with ``bulk=False`` (REL-32).
+        """Make rows refer to the owner: one UPDATE, or `save()` on each with ``bulk=False``.
 
         :raises TypeError: for objects of another model.
         :raises ValueError: for unsaved objects, unless ``bulk=False`` saves them.
@@ -239,7 +239,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
             )
 
     def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None) -> None:
-        """Relate exactly these rows: only differences are written, unless ``clear`` starts from nothing (REL-34).
+        """Relate exactly these rows: only differences are written, unless ``clear`` starts from nothing.
 
         Where the foreign key cannot be NULL, rows are only added.
         """
@@ -259,7 +259,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
                 self.add(*(obj for obj in objs if obj not in before), bulk=bulk)
 
     def create(self, **kwargs: Any) -> M:
-        """Make and store a row that refers to the owner (REL-31)."""
+        """Make and store a row that refers to the owner."""
         self._start_writing()
         return super().create(**{**kwargs, self._side.field.name: self.instance})
 
@@ -309,7 +309,7 @@ class NullableReverseManager(ReverseManager[M], Generic[M]):
     """The manager of a foreign key that may be NULL: rows can be let go."""
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
-        """Let go of rows: their foreign key becomes NULL (REL-33).
+        """Let go of rows: their foreign key becomes NULL.
 
         :raises ObjectDoesNotExist: the owner model's `DoesNotExist`, for an object that belongs to another owner.
         """

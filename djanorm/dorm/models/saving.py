@@ -1,8 +1,8 @@
-"""`save()`: one INSERT or one UPDATE, and the rules for choosing (spec MDL-14…MDL-22).
+"""`save()`: one INSERT or one UPDATE, and the rules for choosing.
 
 A new instance is inserted without asking first whether its unique values are free: the database knows, and only when it
 refuses are the values compared, to word the error. Where a refused statement would spoil the transaction around it, or
-the model has a `validate_unique` of its own, the check comes first (MDL-20, OPEN-01).
+the model has a `validate_unique` of its own, the check comes first.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class SavePlan:
     def chosen(self, model: type[Any], names: Iterable[str]) -> list[Any]:
         """The columns named by ``update_fields``.
 
-        :raises ValueError: for a name that is no column besides the key (MDL-16).
+        :raises ValueError: for a name that is no column besides the key.
         """
         if isinstance(names, str):
             raise ValueError(f"update_fields takes a list of names; write [{names!r}].")
@@ -201,7 +201,7 @@ def _composite(plan: SavePlan) -> bool:
 
 
 def _loaded_only(instance: Any, plan: SavePlan, state: Any, alias: str) -> list[Any] | None:
-    """The columns to update when some were never loaded (MDL-17); None means all.
+    """The columns to update when some were never loaded; None means all.
 
     Going to another database, everything is needed, so what is missing is loaded.
     """
@@ -218,7 +218,7 @@ def _loaded_only(instance: Any, plan: SavePlan, state: Any, alias: str) -> list[
 
 
 def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
-    """One INSERT, which also brings back what the database filled in (MDL-21)."""
+    """One INSERT, which also brings back what the database filled in."""
     values = instance.__dict__
     columns = plan.inserted
     row = None
@@ -375,7 +375,7 @@ def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[A
 
 
 def _update_or_insert(instance: Any, plan: SavePlan, alias: str) -> bool:
-    """A new instance with a key of its own: UPDATE, and INSERT when no row has the key (MDL-19); whether it inserted."""
+    """A new instance with a key of its own: UPDATE, and INSERT when no row has the key; whether it inserted."""
     with transactions.ensure(alias):
         if _update_row(instance, plan, alias, None):
             return False

@@ -6,12 +6,12 @@ from typing import Any
 
 
 class ModelState:
-    """The `_state` of an instance (spec MDL-28).
+    """The `_state` of an instance.
 
     :ivar adding: True until the first insert or load.
     :ivar db: the alias the instance was loaded from or saved to; None before that.
     :ivar written: True when the row was written to ``db`` through this instance, so that is where it is written again.
-    :ivar default_key: the key that came from the key field's default, which no row can have yet (MDL-19).
+    :ivar default_key: the key that came from the key field's default, which no row can have yet.
     :ivar unique_checked: True when the caller of `save()` copes with a duplicate itself (`get_or_create` and friends).
     :ivar stale: columns that were saved as expressions, whose values are not known here.
     """

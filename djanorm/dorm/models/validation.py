@@ -1,4 +1,4 @@
-"""`full_clean()` and its parts: fields, the model's own `clean()`, uniqueness, constraints (spec section 7)."""
+"""`full_clean()` and its parts: fields, the model's own `clean()`, uniqueness, constraints."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
 
 
 def _filled_later(field: Any) -> bool:
-    """Whether save() or the database will supply the value (FLD-13)."""
+    """Whether save() or the database will supply the value."""
     return (
         field.filled_by_database
         or field.has_db_default()
@@ -208,7 +208,7 @@ def _label(field: Any) -> str:
 
 
 def other_rows(instance: Any) -> Any:
-    """The rows of the model that are not this instance's, on the alias it would be written to (VLD-05)."""
+    """The rows of the model that are not this instance's, on the alias it would be written to."""
     model, state = type(instance), instance._state
     alias = state.db or routers.db_for_write(model, instance=instance)
     queryset = model._base_manager.using(alias).order_by()

@@ -13,7 +13,7 @@ from dorm.query.write.bulk import BATCH, Bulk
 
 
 class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
-    """A lazy, immutable query for rows of a model (spec sections 11 to 20; Django 5.2).
+    """A lazy, immutable query for rows of a model (as in Django 5.2).
 
     Chain methods return new querysets and run nothing. Iterating, ``len()``, ``bool()``, ``await`` and ``async for`` run
     the query once and keep the rows. Type parameters: the model, and what a row reads as.
@@ -22,15 +22,15 @@ class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
     # -- set operations --------------------------------------------------------------------------------------------
 
     def union(self, *others: Any, all: bool = False) -> CombinedQuerySet[M, R]:
-        """Rows of any of the querysets, duplicates removed unless ``all`` (SO-01)."""
+        """Rows of any of the querysets, duplicates removed unless ``all``."""
         return combine(self, "union", others, all)
 
     def intersection(self, *others: Any) -> CombinedQuerySet[M, R]:
-        """Rows of every one of the querysets (SO-02)."""
+        """Rows of every one of the querysets."""
         return combine(self, "intersection", others, False)
 
     def difference(self, *others: Any) -> CombinedQuerySet[M, R]:
-        """Rows of this queryset that are in none of the others (SO-02)."""
+        """Rows of this queryset that are in none of the others."""
         return combine(self, "difference", others, False)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
     # -- for managers ----------------------------------------------------------------------------------------------
 
     def union_with(self, *others: Any, all: bool = False, order_by: Any = None) -> CombinedQuerySet[Any, Any]:
-        """UNION over different models, as dicts (SO-10); see :func:`dorm.query.run.combined.union_with`."""
+        """UNION over different models, as dicts; see :func:`dorm.query.run.combined.union_with`."""
         return union_with(self, others, all, order_by)
 
     def db_manager(self, using: str | None = None) -> Self:

@@ -38,7 +38,7 @@ def check_identifier(text: str, what: str) -> str:
     """``text``, when it can be quoted safely; ``what`` names it in errors ("db_table of shop.Order").
 
     A `QuotedName` was checked when it was made. Raises ``ImproperlyConfigured`` when other text is empty, longer than 63
-    bytes in UTF-8, or made of anything but letters, digits, underscores and ``$`` with no digit in front (META-20, GEN-05).
+    bytes in UTF-8, or made of anything but letters, digits, underscores and ``$`` with no digit in front.
     """
     if isinstance(text, QuotedName):
         return text

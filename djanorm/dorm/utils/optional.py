@@ -10,7 +10,7 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     """The module, imported now.
 
     ``extra`` is the extra of the distribution that installs it and ``purpose`` what needs it, as the subject of a
-    sentence ("The postgresql engine"). Raises ``ImportError`` that names ``pip install "djanorm[extra]"`` (GEN-02).
+    sentence ("The postgresql engine"). Raises ``ImportError`` that names ``pip install "djanorm[extra]"``.
     """
     try:
         return importlib.import_module(module)

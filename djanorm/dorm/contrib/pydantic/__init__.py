@@ -1,4 +1,4 @@
-"""Pydantic schemas made from models: `DormSchema` and `schema_for` (spec section 29).
+"""Pydantic schemas made from models: `DormSchema` and `schema_for`.
 
 Needs Pydantic 2, which the extra brings: ``pip install "djanorm[pydantic]"``. Importing it without raises ImportError.
 """

@@ -1,4 +1,4 @@
-"""Adding annotations to the body of a class that is about to be made, on every Python version (PYD-09, PYD-19)."""
+"""Adding annotations to the body of a class that is about to be made, on every Python version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a field's validators mean for a schema: keywords of Pydantic where it has them, else the validator (PYD-15)."""
+"""What a field's validators mean for a schema: keywords of Pydantic where it has them, else the validator."""
 
 from __future__ import annotations
 

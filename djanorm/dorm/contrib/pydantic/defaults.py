@@ -1,4 +1,4 @@
-"""What a schema's field is when it is left out (PYD-06, PYD-13, PYD-14)."""
+"""What a schema's field is when it is left out."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def schema_for(
     optional: Collection[str] = (),
     base: type[Any] = BaseModel,
 ) -> type[Any]:
-    """A schema class with the columns of ``model`` (PYD-16); a new class at each call.
+    """A schema class with the columns of ``model``; a new class at each call.
 
     :param name: the name of the class; ``<Model>Schema`` when left out.
     :param exclude: names of fields to leave out.

@@ -1,4 +1,4 @@
-"""The names of Pydantic that this package uses; importing it fails with a hint where Pydantic 2 is missing (PYD-01)."""
+"""The names of Pydantic that this package uses; importing it fails with a hint where Pydantic 2 is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validators and serializers that a subclass inherits, but for fields that its Meta leaves out (PYD-10)."""
+"""Validators and serializers that a subclass inherits, but for fields that its Meta leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a schema is made from: the inner ``class Meta``, read and checked (PYD-03 to PYD-08, PYD-10)."""
+"""What a schema is made from: the inner ``class Meta``, read and checked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SchemaOptions:
     def names(self) -> list[str]:
         """The fields of the schema: columns as the model has them, or in the order of ``fields``; then nested relations.
 
-        Relations to many rows are there only when they are nested (PYD-12).
+        Relations to many rows are there only when they are nested.
         """
         meta = self.model._meta
         columns = {each.name for each in meta.concrete_fields}
@@ -44,7 +44,7 @@ class SchemaOptions:
 
 
 def read_meta(schema: str, meta: type[Any], inherited: SchemaOptions | None) -> SchemaOptions:
-    """The options of ``class Meta``; what it leaves out comes from the schema that is inherited from (PYD-10).
+    """The options of ``class Meta``; what it leaves out comes from the schema that is inherited from.
 
     :param schema: the name of the schema, for messages.
     :raises TypeError: for a missing model, unknown options and names, and ``fields`` together with ``exclude``.

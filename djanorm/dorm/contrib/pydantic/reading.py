@@ -1,4 +1,4 @@
-"""Filling a schema from an instance: keys without queries, managers as lists (PYD-07, PYD-11, PYD-18)."""
+"""Filling a schema from an instance: keys without queries, managers as lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`DormSchema`: a Pydantic model whose inner ``class Meta`` brings the fields of a model (PYD-02 to PYD-10)."""
+"""`DormSchema`: a Pydantic model whose inner ``class Meta`` brings the fields of a model."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _is_default(value: Any) -> bool:
 
 
 class DormSchema(ReadsInstances, metaclass=SchemaMeta):
-    """A Pydantic model that takes its fields from a model, and validates instances of it (spec section 29).
+    """A Pydantic model that takes its fields from a model, and validates instances of it.
 
     Without an inner ``class Meta`` it is an ordinary Pydantic model with ``from_attributes``. Meta takes:
 

@@ -1,4 +1,4 @@
-"""Which Python type a model's field has in a schema (PYD-11, PYD-13)."""
+"""Which Python type a model's field has in a schema."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def described(field: Any, annotation: Any, made: Any, details: dict[str, Any]) -
 
 
 def _chosen_type(field: Any, plain: Any) -> Any:
-    """The enumeration given as choices, else a Literal of the values (PYD-15); blank text stays possible."""
+    """The enumeration given as choices, else a Literal of the values; blank text stays possible."""
     blank = field.blank and plain is str
     if field.choice_enum is not None:
         return field.choice_enum | Literal[""] if blank else field.choice_enum

@@ -1,7 +1,7 @@
 """Aggregates over several multi-valued relations: each counts its own rows.
 
 Joined side by side, two such relations multiply each other's rows and every sum with them (Django returns the product).
-Here an aggregate that would be multiplied is computed by a correlated subquery instead (spec AG-07). Beside one relation
+Here an aggregate that would be multiplied is computed by a correlated subquery instead. Beside one relation
 only, an aggregate over the row itself sees the joined rows, as in Django.
 """
 

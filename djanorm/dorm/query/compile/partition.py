@@ -1,4 +1,4 @@
-"""A slice of the rows of each parent, in one statement: what a sliced ``Prefetch`` asks for (LD-08; Django 5.2).
+"""A slice of the rows of each parent, in one statement: what a sliced ``Prefetch`` asks for (as in Django 5.2).
 
 The rows of all parents are numbered within each parent, in the queryset's order, and those whose numbers are in the slice
 are taken. The numbering stands in a query around the rows, so that DISTINCT and GROUP BY have done their work before.

@@ -71,7 +71,7 @@ class QueryRoot(Generic[M, R]):
         return query
 
     def get_queryset(self) -> Self:
-        """The queryset that every method starts from; override it in a manager (spec MGR-04)."""
+        """The queryset that every method starts from; override it in a manager."""
         if not self._is_manager:
             return self
         made = self._with(self.state)

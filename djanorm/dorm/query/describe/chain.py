@@ -37,27 +37,27 @@ G = TypeVar("G")
 
 
 class Chaining(QueryRoot[M, R]):
-    """The chain methods of a queryset (spec section 12)."""
+    """The chain methods of a queryset."""
 
     def all(self) -> Self:
-        """A copy (QS-01)."""
+        """A copy."""
         root = self._root()
         if root is not self:
             return root._with(root.state) if root._result_cache is None else root
         return self._with(self.state)
 
     def none(self) -> Self:
-        """A queryset that matches nothing and never queries (QS-02)."""
+        """A queryset that matches nothing and never queries."""
         root = self._root()
         return root._with(root.state.evolve(empty=True))
 
     def using(self, alias: str | None) -> Self:
-        """The same queryset on another database; routers are not asked (QS-14)."""
+        """The same queryset on another database; routers are not asked."""
         root = self._root()
         return root._with(root.state.evolve(using=alias))
 
     def filter(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
-        """Rows for which everything holds (QS-03). Conditions in one call share their joins (QS-05).
+        """Rows for which everything holds. Conditions in one call share their joins.
 
         :raises FieldDoesNotExist: for a name that does not exist, at this line.
         :raises TypeError: after slicing.
@@ -71,7 +71,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False))
 
     def exclude(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
-        """Rows for which not everything holds; NULL-safe, and whole objects over multi-valued relations (QS-04)."""
+        """Rows for which not everything holds; NULL-safe, and whole objects over multi-valued relations."""
         root = self._root()
         if not conditions and not lookups:
             return root._with(root.state)
@@ -111,7 +111,7 @@ class Chaining(QueryRoot[M, R]):
         return self.filter(condition) if isinstance(condition, Q) else self.filter(**condition)
 
     def order_by(self, *terms: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M]) -> Self:
-        """Replaces the order; without terms the rows have none (QS-06). A ``reverse()`` before it still holds.
+        """Replaces the order; without terms the rows have none. A ``reverse()`` before it still holds.
 
         :param terms: names with an optional ``-``, paths, annotations, expressions, ``"?"``.
         :raises TypeError: after slicing.
@@ -123,7 +123,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(order=resolve_terms(names, terms)))
 
     def reverse(self) -> Self:
-        """The effective order the other way round (QS-07).
+        """The effective order the other way round.
 
         :raises TypeError: after slicing.
         """
@@ -134,7 +134,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(reversed=not state.reversed))
 
     def distinct(self, *names: Any) -> Self:
-        """Each row once; with names the first row of each value, where the database can (QS-08)."""
+        """Each row once; with names the first row of each value, where the database can."""
         root = self._root()
         state = root.state
         if state.is_sliced:
@@ -148,7 +148,7 @@ class Chaining(QueryRoot[M, R]):
     # -- annotations -----------------------------------------------------------------------------------------------
 
     def annotate(self, *expressions: Any, **named: Any) -> Self:
-        """Computed values per row, as attributes (QS-11).
+        """Computed values per row, as attributes.
 
         :raises ValueError: when a name is that of a field.
         :raises TypeError: for values that are no expressions, and for those that would change the rows of a slice.
@@ -156,7 +156,7 @@ class Chaining(QueryRoot[M, R]):
         return self._annotate(expressions, named, True)
 
     def alias(self, *expressions: Any, **named: Any) -> Self:
-        """Like :meth:`annotate`, for later use only: rows do not carry the values (QS-12)."""
+        """Like :meth:`annotate`, for later use only: rows do not carry the values."""
         return self._annotate(expressions, named, False)
 
     def _annotate(self, positional: tuple[Any, ...], named: dict[str, Any], selected: bool) -> Self:
@@ -172,7 +172,7 @@ class Chaining(QueryRoot[M, R]):
     def values(
         self, *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M], **expressions: Any
     ) -> QuerySet[M, dict[str, Any]]:
-        """Rows as dicts of the named fields, relation paths and annotations (QS-09).
+        """Rows as dicts of the named fields, relation paths and annotations.
 
         Without names: all fields of the model, and annotations.
         """
@@ -242,7 +242,7 @@ class Chaining(QueryRoot[M, R]):
         **expressions: Any,
     ) -> QuerySet[M, tuple[Any, ...]]: ...
     def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any) -> Any:
-        """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples (QS-10).
+        """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples.
 
         Without a field, ``flat`` gives the values of the model's first.
 
@@ -283,7 +283,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(selecting(state, row, select))
 
     def select_related(self, *paths: Any) -> Self:
-        """Related objects of single-valued relations in the same query (LD-01…04); None clears.
+        """Related objects of single-valued relations in the same query; None clears.
 
         :raises FieldDoesNotExist: for an unknown name or a plain field.
         :raises ValueError: for a relation of several rows.
@@ -307,7 +307,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(select_related=tuple(dict.fromkeys((*before, *named)))))
 
     def prefetch_related(self, *lookups: Any) -> Self:
-        """Related objects in one further query per relation (LD-05…13); None clears.
+        """Related objects in one further query per relation; None clears.
 
         :raises FieldDoesNotExist: for a name that is no relation.
         """
@@ -321,7 +321,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(prefetch=every))
 
     def only(self, *names: Any) -> Self:
-        """Loads these columns and the key; the rest when it is read (LD-14). Earlier ``defer()`` calls still count."""
+        """Loads these columns and the key; the rest when it is read. Earlier ``defer()`` calls still count."""
         root = self._root()
         state = root.state
         if state.row != "instance":
@@ -333,7 +333,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(only=wanted - left_out, defer=frozenset()))
 
     def defer(self, *names: Any) -> Self:
-        """Loads all columns but these (LD-15); None loads everything again."""
+        """Loads all columns but these; None loads everything again."""
         root = self._root()
         state = root.state
         if state.row != "instance":
@@ -367,7 +367,7 @@ class Chaining(QueryRoot[M, R]):
         nowait: bool = False,
         no_key: bool = False,
     ) -> Self:
-        """Locks the rows until the transaction ends (QS-20).
+        """Locks the rows until the transaction ends.
 
         :raises ValueError: for ``skip_locked`` together with ``no_wait``.
         """
@@ -382,7 +382,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(root.state.evolve(lock=(no_wait, skip_locked, no_key, tables)))
 
     def lookup(self, column: str | None = None) -> Any:
-        """This query as a subquery of one column: ``filter(article_id__in=top.lookup("pk"))`` (QS-19).
+        """This query as a subquery of one column: ``filter(article_id__in=top.lookup("pk"))``.
 
         :param column: the column; may be left out when exactly one is selected.
         :raises ValueError: when several are selected and none is named.
@@ -398,12 +398,12 @@ class Chaining(QueryRoot[M, R]):
         return root
 
     def cache(self, timeout: float | None = None, *, using: str = "default") -> Self:
-        """Keep the rows in a cache (CCH-02). Without configured caches, as here, an ordinary queryset (CCH-03)."""
+        """Keep the rows in a cache. Without configured caches, as here, an ordinary queryset."""
         root = self._root()
         return root._with(root.state)
 
     def cached(self, *, timeout: float | None = None, using: str = "default") -> Self:
-        """``all().cache(timeout=…)`` (CCH-01)."""
+        """``all().cache(timeout=…)``."""
         return self.cache(timeout, using=using)
 
     # -- combining -------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def combined(one: Any, other: Any, connector: str) -> Any:
 
     :param connector: ``AND``, ``OR`` or ``XOR``.
     :raises TypeError: for what cannot be combined with ``one``.
-    :raises NotSupportedError: when a side is a set operation, which has no conditions of its own (SO-07).
+    :raises NotSupportedError: when a side is a set operation, which has no conditions of its own.
     """
     left, right = one._root(), _partner(one, other, OPERATORS[connector])
     if left.state.empty or right.state.empty:

@@ -117,7 +117,7 @@ class _NamesUnder(Names):
 def meta_order(opts: Any) -> tuple[OrderBy, ...]:
     """``Meta.ordering``, resolved once per model.
 
-    :raises ImproperlyConfigured: for a name that leads nowhere (META-21).
+    :raises ImproperlyConfigured: for a name that leads nowhere.
     """
     cache = opts.query_cache
     found = cache.get("meta_order")

@@ -11,7 +11,7 @@ from dorm.utils.suggest import hint
 
 
 class Prefetch:
-    """One relation to prefetch, with a queryset of its own (LD-08; Django 5.2).
+    """One relation to prefetch, with a queryset of its own (as in Django 5.2).
 
     :param lookup: the relation, nested ones joined by ``__``.
     :param queryset: what to fetch: its filters, order, ``select_related``, further prefetches and slices count.

@@ -31,7 +31,7 @@ class ReadingDoors(Reading[M, R]):
             yield row
 
     def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
-        """Rows one by one, without keeping them (ST-01); after `prefetch_related` too, in chunks of 2000 unless told."""
+        """Rows one by one, without keeping them; after `prefetch_related` too, in chunks of 2000 unless told."""
         root = self._root()
         size = pipeline.STREAM_CHUNK if chunk_size is None else chunk_size
         return bridge.iterate_chunks(lambda: root._checked_chunks(size))
@@ -57,13 +57,13 @@ class ReadingDoors(Reading[M, R]):
         return await bridge.run_async(self.exists)
 
     async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
-        """The rows of :meth:`values`, fetched (QX-08)."""
+        """The rows of :meth:`values`, fetched."""
         return await self.values(*fields, **expressions)
 
     async def avalues_list(
         self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
     ) -> list[Any]:
-        """The rows of :meth:`values_list`, fetched (QX-09)."""
+        """The rows of :meth:`values_list`, fetched."""
         return await self.values_list(*fields, flat=flat, named=named, **expressions)
 
     async def aexplain(

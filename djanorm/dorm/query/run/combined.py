@@ -1,4 +1,4 @@
-"""Set operations (spec section 18): ``union``, ``intersection``, ``difference``, and ``union_with`` over models."""
+"""Set operations: ``union``, ``intersection``, ``difference``, and ``union_with`` over models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dorm.utils.suggest import hint
 class CombinedQuerySet(ReadingDoors[M, R]):
     """The rows of a set operation. It can be ordered by output columns, sliced, counted, narrowed and combined again.
 
-    What would act on one branch only raises ``NotSupportedError`` (SO-07).
+    What would act on one branch only raises ``NotSupportedError``.
     """
 
     def __bool__(self) -> bool:
@@ -52,7 +52,7 @@ class CombinedQuerySet(ReadingDoors[M, R]):
         return names[name]
 
     def order_by(self, *terms: Any) -> Self:
-        """Order by output columns, ``-`` for descending (SO-06)."""
+        """Order by output columns, ``-`` for descending."""
         if self.state.is_sliced:
             raise TypeError("Cannot reorder a query once a slice has been taken.")
         order = []
@@ -118,7 +118,7 @@ def _refusing(name: str) -> Any:
 
     method.__name__ = name
     method.__qualname__ = f"CombinedQuerySet.{name}"
-    method.__doc__ = f"Refused: ``{name}()`` would act on one branch only (SO-07)."
+    method.__doc__ = f"Refused: ``{name}()`` would act on one branch only."
     return method
 
 
@@ -265,7 +265,7 @@ def _shown(state: QueryState) -> tuple[str, ...]:
 
 
 def _without_empty(operator: str, states: list[QueryState]) -> list[QueryState]:
-    """The branches that matter (SO-09)."""
+    """The branches that matter."""
     first, *others = states
     if operator == "union":
         return [state for state in states if not state.empty]
@@ -275,7 +275,7 @@ def _without_empty(operator: str, states: list[QueryState]) -> list[QueryState]:
 
 
 def union_with(head: Any, others: tuple[Any, ...], every: bool, order_by: Any) -> CombinedQuerySet[Any, Any]:
-    """UNION over different models (SO-10).
+    """UNION over different models.
 
     Output columns are those of ``head``; each branch fills a column from its mapping, else from its field of the same
     name, else with NULL.

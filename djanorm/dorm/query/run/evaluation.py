@@ -133,7 +133,7 @@ class Evaluation(Chaining[M, R]):
     @overload
     def __getitem__(self, item: slice) -> Self: ...
     def __getitem__(self, item: Any) -> Any:
-        """One row, or a lazy slice (spec QS-15, QS-16).
+        """One row, or a lazy slice.
 
         :raises IndexError: when there is no such row.
         :raises TypeError: for something else than an integer or a slice.

@@ -1,4 +1,4 @@
-"""May this attribute be loaded here? The rule for lazy access in async code (design section 3, spec LD-20).
+"""May this attribute be loaded here? The rule for lazy access in async code.
 
 Reading a relation or a deferred column that is not there yet is a blocking query on the sync connection. Without an event
 loop, and inside the bridge, that is what it should be. In a running loop it blocks everybody else, so it warns once per

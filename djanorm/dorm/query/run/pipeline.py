@@ -62,7 +62,7 @@ def fetch_owned(state: QueryState, alias: str, owned: Owned, owners: Any) -> lis
 
 
 def stream(state: QueryState, alias: str, chunk_size: int) -> Generator[list[Any], None, None]:
-    """The rows of ``state`` in hydrated lists of at most ``chunk_size`` (spec section 20)."""
+    """The rows of ``state`` in hydrated lists of at most ``chunk_size``."""
     if state.empty:
         return
     session = session_of(alias)
@@ -98,7 +98,7 @@ def statement_of(state: QueryState, alias: str, use: str = "rows") -> tuple[Stat
 
 
 def explain(state: QueryState, alias: str, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
-    """The database's plan for the query, as text (spec QX-11)."""
+    """The database's plan for the query, as text."""
     session = session_of(alias)
     start = hooks_for(session.features).explain(analyze, format, options)
     plan, values = plan_for(state, alias, "rows", session)

@@ -35,7 +35,7 @@ class ChosenInOrder(Chosen):
 
 
 def prefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> None:
-    """Prefetch relations of instances that are already loaded (BEY-26; Django 5.2).
+    """Prefetch relations of instances that are already loaded (as in Django 5.2).
 
     :param instances: saved instances of one model.
     :param lookups: names or :class:`Prefetch` objects.
@@ -187,7 +187,7 @@ class _Step:
         return found
 
     def _many_to_many(self, rows: list[Any]) -> list[Any]:
-        """One query over junction and target; each row is one object (LD-13)."""
+        """One query over junction and target; each row is one object."""
         junction = self.item.junction
         source = junction.source.target_field.attname
         keys = [getattr(row, source) for row in rows]

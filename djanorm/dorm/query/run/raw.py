@@ -1,4 +1,4 @@
-"""Instances from verbatim SQL (spec RW-01…07)."""
+"""Instances from verbatim SQL."""
 
 from __future__ import annotations
 

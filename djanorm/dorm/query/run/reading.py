@@ -36,10 +36,10 @@ SORTED_ALIKE = frozenset({int, UUID})
 
 
 class Reading(Evaluation[M, R]):
-    """The reading verbs of a queryset (spec section 13, 20, 21)."""
+    """The reading verbs of a queryset."""
 
     def get(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R:
-        """The one row for which the conditions hold (QX-02).
+        """The one row for which the conditions hold.
 
         :raises DoesNotExist: of the model, when there is none.
         :raises MultipleObjectsReturned: of the model, when there are several.
@@ -56,7 +56,7 @@ class Reading(Evaluation[M, R]):
         )
 
     def get_or_none(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R | None:
-        """Like :meth:`get`, but None when there is no row (QX-03)."""
+        """Like :meth:`get`, but None when there is no row."""
         root = self._root()
         rows = root._at_most_two(conditions, lookups)
         return root.get(*conditions, **lookups) if len(rows) > 1 else (rows[0] if rows else None)
@@ -83,7 +83,7 @@ class Reading(Evaluation[M, R]):
         return self._fetch(state.evolve(order=order, high=GET_LIMIT))
 
     def first(self) -> R | None:
-        """The first row in the effective order, else by key; None when there is none (QX-04)."""
+        """The first row in the effective order, else by key; None when there is none."""
         root = self._root()
         rows = root._prefetched_in_order()
         if rows is None:
@@ -91,7 +91,7 @@ class Reading(Evaluation[M, R]):
         return rows[0] if rows else None
 
     def last(self) -> R | None:
-        """The last row in the effective order, else by key; None when there is none (QX-04)."""
+        """The last row in the effective order, else by key; None when there is none."""
         root = self._root()
         rows = root._fetch_all() if root.state.is_sliced else root._prefetched_in_order()
         if rows is not None:
@@ -149,7 +149,7 @@ class Reading(Evaluation[M, R]):
         raise opts.model.DoesNotExist(f"{opts.object_name} matching query does not exist.")
 
     def count(self) -> int:
-        """The number of rows the queryset would return (QX-05)."""
+        """The number of rows the queryset would return."""
         if self._result_cache is not None:
             return len(self._result_cache)
         root = self._root()
@@ -157,7 +157,7 @@ class Reading(Evaluation[M, R]):
         return rows[0] if rows else 0
 
     def exists(self) -> bool:
-        """Whether there is a row (QX-06)."""
+        """Whether there is a row."""
         if self._result_cache is not None:
             return bool(self._result_cache)
         root = self._root()
@@ -180,7 +180,7 @@ class Reading(Evaluation[M, R]):
         return root.filter(pk=instance.pk).exists()
 
     def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
-        """Aggregates over exactly the rows of the queryset (QX-07).
+        """Aggregates over exactly the rows of the queryset.
 
         :param expressions: aggregates that get the name ``<field>__<function>``.
         :returns: a dict of results by name.
@@ -214,7 +214,7 @@ class Reading(Evaluation[M, R]):
             return pipeline.fetch(_over_nothing(state, tuple(resolved)), root._read_alias(), "aggregate")[0]
 
     def in_bulk(self, id_list: Any = None, *, field_name: str = "pk") -> dict[Any, R]:
-        """Instances by key (QX-10).
+        """Instances by key.
 
         :param id_list: the keys; None means all rows.
         :param field_name: another unique field to use as the key, or the one that ``distinct()`` names.
@@ -242,7 +242,7 @@ class Reading(Evaluation[M, R]):
     def explain(
         self, *, format: str | None = None, analyze: bool = False, verbose: bool = False, **options: bool
     ) -> str:
-        """The database's plan for this query, as text (QX-11).
+        """The database's plan for this query, as text.
 
         :param format: ``text``, ``json``, ``yaml`` or ``xml`` where the database knows it.
         :param analyze: run the query and measure, where the database can.
@@ -257,7 +257,7 @@ class Reading(Evaluation[M, R]):
         return pipeline.explain(root.state, root._read_alias(), analyze, format, options)
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[R]:
-        """Rows one by one, without keeping them (ST-01…09).
+        """Rows one by one, without keeping them.
 
         :param chunk_size: rows held at a time; a server-side cursor where the database has one. Default 2000.
         :raises InvalidArgument: for a size below 1, or one that no cursor takes.
@@ -296,7 +296,7 @@ class Reading(Evaluation[M, R]):
             chunks.close()
 
     def raw(self, sql: str, params: Any = None, translations: dict[str, str] | None = None) -> RawQuerySet[M]:
-        """Instances from verbatim SQL (RW-01…07).
+        """Instances from verbatim SQL.
 
         :param sql: a SELECT that returns the key; ``%s``, ``?`` or ``%(name)s`` placeholders.
         :param params: a list or a mapping.

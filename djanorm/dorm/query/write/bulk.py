@@ -1,4 +1,4 @@
-"""Bulk verbs: many rows in few statements (spec QX-26…31)."""
+"""Bulk verbs: many rows in few statements."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Bulk(Writing[M, R]):
         unique_fields: Sequence[str] | None = None,
         returning: Sequence[str] | None = None,
     ) -> list[M]:
-        """Insert instances, one multi-row INSERT per batch, all or none (QX-26). No signals.
+        """Insert instances, one multi-row INSERT per batch, all or none. No signals.
 
         :param batch_size: rows per statement at most.
         :param ignore_conflicts: skip rows that clash; keys are not set then.
@@ -102,7 +102,7 @@ class Bulk(Writing[M, R]):
         batch_size: int | None = BATCH,
         returning: bool = False,
     ) -> list[M]:
-        """Insert instances, or update the rows that have the same ``unique_fields`` (QX-30). One statement per batch.
+        """Insert instances, or update the rows that have the same ``unique_fields``. One statement per batch.
 
         :param update_fields: what to write over; by default every column but the key, the unique ones and
             ``auto_now_add`` ones.
@@ -137,7 +137,7 @@ class Bulk(Writing[M, R]):
         return rows
 
     def bulk_update(self, objs: Iterable[M], fields: Iterable[Any], batch_size: int | None = BATCH) -> int:
-        """Write ``fields`` of saved instances, one UPDATE per batch, all or none (QX-27). No signals.
+        """Write ``fields`` of saved instances, one UPDATE per batch, all or none. No signals.
 
         :returns: the number of rows matched.
         :raises ValueError: for no fields, the key, an unknown or multi-valued field, or an unsaved instance.

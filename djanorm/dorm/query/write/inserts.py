@@ -330,7 +330,7 @@ def with_expressions(
 
 
 def as_stored(expression: Expression, options: Any, name: str) -> Expression:
-    """What a database without decimals stores for a computed value: rounded as the column will be read (FLD-25)."""
+    """What a database without decimals stores for a computed value: rounded as the column will be read."""
     places = getattr(options.get_field(name), "decimal_places", None)
     if places is None or isinstance(expression, Value) or hasattr(expression.result_field(), "typed_null"):
         return expression

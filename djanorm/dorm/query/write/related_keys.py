@@ -1,4 +1,4 @@
-"""The keys that foreign keys take from the instances assigned to them (spec REL-13)."""
+"""The keys that foreign keys take from the instances assigned to them."""
 
 from __future__ import annotations
 

@@ -21,10 +21,10 @@ from dorm.utils.suggest import hint
 
 
 class Writing(Reading[M, R]):
-    """The writing verbs of a queryset (spec section 13)."""
+    """The writing verbs of a queryset."""
 
     def create(self, **values: Any) -> M:
-        """Build an instance and insert it (QX-20).
+        """Build an instance and insert it.
 
         :raises DuplicateError: which is a ``ValidationError`` and an ``IntegrityError``, for a value that must be unique.
         """
@@ -53,7 +53,7 @@ class Writing(Reading[M, R]):
             raise
 
     def get_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[M, bool]:
-        """The one row, or a new one (QX-21). Safe when somebody inserts the same row at the same time.
+        """The one row, or a new one. Safe when somebody inserts the same row at the same time.
 
         :param defaults: further values of a new row; callables are called.
         :returns: ``(instance, created)``.
@@ -85,7 +85,7 @@ class Writing(Reading[M, R]):
         return made, True
 
     def exists_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[bool, M]:
-        """Like :meth:`get_or_create` with the flag first and saying the opposite (QX-22).
+        """Like :meth:`get_or_create` with the flag first and saying the opposite.
 
         :returns: ``(existed, instance)``.
         """
@@ -98,7 +98,7 @@ class Writing(Reading[M, R]):
         create_defaults: dict[str, Any] | None = None,
         **lookups: Any,
     ) -> tuple[M, bool]:
-        """Update the one row, or insert a new one (QX-23). Race-safe; on update only ``defaults`` are saved.
+        """Update the one row, or insert a new one. Race-safe; on update only ``defaults`` are saved.
 
         :param create_defaults: values of a new row instead of ``defaults``.
         :returns: ``(instance, created)``.
@@ -134,7 +134,7 @@ class Writing(Reading[M, R]):
     create_or_update = update_or_create
 
     def update(self, *assignments: tuple[str, Any], **values: Any) -> int:
-        """Set columns of all rows in one statement (QX-24). No signals, and automatic times stay as they are.
+        """Set columns of all rows in one statement. No signals, and automatic times stay as they are.
 
         :param assignments: typed ones, such as ``Author.age.set(Author.age + 1)``.
         :returns: the number of rows matched.
@@ -154,7 +154,7 @@ class Writing(Reading[M, R]):
         return count
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the rows by the rules of ``on_delete`` (QX-25, REL-20…29). No signals.
+        """Delete the rows by the rules of ``on_delete``. No signals.
 
         :returns: ``(total, {label: number})``; ``(0, {})`` when nothing matched.
         :raises ProtectedError: when a referring row forbids it; nothing is deleted then.
