@@ -1,6 +1,7 @@
 """One folder member per database: what it can do and how it is spoken to. The only place that knows a vendor."""
 
 from dorm.dialects.base import Features
+from dorm.dialects.kinds import Kind
 from dorm.dialects.registry import features_for, features_of, for_engine
 
-__all__ = ["Features", "features_for", "features_of", "for_engine"]
+__all__ = ["Features", "Kind", "features_for", "features_of", "for_engine"]

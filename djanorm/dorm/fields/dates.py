@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import ImproperlyConfigured
 from dorm.fields.base import Field
 from dorm.fields.columns import interval_column
@@ -86,7 +87,7 @@ _LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
 class DateField(ClockField[DA], Generic[DA]):
     """A calendar date; a datetime gives its date, text must be ISO."""
 
-    storage_kind = "date"
+    kind = Kind.DATE
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid date format. It must be in YYYY-MM-DD format.",
         "invalid_date": "“{value}” value has the correct format (YYYY-MM-DD) but it is an invalid date.",
@@ -149,7 +150,7 @@ class DateField(ClockField[DA], Generic[DA]):
 class TimeField(ClockField[TI], Generic[TI]):
     """A time of day without zone; text must be ISO."""
 
-    storage_kind = "time"
+    kind = Kind.TIME
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid format. It must be in HH:MM[:ss[.uuuuuu]] format.",
         "aware": "“{value}” has a time zone; a time of day cannot keep one.",
@@ -207,7 +208,7 @@ class DateTimeField(ClockField[DT], Generic[DT]):
     By default columns hold naive UTC and an aware value is converted; with USE_TZ reads are aware, in UTC.
     """
 
-    storage_kind = "datetime"
+    kind = Kind.DATETIME
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format.",
     }
@@ -308,7 +309,7 @@ def parse_duration(text: str) -> datetime.timedelta | None:
 class DurationField(Field[TD], Generic[TD]):
     """A span of time: INTERVAL, or integer microseconds."""
 
-    storage_kind = "duration"
+    kind = Kind.DURATION
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” value has an invalid format. It must be in [DD] [[HH:]MM:]ss[.uuuuuu] format.",
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import ValidationError
 from dorm.expressions.base import Expression
 from dorm.fields.base import Field
@@ -33,7 +34,7 @@ class JSONField(Field[J], Generic[J]):
     :param decoder: a ``json.JSONDecoder`` subclass used for reading.
     """
 
-    storage_kind = "json"
+    kind = Kind.JSON
     own_options: ClassVar[Mapping[str, Any]] = {"encoder": None, "decoder": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "Value of type {kind} cannot be written as JSON: {why}."
@@ -118,7 +119,7 @@ def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
 class HStoreField(Field[H], Generic[H]):
     """A mapping of text to text or None, kept as JSON."""
 
-    storage_kind = "json"
+    kind = Kind.HSTORE
     if TYPE_CHECKING:
 
         @overload
@@ -170,7 +171,7 @@ class ArrayField(Field[L], Generic[L]):
     :param size: the greatest length that ``full_clean()`` lets pass.
     """
 
-    storage_kind = "array"
+    kind = Kind.ARRAY
     own_options: ClassVar[Mapping[str, Any]] = {"base_field": None, "size": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” is not a list.",

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import ImproperlyConfigured
 from dorm.fields.base import Field
 from dorm.fields.columns import boolean_column, float_column, integer_column
@@ -38,7 +39,7 @@ def is_finite(value: Any) -> bool:
 class IntegerField(Field[I], Generic[I]):
     """A four-byte integer; its range is checked by ``full_clean()``."""
 
-    storage_kind = "integer"
+    kind = Kind.INTEGER
     #: Smallest and largest value that ``full_clean()`` lets pass.
     bounds: ClassVar[tuple[int, int]] = (-(2**31), 2**31 - 1)
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be an integer."}
@@ -260,7 +261,7 @@ class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I])
 class FloatField(Field[F], Generic[F]):
     """A double-precision number."""
 
-    storage_kind = "float"
+    kind = Kind.FLOAT
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a number."}
 
     if TYPE_CHECKING:
@@ -309,7 +310,7 @@ class DecimalField(Field[D], Generic[D]):
     :param decimal_places: digits behind the point; every value read has exactly so many.
     """
 
-    storage_kind = "decimal"
+    kind = Kind.DECIMAL
     own_options: ClassVar[Mapping[str, Any]] = {"max_digits": 10, "decimal_places": 2}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a decimal number."}
 
@@ -400,7 +401,7 @@ class DecimalField(Field[D], Generic[D]):
 class BooleanField(Field[B], Generic[B]):
     """True or false; accepts 0, 1 and the usual words."""
 
-    storage_kind = "boolean"
+    kind = Kind.BOOLEAN
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be either True or False."}
     TRUE_WORDS: ClassVar[frozenset[str]] = frozenset({"true", "1", "yes", "t", "on", "y"})
     FALSE_WORDS: ClassVar[frozenset[str]] = frozenset({"false", "0", "no", "f", "off", "n"})

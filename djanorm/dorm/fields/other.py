@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import ImproperlyConfigured
 from dorm.fields.base import Field
 from dorm.fields.columns import address_column, enum_column, uuid_column
@@ -39,7 +40,7 @@ class UUIDField(Field[U], Generic[U]):
     :raises ValueError: for another version, or a version together with a default.
     """
 
-    storage_kind = "uuid"
+    kind = Kind.UUID
     own_options: ClassVar[Mapping[str, Any]] = {"version": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not a valid UUID."}
     version: int | None
@@ -109,7 +110,7 @@ class UUIDField(Field[U], Generic[U]):
 class BinaryField(Field[Y], Generic[Y]):
     """Bytes; not editable unless asked."""
 
-    storage_kind = "binary"
+    kind = Kind.BINARY
     own_options: ClassVar[Mapping[str, Any]] = {"editable": False}
     empty_values = (None, b"")
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not bytes."}
@@ -171,7 +172,7 @@ class GenericIPAddressField(Field[S], Generic[S]):
     :param unpack_ipv4: keep ``::ffff:192.0.2.1`` as ``192.0.2.1``.
     """
 
-    storage_kind = "address"
+    kind = Kind.ADDRESS
     own_options: ClassVar[Mapping[str, Any]] = {"protocol": "both", "unpack_ipv4": False}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "Enter a valid {protocol} address."}
     protocol: str
@@ -286,6 +287,7 @@ class EnumField(Field[T], Generic[T]):
     :param native: a PostgreSQL enum type named ``type_name`` (by default made from the class name).
     """
 
+    kind = Kind.ENUM
     own_options: ClassVar[Mapping[str, Any]] = {"enum_cls": None, "native": False, "type_name": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not one of {names}."}
 

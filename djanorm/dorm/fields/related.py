@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, ca
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import ImproperlyConfigured, ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.paths import FieldRef, follow
@@ -258,8 +259,9 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return (name, path, args, kwargs)
 
     @property
-    def storage_kind(self) -> Any:  # ty: ignore[incompatible-property-override]  # pyrefly: ignore[bad-override]
-        return self.target_field.storage_kind
+    def kind(self) -> Kind:  # type: ignore[override]  # ty: ignore[incompatible-property-override]  # pyrefly: ignore[bad-override]
+        """That of the key that it holds."""
+        return self.target_field.kind
 
     def get_transform(self, name: str) -> Any:
         """The transform called ``name`` of this class, or of the key that it holds."""

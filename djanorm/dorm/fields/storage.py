@@ -11,6 +11,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.types import TypeEngine
 
 from dorm.db.masking import is_sensitive
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import FinishedText, ValidationError
 from dorm.fields.types import CustomType, EnumType, SpelledType, WrittenType
 
@@ -18,8 +19,8 @@ from dorm.fields.types import CustomType, EnumType, SpelledType, WrittenType
 class Stored:
     """The part of a field that knows columns."""
 
-    #: What the values are to a database, such as ``"decimal"`` or ``"date"``; inherited by every class made from this one.
-    storage_kind: Any = None
+    #: What the values are to a database; inherited by every class made from this one.
+    kind: Kind = Kind.OTHER
     concrete: bool
     model: Any
     pii: bool

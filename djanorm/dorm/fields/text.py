@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
+from dorm.dialects.kinds import Kind
 from dorm.fields.base import Field
 from dorm.fields.columns import caseless_column
 from dorm.fields.options import TextOptions
@@ -31,7 +32,7 @@ E = TypeVar("E", bound=Enum)
 class TextBase(Field[S], Generic[S]):
     """What fields stored as text share: conversion by ``str``, length checks by ``full_clean()`` only."""
 
-    storage_kind = "text"
+    kind = Kind.TEXT
     empty_strings_allowed = True
     own_options: ClassVar[Mapping[str, Any]] = {"db_collation": None}
 

@@ -9,15 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from dorm.db import bridge
+from dorm.dialects.kinds import Kind
 from dorm.expressions.conditions import Q
-from dorm.fields.dates import DateField, DateTimeField
 
 
 def install_shortcuts(model: type[Any], field: Any) -> None:
     """Add the methods that ``field`` brings along to ``model``."""
     if field.choices is not None:
         _add(model, f"get_{field.name}_display", _display(field))
-    if isinstance(field, (DateField, DateTimeField)) and not field.null:
+    if field.kind in (Kind.DATE, Kind.DATETIME) and not field.null:
         for word, forward in (("next", True), ("previous", False)):
             neighbour = _neighbour(field, forward)
             _add(model, f"get_{word}_by_{field.name}", neighbour)

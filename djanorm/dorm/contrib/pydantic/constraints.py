@@ -11,6 +11,7 @@ from typing import Any, Final
 import dorm
 from dorm import validators
 from dorm.contrib.pydantic.library import AfterValidator
+from dorm.dialects import Kind
 
 ORDERED: Final = (
     int, float, decimal.Decimal, datetime.date, datetime.datetime, datetime.time, datetime.timedelta,
@@ -68,7 +69,7 @@ def checker(field: Any, checks: Iterable[Callable[[Any], Any]]) -> Callable[[Any
 def _built_in(field: Any) -> list[Any]:
     """The field's validators that this library knows, and those its class implies."""
     known = [each for each in field.validators if isinstance(each, validators.Validator)]
-    if isinstance(field, dorm.IntegerField):
+    if field.kind is Kind.INTEGER and hasattr(field, "bounds"):
         # the range of the column's type says nothing about the value, except that it is positive
         low, high = field.bounds
         of_type: list[Any] = [validators.MaxValueValidator(high)]

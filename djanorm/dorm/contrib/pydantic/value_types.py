@@ -6,48 +6,47 @@ import datetime
 import decimal
 import types
 import uuid
+from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Any, Final, Literal
 
-import dorm
 from dorm.contrib.pydantic.constraints import constraints_of
 from dorm.contrib.pydantic.library import Field, WrapSerializer, WrapValidator
+from dorm.dialects import Kind
 
-#: The first class that fits decides; a field of none of them may hold anything.
-PLAIN: Final[tuple[tuple[type[dorm.Field[Any]], Any], ...]] = (
-    (dorm.BooleanField, bool),
-    (dorm.IntegerField, int),
-    (dorm.FloatField, float),
-    (dorm.DecimalField, decimal.Decimal),
-    (dorm.CharField, str),
-    (dorm.TextField, str),
-    (dorm.GenericIPAddressField, str),
-    (dorm.DateTimeField, datetime.datetime),
-    (dorm.DateField, datetime.date),
-    (dorm.TimeField, datetime.time),
-    (dorm.DurationField, datetime.timedelta),
-    (dorm.UUIDField, uuid.UUID),
-    (dorm.BinaryField, bytes),
-    (dorm.HStoreField, dict[str, str | None]),
-    (dorm.JSONField, Any),
-)
+#: The kind decides; a field of none of them may hold anything.
+PLAIN: Final[Mapping[Kind, Any]] = {
+    Kind.BOOLEAN: bool,
+    Kind.INTEGER: int,
+    Kind.FLOAT: float,
+    Kind.DECIMAL: decimal.Decimal,
+    Kind.TEXT: str,
+    Kind.ADDRESS: str,
+    Kind.DATETIME: datetime.datetime,
+    Kind.DATE: datetime.date,
+    Kind.TIME: datetime.time,
+    Kind.DURATION: datetime.timedelta,
+    Kind.UUID: uuid.UUID,
+    Kind.BINARY: bytes,
+    Kind.HSTORE: dict[str, str | None],
+}
 
 
 def value_type(field: Any) -> Any:
     """The type of one value that is not None: of the target's key for a relation, of the members for choices."""
     while field.is_relation:
         field = field.target_field
-    if isinstance(field, dorm.EnumField):
+    if field.kind is Kind.ENUM:
         return field.enum_cls
-    if isinstance(field, dorm.ArrayField):
+    if field.kind is Kind.ARRAY:
         return list_of(_element_type(field.base_field))
-    plain = next((made for cls, made in PLAIN if isinstance(field, cls)), Any)
+    plain = PLAIN.get(field.kind, Any)
     return plain if field.choices is None else _chosen_type(field, plain)
 
 
 def is_enumerated(field: Any) -> bool:
     """Whether the type lists every value, so that no other constraint is needed."""
-    return field.choices is not None or isinstance(field, dorm.EnumField)
+    return field.choices is not None or field.kind is Kind.ENUM
 
 
 def nullable(made: Any) -> Any:

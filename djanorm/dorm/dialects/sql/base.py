@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import NotSupportedError
 
 LIKE_ESCAPE = "\\"
@@ -53,15 +54,21 @@ class JsonText(sa.types.TypeDecorator[Any]):
             raise ValueError("The document is nested too deeply to be written as JSON.") from problem
 
 
-MOMENTS = frozenset(("date", "datetime", "time"))
+class Typed(Protocol):
+    """A field, as far as a spelling looks at it."""
+
+    @property
+    def kind(self) -> Kind:
+        """What its values are."""
+        ...
 
 
-def kind_of(field: Any) -> str | None:
-    """What the values of a field are to a database, such as ``"decimal"``; None where that is not known."""
-    return getattr(field, "storage_kind", None)
+def kind_of(field: Typed | None) -> Kind:
+    """What the values of a field are to a database; :attr:`Kind.OTHER` of an unknown field."""
+    return Kind.OTHER if field is None else field.kind
 
 
-def kinds_of(left: Any, right: Any) -> tuple[str | None, str | None]:
+def kinds_of(left: Any, right: Any) -> tuple[Kind, Kind]:
     """The kinds of two operands."""
     return kind_of(left.field), kind_of(right.field)
 
@@ -166,7 +173,7 @@ class SqlHooks:
     def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
         raise self.unsupported("parts of dates", "read the part in Python")
 
-    def date_trunc(self, unit: str, element: Any, kind: str, zone: str | None) -> Any:
+    def date_trunc(self, unit: str, element: Any, kind: Kind, zone: str | None) -> Any:
         raise self.unsupported("cutting dates and moments down to a unit", "compare with the bounds of the unit")
 
     # -- lists and documents ---------------------------------------------------------------------------------------

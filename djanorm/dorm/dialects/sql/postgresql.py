@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators
 
 from dorm.dialects.base import TIME_UNITS
+from dorm.dialects.kinds import Kind
 from dorm.dialects.sql.base import JsonText, SqlHooks, kind_of, kinds_of, unknown_format, unknown_options
 
 _PARTS = {
@@ -95,7 +96,7 @@ class PostgresqlHooks(SqlHooks):
 
     def as_text(self, element: Any, field: Any) -> Any:
         # the text of an address of the network ends with its mask
-        if kind_of(field) == "address":
+        if kind_of(field) is Kind.ADDRESS:
             return sa.func.host(element)
         return super().as_text(element, field)
 
@@ -118,10 +119,10 @@ class PostgresqlHooks(SqlHooks):
             # the number of places is an integer of four bytes there, and one of eight is shifted as elsewhere
             return sa.cast(left.sql, sa.BigInteger()).op(operator)(sa.cast(right.sql, sa.Integer()))
         kinds = kinds_of(left, right)
-        if operator == "%" and "float" in kinds:
+        if operator == "%" and Kind.FLOAT in kinds:
             remainder = sa.func.mod(sa.cast(left.sql, sa.Numeric()), sa.cast(right.sql, sa.Numeric()))
             return sa.cast(remainder, sa.Double())
-        if operator == "-" and kinds == ("date", "date"):
+        if operator == "-" and kinds == (Kind.DATE, Kind.DATE):
             # two dates differ by a number of days there; here by a duration
             days = left.sql.op("-", return_type=sa.Integer())(right.sql)
             return sa.func.make_interval(sa.literal_column("0"), sa.literal_column("0"), sa.literal_column("0"), days)
@@ -152,17 +153,17 @@ class PostgresqlHooks(SqlHooks):
         found = sa.cast(found, sa.Integer())
         return found + sa.literal_column("1") if part == "week_day" else found
 
-    def date_trunc(self, unit: str, element: Any, kind: str, zone: str | None) -> Any:
+    def date_trunc(self, unit: str, element: Any, kind: Kind, zone: str | None) -> Any:
         moment, element = element, self._local(element, zone)
         if unit == "date":
             return sa.cast(element, sa.Date())
         if unit == "time":
             return sa.cast(element, sa.Time())
-        if kind == "time":
+        if kind is Kind.TIME:
             base = sa.cast(sa.literal_column("'2000-01-01'"), sa.Date()).op("+")(sa.cast(element, sa.Time()))
             return sa.cast(sa.func.date_trunc(sa.literal_column(f"'{unit}'"), base), sa.Time())
         found: Any = sa.func.date_trunc(sa.literal_column(f"'{unit}'"), element)
-        if kind == "date":
+        if kind is Kind.DATE:
             return sa.cast(found, sa.Date())
         if zone and unit in TIME_UNITS:
             # of an hour that comes twice, each stays what it is

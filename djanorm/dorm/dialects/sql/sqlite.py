@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
 
-from dorm.dialects.sql.base import MOMENTS, kind_of, kinds_of, unknown_format, unknown_options
+from dorm.dialects.kinds import CLOCKS, Kind
+from dorm.dialects.sql.base import kind_of, kinds_of, unknown_format, unknown_options
 from dorm.dialects.sql.sqlite_documents import SqliteDocuments
 from dorm.dialects.sql.sqlite_lists import JsonList
 
@@ -22,15 +23,15 @@ class SqliteHooks(SqliteDocuments):
 
     def as_text(self, element: Any, field: Any) -> Any:
         # kept as numbers here; their text is that of databases that know the type
-        if kind_of(field) == "boolean":
+        if kind_of(field) is Kind.BOOLEAN:
             return sa.case((element, sa.literal_column("'true'")), (sa.not_(element), sa.literal_column("'false'")))
-        if kind_of(field) == "duration":
+        if kind_of(field) is Kind.DURATION:
             return sa.func.dorm_interval(element, type_=sa.Text())
         return super().as_text(element, field)
 
     def text_forms(self, element: Any, field: Any) -> list[Any]:
         text = self.as_text(element, field)
-        if kind_of(field) != "uuid":
+        if kind_of(field) is not Kind.UUID:
             return [text]
         # UUIDs are text here, and their fragments may be written without hyphens
         hyphen: Any = sa.literal_column("'-'")
@@ -80,16 +81,16 @@ class SqliteHooks(SqliteDocuments):
             either = left.sql.op("|")(right.sql)
             return either.op("-")(left.sql.op("&")(right.sql))
         kinds = kinds_of(left, right)
-        moments = [kind in MOMENTS for kind in kinds]
-        if operator in "+-" and "duration" in kinds and any(moments):
+        moments = [kind in CLOCKS for kind in kinds]
+        if operator in "+-" and Kind.DURATION in kinds and any(moments):
             moment, duration = (left, right) if moments[0] else (right, left)
             sign: Any = sa.literal_column("1" if operator == "+" else "-1")
             return sa.func.dorm_shift(moment.sql, duration.sql.op("*")(sign))
         if operator == "-" and all(moments):
             return sa.func.dorm_difference(left.sql, right.sql)
-        if operator == "%" and not {"float", "decimal"}.isdisjoint(kinds):
+        if operator == "%" and not {Kind.FLOAT, Kind.DECIMAL}.isdisjoint(kinds):
             return sa.func.mod(left.sql, right.sql)
-        if operator == "/" and kind_of(field) == "decimal":
+        if operator == "/" and kind_of(field) is Kind.DECIMAL:
             return left.sql.op("*")(sa.literal_column("1.0")).self_group().op("/")(Grouping(right.sql))
         return None
 
@@ -105,17 +106,17 @@ class SqliteHooks(SqliteDocuments):
     def cast(self, element: Any, source: Any, field: Any) -> Any:
         """A cast; dates, decimals and booleans are stored as other types."""
         kind = kind_of(field)
-        if kind == "datetime" == kind_of(source):
+        if kind is Kind.DATETIME is kind_of(source):
             return sa.type_coerce(element, field.sql_type())
-        if kind in MOMENTS:
+        if kind in CLOCKS:
             return sa.type_coerce(_stored(sa.func.strftime(_cast_format(kind), element)), field.sql_type())
-        if kind == "decimal":
+        if kind is Kind.DECIMAL:
             if field.decimal_places is not None:
                 element = sa.func.round(element, sa.literal_column(str(int(field.decimal_places))))
             return sa.type_coerce(sa.cast(element, sa.Numeric()), field.sql_type())
-        if kind == "boolean":
+        if kind is Kind.BOOLEAN:
             return sa.cast(element, sa.Integer()) != sa.literal_column("0")
-        if kind == "text" and source is not None:
+        if kind is Kind.TEXT and source is not None:
             return sa.type_coerce(self.as_text(element, source), field.sql_type())
         return sa.cast(element, field.sql_type())
 
@@ -125,7 +126,7 @@ class SqliteHooks(SqliteDocuments):
 
     def now(self, use_tz: bool) -> Any:
         # stable within one statement, which a function of ours could not be; padded to the stored form
-        return _stored(sa.func.strftime(_cast_format("datetime"), sa.literal_column("'now'")))
+        return _stored(sa.func.strftime(_cast_format(Kind.DATETIME), sa.literal_column("'now'")))
 
     def midnight(self, element: Any) -> Any:
         return element.op("||", return_type=sa.Text())(sa.literal_column("' 00:00:00'")).self_group()
@@ -135,7 +136,7 @@ class SqliteHooks(SqliteDocuments):
         name = sa.literal_column("NULL") if zone is None else sa.literal(zone)
         return sa.func.dorm_date_part(text, element, name, type_=_INTEGER)
 
-    def date_trunc(self, unit: str, element: Any, kind: str, zone: str | None) -> Any:
+    def date_trunc(self, unit: str, element: Any, kind: Kind, zone: str | None) -> Any:
         name = sa.literal_column("NULL") if zone is None else sa.literal(zone)
         return sa.func.dorm_date_trunc(sa.literal_column(f"'{unit}'"), element, sa.literal_column(f"'{kind}'"), name)
 
@@ -179,6 +180,6 @@ def _stored(text: Any) -> Any:
     return sa.func.replace(text, sa.literal_column("'.000000'"), sa.literal_column("''"))
 
 
-def _cast_format(kind: str) -> Any:
-    formats = {"datetime": "%Y-%m-%d %H:%M:%f000", "date": "%Y-%m-%d", "time": "%H:%M:%f000"}
+def _cast_format(kind: Kind) -> Any:
+    formats = {Kind.DATETIME: "%Y-%m-%d %H:%M:%f000", Kind.DATE: "%Y-%m-%d", Kind.TIME: "%H:%M:%f000"}
     return sa.literal_column(f"'{formats[kind]}'")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.sql import elements, operators
 
-from dorm import fields
+from dorm.dialects.kinds import Kind
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
@@ -492,7 +492,7 @@ def names_inside(expression: Expression) -> Iterator[str]:
 
 
 def _is_document(field: Any) -> bool:
-    return isinstance(key_of(field), fields.JSONField)
+    return field is not None and key_of(field).kind is Kind.JSON
 
 
 def beside(scope: Scope, built: Built, field: Any) -> Any:
@@ -507,7 +507,7 @@ def json_kind(field: Any) -> str:
     base = key_of(field)
     if _is_document(base):
         return "document"
-    if isinstance(base, fields.BooleanField):
+    if base is not None and base.kind is Kind.BOOLEAN:
         return "boolean"
     return "number" if is_number(base) else "any" if base is None else "text"
 

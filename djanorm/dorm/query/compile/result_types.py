@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dorm import fields
 from dorm.conf import settings
 from dorm.dialects.base import TIME_UNITS
+from dorm.dialects.kinds import CLOCKS, DOCUMENTS, NUMBERS, Kind
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, make
 from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
@@ -21,9 +22,21 @@ from dorm.query.describe.names import Names
 
 names_of = Names
 
-_INTEGERS = (fields.IntegerField,)
-_TEXTS = (fields.CharField, fields.TextField)
-_MOMENTS = (fields.DateField, fields.DateTimeField, fields.TimeField)
+# kind of a field -> whether a parameter of its type carries a Python value unchanged
+_HOLDS: dict[Kind, Callable[[Any], bool]] = {
+    Kind.BOOLEAN: lambda value: isinstance(value, bool),
+    Kind.INTEGER: lambda value: isinstance(value, int) and not isinstance(value, bool),
+    Kind.DECIMAL: lambda value: isinstance(value, int | Decimal) and not isinstance(value, bool),
+    Kind.FLOAT: lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    Kind.DATETIME: lambda value: isinstance(value, datetime.datetime),
+    Kind.DATE: lambda value: isinstance(value, datetime.date) and not isinstance(value, datetime.datetime),
+    Kind.TIME: lambda value: isinstance(value, datetime.time),
+    Kind.DURATION: lambda value: isinstance(value, datetime.timedelta),
+    Kind.TEXT: lambda value: isinstance(value, str),
+    Kind.JSON: lambda value: False,
+}
+# kind of a date, time or moment -> the class of fields that reads one
+_CLOCK_FIELDS = {Kind.DATE: "DateField", Kind.TIME: "TimeField", Kind.DATETIME: "DateTimeField"}
 
 
 @cache
@@ -37,8 +50,13 @@ def field_named(name: str, *arguments: int) -> Any:
     return getattr(fields, name)()
 
 
+def kind_of(field: Any) -> Kind:
+    """What the values of a field are; of an unknown field, :attr:`Kind.OTHER`."""
+    return Kind.OTHER if field is None else field.kind
+
+
 def is_number(field: Any) -> bool:
-    return isinstance(field, fields.IntegerField | fields.DecimalField | fields.FloatField)
+    return kind_of(field) in NUMBERS
 
 
 def key_of(field: Any) -> Any:
@@ -52,9 +70,9 @@ def free_number(field: Any) -> Any:
     """For a computed number, a field that converts it: functions return other kinds of numbers than columns hold."""
     base = key_of(field)
     if getattr(base, "from_db_value", None) is None:
-        if isinstance(base, fields.FloatField):
+        if kind_of(base) is Kind.FLOAT:
             return field_named("FloatField")
-        if isinstance(base, fields.IntegerField):
+        if kind_of(base) is Kind.INTEGER:
             return field_named("BigIntegerField")
     return field
 
@@ -82,30 +100,10 @@ class FieldAlgebra:
 
     def can_hold(self, field: Any, value: Any) -> bool:
         """Whether a parameter of the type of ``field`` can carry ``value`` unchanged."""
-        base = key_of(field)
         if value is None:
             return True
-        if isinstance(base, fields.BooleanField):
-            return isinstance(value, bool)
-        if isinstance(base, fields.IntegerField):
-            return isinstance(value, int) and not isinstance(value, bool)
-        if isinstance(base, fields.DecimalField):
-            return isinstance(value, int | Decimal) and not isinstance(value, bool)
-        if isinstance(base, fields.FloatField):
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        if isinstance(base, fields.DateTimeField):
-            return isinstance(value, datetime.datetime)
-        if isinstance(base, fields.DateField):
-            return isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
-        if isinstance(base, fields.TimeField):
-            return isinstance(value, datetime.time)
-        if isinstance(base, fields.DurationField):
-            return isinstance(value, datetime.timedelta)
-        if isinstance(base, _TEXTS):
-            return isinstance(value, str)
-        if isinstance(base, fields.JSONField):
-            return False
-        return True
+        holds = _HOLDS.get(kind_of(key_of(field)))
+        return holds is None or holds(value)
 
     def is_bare_value(self, expression: Any) -> bool:
         """Whether it is a value whose type nobody stated."""
@@ -118,17 +116,17 @@ class FieldAlgebra:
 
     def moment_kept(self, given: Any, field: Any) -> Any:
         """The field to cast a date, time or moment to that becomes the value of ``field``; None where it is of that kind."""
-        kinds = _moment(key_of(given)), _moment(key_of(field))
-        return None if None in kinds or kinds[0] == kinds[1] else field_named(kinds[1])
+        is_now, wanted = kind_of(key_of(given)), kind_of(key_of(field))
+        return field_named(_CLOCK_FIELDS[wanted]) if {is_now, wanted} <= CLOCKS and is_now != wanted else None
 
     def is_moment(self, field: Any) -> bool:
-        return _moment(key_of(field)) is not None
+        return kind_of(key_of(field)) in CLOCKS
 
     def is_boolean(self, field: Any) -> bool:
-        return isinstance(key_of(field), fields.BooleanField)
+        return kind_of(key_of(field)) is Kind.BOOLEAN
 
     def is_decimal(self, field: Any) -> bool:
-        return isinstance(key_of(field), fields.DecimalField)
+        return kind_of(key_of(field)) is Kind.DECIMAL
 
     def common_field(self, found: Sequence[Any], expression: Any) -> Any:
         """One field for several branches.
@@ -168,23 +166,21 @@ class FieldAlgebra:
         a, b = key_of(left), key_of(right)
         if a is None or b is None:
             return left or right
-        if is_number(a) and is_number(b):
-            if isinstance(a, fields.FloatField) or isinstance(b, fields.FloatField):
-                return field_named("FloatField")
-            if isinstance(a, fields.DecimalField) or isinstance(b, fields.DecimalField):
-                return field_named("DecimalField")
+        kinds = kind_of(a), kind_of(b)
+        if NUMBERS.issuperset(kinds):
+            for kind, name in ((Kind.FLOAT, "FloatField"), (Kind.DECIMAL, "DecimalField")):
+                if kind in kinds:
+                    return field_named(name)
             return field_named("BigIntegerField")
-        duration = fields.DurationField
-        if isinstance(a, duration) and isinstance(b, duration):
+        if kinds == (Kind.DURATION, Kind.DURATION):
             return field_named("DurationField") if operator in "+-" else field_named("FloatField")
-        moments = (fields.DateField, fields.DateTimeField, fields.TimeField)
-        if isinstance(a, moments) and isinstance(b, duration) and operator in "+-":
-            return field_named("DateTimeField") if isinstance(a, fields.DateField) else left
-        if isinstance(a, duration) and isinstance(b, moments) and operator == "+":
-            return field_named("DateTimeField") if isinstance(b, fields.DateField) else right
-        if isinstance(a, moments) and isinstance(b, moments) and operator == "-":
+        if kinds[0] in CLOCKS and kinds[1] is Kind.DURATION and operator in "+-":
+            return field_named("DateTimeField") if kinds[0] is Kind.DATE else left
+        if kinds[0] is Kind.DURATION and kinds[1] in CLOCKS and operator == "+":
+            return field_named("DateTimeField") if kinds[1] is Kind.DATE else right
+        if set(kinds) <= CLOCKS and operator == "-":
             return field_named("DurationField")
-        if isinstance(a, duration) or isinstance(b, duration):
+        if Kind.DURATION in kinds:
             return field_named("DurationField")
         if _kind(a) == _kind(b):
             return left
@@ -200,21 +196,21 @@ class FieldAlgebra:
     def text_field(self, field: Any) -> Any:
         """The field of a text that a function made of one of ``field``: it has the lookups of that field's class."""
         base = key_of(field)
-        name = base.get_internal_type() if isinstance(base, _TEXTS) else "TextField"
+        name = base.get_internal_type() if kind_of(base) is Kind.TEXT else "TextField"
         # functions of text without case give plain text
         return field_named("TextField" if name == "CITextField" else name)
 
     def sum_field(self, field: Any) -> Any:
         """The field of a sum: wide enough for many values of ``field``."""
         base = key_of(field)
-        return field_named("BigIntegerField") if isinstance(base, fields.IntegerField) else field
+        return field_named("BigIntegerField") if kind_of(base) is Kind.INTEGER else field
 
     def average_field(self, field: Any) -> Any:
         """The field of a mean."""
         base = key_of(field)
-        if isinstance(base, fields.DecimalField):
+        if kind_of(base) is Kind.DECIMAL:
             return field_named("DecimalField")
-        return field if isinstance(base, fields.DurationField) else field_named("FloatField")
+        return field if kind_of(base) is Kind.DURATION else field_named("FloatField")
 
     def cut_field(self, unit: str, source: Any, field: Any, tzinfo: Any) -> Any:
         """The field of a moment cut down to ``unit``: what is cut in a zone is read in that zone.
@@ -224,13 +220,13 @@ class FieldAlgebra:
         :raises ValueError: for a zone for what is no moment.
         """
         zone = self._zone(key_of(source), tzinfo)
-        if zone is None or not isinstance(field, fields.DateTimeField):
+        if zone is None or kind_of(field) is not Kind.DATETIME:
             return field
         return field.in_zone(zone, unit not in TIME_UNITS)
 
     def _zone(self, base: Any, tzinfo: Any) -> Any:
         """The zone in which moments of ``base`` are taken apart, or None."""
-        if not isinstance(base, fields.DateTimeField):
+        if kind_of(base) is not Kind.DATETIME:
             if tzinfo is not None and base is not None:
                 raise ValueError("tzinfo can only be used with DateTimeField.")
             return None
@@ -251,9 +247,9 @@ class ResultTypes(FieldAlgebra):
         """
         base = key_of(field)
         if not base.has_own_encoding():
-            if isinstance(base, fields.DecimalField):
+            if kind_of(base) is Kind.DECIMAL:
                 return field_named("DecimalField").sql_type()
-            if isinstance(base, fields.IntegerField):
+            if kind_of(base) is Kind.INTEGER:
                 return field_named("BigIntegerField").sql_type()
         return base.sql_type()
 
@@ -261,19 +257,19 @@ class ResultTypes(FieldAlgebra):
         """The element as text."""
         if built.text is not None:
             return built.text
-        if isinstance(key_of(built.field), _TEXTS):
+        if kind_of(key_of(built.field)) is Kind.TEXT:
             return built.sql
         return self.hooks.as_text(built.sql, key_of(built.field))
 
     def text_forms(self, built: Built) -> list[Any]:
         """The texts in which a fragment of the value may be looked for."""
-        if built.text is not None or isinstance(key_of(built.field), _TEXTS):
+        if built.text is not None or kind_of(key_of(built.field)) is Kind.TEXT:
             return [self.as_text(built)]
         return self.hooks.text_forms(built.sql, key_of(built.field))
 
     def beside_moment(self, built: Built, other: Any) -> Built:
         """``built`` for a comparison with something of the field ``other``: a date beside a moment is its midnight."""
-        if _moment(key_of(built.field)) != "DateField" or _moment(key_of(other)) != "DateTimeField":
+        if kind_of(key_of(built.field)) is not Kind.DATE or kind_of(key_of(other)) is not Kind.DATETIME:
             return built
         return built._replace(sql=self.hooks.midnight(built.sql), field=field_named("DateTimeField"))
 
@@ -283,7 +279,7 @@ class ResultTypes(FieldAlgebra):
 
     def averaged(self, element: Any, field: Any) -> Any:
         """A mean as the type of its field."""
-        return self.hooks.averaged(element, isinstance(field, fields.FloatField))
+        return self.hooks.averaged(element, kind_of(field) is Kind.FLOAT)
 
     def date_part(self, part: str, argument: Built, tzinfo: Any) -> Any:
         """One part of a date or time as an integer.
@@ -291,15 +287,16 @@ class ResultTypes(FieldAlgebra):
         :raises ValueError: for a field that has no such part, or a zone for what is no moment.
         """
         base = key_of(argument.field)
-        if base is not None and not isinstance(base, (*_MOMENTS, fields.DurationField)):
+        kind = kind_of(base)
+        if base is not None and kind not in CLOCKS and kind is not Kind.DURATION:
             raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
-        if isinstance(base, fields.DateField) and part in TIME_UNITS:
+        if kind is Kind.DATE and part in TIME_UNITS:
             raise ValueError(f"Cannot extract time component '{part}' from DateField '{base.name}'.")
-        if isinstance(base, fields.DurationField | fields.TimeField) and part not in (*TIME_UNITS, "day"):
+        if kind in (Kind.DURATION, Kind.TIME) and part not in (*TIME_UNITS, "day"):
             raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
         zone = self._zone(base, tzinfo)
         name = None if zone is None else zone_name(zone)
-        return self.hooks.date_part(part, argument.sql, name, isinstance(base, fields.DurationField))
+        return self.hooks.date_part(part, argument.sql, name, kind is Kind.DURATION)
 
     def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
         """A date or datetime cut down to ``unit``, as the type of ``field``; a moment is read in the zone it was cut in.
@@ -309,16 +306,10 @@ class ResultTypes(FieldAlgebra):
         """
         base = key_of(argument.field)
         _check_trunc(unit, base, field)
-        if unit == "date" and isinstance(field, fields.DateTimeField):
+        kind = kind_of(field)
+        if unit == "date" and kind is Kind.DATETIME:
             unit = "day"
         zone = self._zone(base, tzinfo)
-        kind = (
-            "date"
-            if isinstance(field, fields.DateField)
-            else "time"
-            if isinstance(field, fields.TimeField)
-            else "datetime"
-        )
         element = self.hooks.date_trunc(unit, argument.sql, kind, None if zone is None else zone_name(zone))
         field = self.cut_field(unit, argument.field, field, tzinfo)
         return Built(sa.type_coerce(element, field.sql_type()), field)
@@ -328,14 +319,15 @@ class ResultTypes(FieldAlgebra):
         in a document is what it holds, not its JSON.
         """
         base = key_of(argument.field)
-        inside = isinstance(base, fields.JSONField) and not isinstance(argument.sql, sa.Column)
-        if inside and not isinstance(field, fields.JSONField):
-            form = "boolean" if isinstance(field, fields.BooleanField) else "any"
+        kind = kind_of(field)
+        inside = kind_of(base) is Kind.JSON and not isinstance(argument.sql, sa.Column)
+        if inside and kind is not Kind.JSON:
+            form = "boolean" if kind is Kind.BOOLEAN else "any"
             return self.hooks.cast(self.hooks.json_form(argument.sql, (), form), None, field)
-        if isinstance(base, fields.DateTimeField) and isinstance(field, fields.DateField | fields.TimeField):
-            unit = "date" if isinstance(field, fields.DateField) else "time"
+        if kind_of(base) is Kind.DATETIME and kind in (Kind.DATE, Kind.TIME):
+            unit = "date" if kind is Kind.DATE else "time"
             return self.date_trunc(unit, argument, field, base.zone or UTC).sql
-        if isinstance(field, fields.BooleanField) and is_number(base):
+        if kind is Kind.BOOLEAN and is_number(base):
             # not every database casts every kind of number
             return argument.sql != sa.literal_column("0")
         return self.hooks.cast(argument.sql, argument.field, field)
@@ -343,31 +335,28 @@ class ResultTypes(FieldAlgebra):
 
 def _check_trunc(unit: str, base: Any, field: Any) -> None:
     """Refuse to cut what has no such unit; an expression of unknown type is left to the database."""
-    if base is not None and not isinstance(base, _MOMENTS):
+    kind = kind_of(field)
+    if base is not None and kind_of(base) not in CLOCKS:
         raise TypeError(f"{base.name!r} isn't a DateField, TimeField, or DateTimeField.")
-    if not isinstance(field, _MOMENTS) or (unit == "time" and not isinstance(field, fields.TimeField)):
+    if kind not in CLOCKS or (unit == "time" and kind is not Kind.TIME):
         raise ValueError("output_field must be either DateField, TimeField, or DateTimeField")
-    if base is None or isinstance(base, fields.DateTimeField):
+    if base is None or kind_of(base) is Kind.DATETIME:
         return
     of_time = unit in (*TIME_UNITS, "time")
-    if not isinstance(field, type(base)) or of_time != isinstance(base, fields.TimeField):
-        target = "DateTimeField" if isinstance(field, type(base)) else type(field).__name__
+    alike = kind is kind_of(base)
+    if not alike or of_time != (kind_of(base) is Kind.TIME):
+        target = "DateTimeField" if alike else type(field).__name__
         raise ValueError(f"Cannot truncate {type(base).__name__} '{base.name}' to {target}.")
-
-
-def _moment(field: Any) -> str | None:
-    """The name of the nearest class of dates, times and moments; None for other fields."""
-    return next((cls.__name__ for cls in _MOMENTS if isinstance(field, cls)), None)
 
 
 def _approximate(field: Any) -> bool | None:
     """True of floats, False of decimals; None of integers, which go with both."""
-    return True if isinstance(field, fields.FloatField) else False if isinstance(field, fields.DecimalField) else None
+    return {Kind.FLOAT: True, Kind.DECIMAL: False}.get(kind_of(field))
 
 
 def _widest(known: list[Any], bases: list[Any]) -> Any:
-    for wanted in (fields.FloatField, fields.DecimalField):
-        found = [(field, base) for field, base in zip(known, bases, strict=True) if isinstance(base, wanted)]
+    for wanted in (Kind.FLOAT, Kind.DECIMAL):
+        found = [(field, base) for field, base in zip(known, bases, strict=True) if kind_of(base) is wanted]
         if not found:
             continue
         if len({getattr(base, "decimal_places", None) for _, base in found}) > 1:
@@ -379,7 +368,10 @@ def _widest(known: list[Any], bases: list[Any]) -> Any:
 
 def _kind(field: Any) -> Any:
     """What goes together: fields of one kind, and fields of one class where there is no kind."""
-    return "number" if is_number(field) else field.storage_kind or type(field)
+    kind = kind_of(field)
+    if kind in NUMBERS or kind in DOCUMENTS:
+        return "number" if kind in NUMBERS else "document"
+    return type(field) if kind in (Kind.OTHER, Kind.ENUM) else kind
 
 
 make.types = FieldAlgebra()

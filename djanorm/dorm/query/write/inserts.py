@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dorm.db.execution import Statement
+from dorm.dialects.kinds import Kind
 from dorm.dialects.registry import features_of
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import FieldError
@@ -155,7 +156,7 @@ def _in_table_order(options: Any, fields: Sequence[Any], rows: Sequence[Any]) ->
 
 
 def _is_array(field: Any) -> bool:
-    return field.storage_kind == "array" or isinstance(field.sql_type(), sa.ARRAY)
+    return field.kind is Kind.ARRAY or isinstance(field.sql_type(), sa.ARRAY)
 
 
 def _key(
