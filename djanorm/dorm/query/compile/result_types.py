@@ -287,16 +287,11 @@ class ResultTypes(FieldAlgebra):
         :raises ValueError: for a field that has no such part, or a zone for what is no moment.
         """
         base = key_of(argument.field)
-        kind = kind_of(base)
-        if base is not None and kind not in CLOCKS and kind is not Kind.DURATION:
-            raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
-        if kind is Kind.DATE and part in TIME_UNITS:
-            raise ValueError(f"Cannot extract time component '{part}' from DateField '{base.name}'.")
-        if kind in (Kind.DURATION, Kind.TIME) and part not in (*TIME_UNITS, "day"):
-            raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
+        if base is not None:
+            _check_part(part, base)
         zone = self._zone(base, tzinfo)
         name = None if zone is None else zone_name(zone)
-        return self.hooks.date_part(part, argument.sql, name, kind is Kind.DURATION)
+        return self.hooks.date_part(part, argument.sql, name, kind_of(base) is Kind.DURATION)
 
     def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
         """A date or datetime cut down to ``unit``, as the type of ``field``; a moment is read in the zone it was cut in.
@@ -331,6 +326,17 @@ class ResultTypes(FieldAlgebra):
             # not every database casts every kind of number
             return argument.sql != sa.literal_column("0")
         return self.hooks.cast(argument.sql, argument.field, field)
+
+
+def _check_part(part: str, base: Any) -> None:
+    """Refuse to take apart what has no such part."""
+    kind = kind_of(base)
+    if kind not in CLOCKS and kind is not Kind.DURATION:
+        raise ValueError("Extract input expression must be DateField, DateTimeField, TimeField, or DurationField.")
+    if kind is Kind.DATE and part in TIME_UNITS:
+        raise ValueError(f"Cannot extract time component '{part}' from DateField '{base.name}'.")
+    if kind in (Kind.DURATION, Kind.TIME) and part not in (*TIME_UNITS, "day"):
+        raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
 
 
 def _check_trunc(unit: str, base: Any, field: Any) -> None:
