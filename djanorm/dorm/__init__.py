@@ -1,7 +1,7 @@
 """djanorm: Django's models and querysets without Django.
 
-The front door. Everything here is public and stable under semantic versioning; it opens no connection and reads
-no settings file.
+This is the public interface. Everything here is public and stable under semantic versioning; it opens no connection and
+reads no settings file.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class Aggregate(Func):
         field = super().field_of(types, fields)
         default = self.default
         if self.output_field is None and default is not None and not types.is_bare_value(default):
-            # a computed default has digits of its own
+            # a computed default brings its own number of digits
             return types.field_named("DecimalField") if types.is_decimal(field) else field
         return field
 
@@ -138,7 +138,7 @@ class Aggregate(Func):
         return getattr(sa.func, self.function)(*elements)
 
     def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
-        """What is done around the call after its FILTER."""
+        """What wraps the call, after its FILTER clause."""
         return element
 
 

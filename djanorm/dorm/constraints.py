@@ -1,6 +1,6 @@
 """Constraints of ``Meta.constraints``: CheckConstraint, UniqueConstraint, ExclusionConstraint.
 
-They declare; ``meta/tables.py`` writes their DDL and ``models/`` validates them.
+They only declare: ``meta/tables.py`` writes their DDL and ``models/`` validates instances against them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dorm.fields.numbers import BooleanField
 from dorm.indexes import filled, repr_of
 from dorm.utils.identifiers import check_field_name, check_identifier, check_operator, check_operator_class
 
-#: Compiles a ``Q`` or an expression over one model into a SQLAlchemy element over ``table``: ``(options, what, table)``.
-#: The query layer, which knows how, puts its function here.
+#: Compiles a ``Q`` or an expression over one model into a SQLAlchemy element over ``table``: ``(options, what,
+#: table)``. The query layer, which knows how, puts its function here.
 CompileHook: TypeAlias = Callable[[Any, Any, Any], Any]
 
 
@@ -68,7 +68,7 @@ class Deferrable(Enum):
 
 
 class BaseConstraint:
-    """What constraints share: a name, the text and code of violations, comparison by content."""
+    """Base of the constraints: a name, the text and code of violations, comparison by content."""
 
     default_violation_error_message = "Constraint “{name}” is violated."
     violation_error_message: str
@@ -84,7 +84,7 @@ class BaseConstraint:
         self.violation_error_message = violation_error_message or self.default_violation_error_message
 
     def get_violation_error_message(self) -> str:
-        """What a violated constraint says."""
+        """The message for a violated constraint."""
         text = self.violation_error_message
         return text % {"name": self.name} if "%(name)" in text else text.replace("{name}", self.name)
 

@@ -49,21 +49,21 @@ class BaseCache:
         return await bridge.run_async(self.set, key, value, timeout)
 
     def delete(self, key: str) -> bool:
-        """Drop what is under ``key``; says whether there was something."""
+        """Drop the entry under ``key``. Returns whether there was one."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to delete a value.")
 
     async def adelete(self, key: str) -> bool:
         return await bridge.run_async(self.delete, key)
 
     def delete_pattern(self, pattern: str) -> int:
-        """Drop every key that ``pattern`` matches, and say how many; ``*``, ``?`` and ``[abc]`` as in file names."""
+        """Drop every key that ``pattern`` (``*``, ``?`` and ``[abc]``, as in file names) matches. Returns how many."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to delete values by pattern.")
 
     async def adelete_pattern(self, pattern: str) -> int:
         return await bridge.run_async(self.delete_pattern, pattern)
 
     def close(self) -> None:
-        """Let go of what the cache holds, such as connections; called when `reset_caches` drops it."""
+        """Release what the cache holds, such as connections; called when `reset_caches` drops it."""
 
     def lifetime(self, timeout: float | None) -> float | None:
         """Seconds that an entry set with ``timeout`` lives; None: for ever. For backends.

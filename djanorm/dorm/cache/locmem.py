@@ -20,7 +20,7 @@ DEFAULT_SIZE: Final = 1024
 class LocMemCache(BaseCache):
     """Keeps entries in memory, the most recently used ``OPTIONS["maxsize"]`` of them (1024). Threads may share it.
 
-    Each instance has entries of its own, and so has each process; nothing is left when it ends.
+    Each instance, and each process, has its own entries, which are gone when it ends.
 
     :raises ImproperlyConfigured: for a ``maxsize`` below 1, and for unknown options.
     """
@@ -41,7 +41,7 @@ class LocMemCache(BaseCache):
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        """How many entries are held, expired ones that nobody asked for included."""
+        """How many entries are held, expired ones that were not asked for since included."""
         return len(self._entries)
 
     def get(self, key: str) -> bytes | None:

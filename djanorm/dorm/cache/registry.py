@@ -37,7 +37,7 @@ def get_cache(alias: str = "default") -> BaseCache:
 
 
 def reset_caches() -> None:
-    """Close and forget every cache; the next `get_cache` makes it anew from the settings."""
+    """Close and forget every cache; the next `get_cache` creates one from the settings."""
     with _lock:
         dropped = list(_caches.values())
         _caches.clear()
@@ -65,7 +65,7 @@ def _make(alias: str) -> BaseCache:
 
 
 def _backend(where: str, given: Any) -> type[BaseCache]:
-    """The class that a BACKEND names, or is."""
+    """The class that a BACKEND names; a BACKEND that is a class stands for itself."""
     found = given
     if isinstance(given, str) and "." in given:
         try:
@@ -73,7 +73,7 @@ def _backend(where: str, given: Any) -> type[BaseCache]:
         except (ImportError, AttributeError, ValueError) as problem:
             missing = getattr(problem, "name", None)
             if isinstance(problem, ImportError) and not (missing and f"{given}.".startswith(f"{missing}.")):
-                # the backend is there, but what it needs is not: its own words say what to install
+                # the backend exists but a package it needs does not: the backend's message says what to install
                 raise
             raise ImproperlyConfigured(
                 f"{where}: BACKEND {mask_text(repr(given))} cannot be imported: {mask_text(str(problem))}"

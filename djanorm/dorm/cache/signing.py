@@ -1,7 +1,7 @@
-"""Signatures of cached payloads: what is unpickled was written by somebody who knows the key.
+"""Signatures of cached payloads: only what somebody with the key has written is unpickled.
 
-The key is CACHE_SIGNING_KEY, else SECRET_KEY. The signature covers the cache key as well, so that an entry cannot be moved
-under another one. CACHE_INSECURE_PICKLE switches signatures off, for caches that nobody else can write to.
+The key is CACHE_SIGNING_KEY, else SECRET_KEY. The signature covers the cache key as well, so that an entry cannot be
+moved under another one. CACHE_INSECURE_PICKLE switches signatures off, for caches that only this program can write to.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PURPOSE: Final = b"dorm.cache"
 
 
 class _ProcessKey:
-    """A key that lives as long as the process, for programs without one of their own; says so once."""
+    """A key that lives as long as the process, for programs that configure none; it logs so once."""
 
     def __init__(self) -> None:
         self._key: bytes | None = None

@@ -1,4 +1,4 @@
-"""What the values of settings may be; a wrong one is refused where it is given, not where it is first used."""
+"""Checks of the values of settings: a wrong one is refused where it is given, not where it is first used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger("dorm.conf")
 
 
 def checked(name: str, value: Any) -> Any:
-    """The value in the form in which it is used: numbers may be given as text, as in an environment variable.
+    """The value in the form in which it is used; numbers may be given as text, as in an environment variable.
 
     :raises ImproperlyConfigured: naming the setting and what it takes.
     """
@@ -46,7 +46,7 @@ def _sequence(given: Any) -> Any:
 
 
 def _detector(given: Any) -> Any:
-    """Nothing reads the setting yet; whoever turns it on should not rely on it."""
+    """Nothing reads the setting yet, so turning it on has no effect."""
     if given not in (None, False, True, "log", "raise"):
         raise ValueError(given)
     if given:

@@ -33,8 +33,8 @@ class Entry(dict[str, Any]):
 def masked(value: Any, name: str = "") -> Any:
     """A copy of ``value`` for printing: what may be a secret is ``***``.
 
-    That is every text but those of the keys that are known to hold none, since a password may stand under a misspelt key;
-    and the password in a URL.
+    That is the password in a URL, and every text except under keys known to hold no secret: a password may stand under
+    a misspelt key.
     """
     if isinstance(value, Mapping):
         return {key: masked(item, str(key)) for key, item in value.items()}

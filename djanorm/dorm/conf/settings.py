@@ -143,7 +143,7 @@ def _entries(databases: Any) -> dict[str, Entry]:
 
 
 def _is_shown(name: str, value: Any) -> bool:
-    """Whether a setting is printed: none that sounds like a secret, and none that the library does not know."""
+    """Whether a setting is printed: only those that the library knows and whose names do not sound like a secret."""
     if any(word in name.upper() for word in SECRET_WORDS) or (value and name in ("CACHES", "STORAGES")):
         return False
     return (

@@ -26,15 +26,15 @@ def parse_database_url(url: str) -> Entry:
 
     ``postgresql://user:password@host:port/name`` and ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or
     ``sqlite://`` for a database in memory. Query parameters become OPTIONS, except pool keys, which become keys of the
-    entry. Raises ``ImproperlyConfigured`` for what is no text, another scheme, a missing name or a wrong port; the message
-    never shows the URL.
+    entry. Raises ``ImproperlyConfigured`` for anything but text, another scheme, a missing name or a wrong port; the
+    message never shows the URL.
     """
     if not isinstance(url, str):
         raise ImproperlyConfigured(f"a database URL is text, not {type(url).__name__}")
     scheme, mark, _ = url.partition("://")
     engine = SCHEMES.get(scheme.strip().lower()) if mark else None
     if engine is None:
-        # what stands before the mark is shown where it can be nothing but a scheme
+        # what stands before the "://" is shown only where it must be a scheme
         given = f"{scheme}://" if mark and NAME.fullmatch(scheme) else "with another text"
         raise ImproperlyConfigured(f"database URLs begin with postgresql:// or sqlite://, not {given}")
     try:

@@ -1,1 +1,1 @@
-"""Features for which the core has no need: one room each, built on public names, loaded only when imported."""
+"""Features that the core does not need: one package each, built on public names, loaded only when imported."""

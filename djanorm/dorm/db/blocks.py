@@ -1,4 +1,4 @@
-"""What is remembered about an open transaction: its connection, its blocks, what to do at its end."""
+"""The state of an open transaction: its connection, its blocks, the callbacks for its end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 class Transaction:
     """A transaction of one scope on one alias; in manual mode, the series of transactions until the mode ends.
 
-    ``began`` says whether BEGIN was sent: that waits for the first statement. ``broken`` holds the error after which
-    no statement is taken any more, ``failed_sql`` the statement that raised it, and ``told`` whether somebody has heard of
-    it since. ``top`` is the innermost open block, of whichever task.
+    ``began`` says whether BEGIN was sent, which happens with the first statement. ``broken`` is the error after which
+    further statements are refused, ``failed_sql`` the statement that raised it, and ``told`` whether a caller has been
+    told of it since. ``top`` is the innermost open block, of any task.
     """
 
     __slots__ = (
@@ -57,26 +57,26 @@ class Transaction:
         self.waiting_for_top: list[Any] = []
 
     def mark_broken(self, error: BaseException, sql: str | None = None, *, told: bool = False) -> None:
-        """No statement is taken any more, because of ``error``; the first one counts."""
+        """From now on statements are refused because of ``error``; the first error is kept."""
         if self.broken is None:
             self.broken = error
             self.failed_sql = sql
             self.told = told
 
     def mend(self) -> None:
-        """What failed has been undone: statements are taken again."""
+        """The failure has been rolled back: statements are accepted again."""
         self.broken = self.failed_sql = None
         self.told = False
 
     def tell_waiting(self) -> None:
-        """Tasks that wait for a block to be closed look again."""
+        """Wake the tasks that wait for a block to be closed, so that they check again."""
         waiting, self.waiting_for_top = self.waiting_for_top, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
 
     def next_savepoint(self) -> str:
-        """A name that this transaction has not used yet."""
+        """A savepoint name that this transaction has not used yet."""
         self.savepoint_number += 1
         return f"dorm_{self.savepoint_number}"
 
@@ -104,7 +104,7 @@ class Block:
         self.owner = owner
         self.undo = False
         self.closed = False
-        # whether it was closed because a block around it ended
+        # whether it was closed because an enclosing block ended
         self.cut = False
         # whether the outermost block was opened in inline mode
         self.inline = False
@@ -121,8 +121,8 @@ class Block:
         return False
 
 
-# The innermost block that a context has opened, per alias: set, never reset by token, so that child tasks inherit it and
-# cannot change it for their parents.
+# The innermost block that a context has opened, per alias: set, never reset by token, so that child tasks inherit it
+# and cannot change it for their parents.
 _views: dict[str, ContextVar[Block | None]] = {}
 
 
@@ -136,7 +136,7 @@ def view_of(alias: str) -> ContextVar[Block | None]:
 
 
 def open_block(alias: str) -> Block | None:
-    """The innermost block of the context that is still open, of whichever world and thread."""
+    """The innermost block of the context that is still open, sync or async, in any thread."""
     view = _views.get(alias)
     block = None if view is None else view.get()
     while block is not None and block.closed:

@@ -1,4 +1,4 @@
-"""The bridge between the two worlds: synchronous code that waits without blocking the event loop.
+"""The bridge between async and sync code: synchronous code that waits without blocking the event loop.
 
 An async verb runs the synchronous implementation in a greenlet. Where that code has to wait, :func:`wait` hands the
 awaitable to the coroutine that started the greenlet and continues with the result. This is the protocol SQLAlchemy's
@@ -31,7 +31,7 @@ _inline_used = False
 
 
 class _Missing:
-    """What stands for greenlet in an installation without it."""
+    """Stands in for greenlet in an installation without it."""
 
 
 class _Job:
@@ -55,12 +55,12 @@ class _Idle(threading.local):
 
 
 def _load() -> Any:
-    """Imports greenlet and makes the class of our greenlets."""
+    """Imports greenlet and creates our greenlet class."""
     global _greenlet_class, _current_greenlet
     greenlet = require("greenlet", extra="sqlite", purpose="the async API")
 
     class BridgeGreenlet(greenlet.greenlet):  # type: ignore[name-defined, misc]
-        # SQLAlchemy's await_() recognises its own greenlets, and those of others, by this name.
+        # SQLAlchemy's await_() recognises greenlets that may wait by this attribute.
         __sqlalchemy_greenlet_provider__ = True
         inline = False
 
@@ -118,7 +118,7 @@ def wait(awaitable: Awaitable[T]) -> T:
 
 
 def wait_to_the_end(awaitable: Awaitable[T], limit: float = 10.0) -> T:
-    """Like :func:`wait`, for work that must not be cut short, such as ending a transaction.
+    """Like :func:`wait`, for work that must not be interrupted, such as ending a transaction.
 
     A cancellation that arrives meanwhile is raised when the work is done, or after ``limit`` seconds.
     """
@@ -126,7 +126,7 @@ def wait_to_the_end(awaitable: Awaitable[T], limit: float = 10.0) -> T:
 
 
 async def run_async(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-    """Runs ``function(*args, **kwargs)`` so that it may wait; its result or its exception.
+    """Runs ``function(*args, **kwargs)`` so that it may wait. Returns its result or raises its exception.
 
     In inline mode it runs on the synchronous connection instead, also when greenlet is not installed.
     """
@@ -178,8 +178,9 @@ def _load_for_run() -> Any:
 
 
 def iterate_chunks(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T, None]:
-    """The items of the lists that the synchronous iterator ``factory()`` gives, made and advanced inside the bridge: one
-    trip per list. Leaving early, an exception or a cancellation closes the iterator.
+    """The items of the lists that the synchronous iterator ``factory()`` yields; one trip through the bridge per list.
+
+    Leaving early, an exception or a cancellation closes the iterator.
     """
     return _InlineItems(factory) if _inline_used and in_inline() else _items(factory)
 

@@ -1,4 +1,4 @@
-"""What runs at the end of a transaction."""
+"""Callbacks for the end of a transaction: after the commit, or after a rollback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def on_commit(callback: Callable[[], Any], using: str = "default") -> None:
     """Calls ``callback()`` after the outermost commit, in order; at once when no block is open.
 
     Dropped when its block or savepoint is rolled back. Errors are logged on ``dorm.transaction``. A coroutine function
-    is awaited in the async world.
+    is awaited, in async code.
     """
     _check_callable(callback, "on_commit")
     block = home(using).block
@@ -36,7 +36,7 @@ def on_rollback(callback: Callable[[], Any], using: str = "default") -> None:
 
 
 class Registered:
-    """What ``aon_commit`` gives: awaiting it outside a block runs the callback, inside a block it does nothing."""
+    """The result of ``aon_commit``: awaiting it outside a block runs the callback, inside a block it does nothing."""
 
     __slots__ = ("_callback",)
 

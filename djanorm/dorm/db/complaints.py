@@ -1,4 +1,4 @@
-"""What sessions refuse, in words."""
+"""The errors that sessions raise, and their messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dorm.exceptions import OperationalError, TransactionManagementError
 
 
 def left_open(statement: Statement) -> TransactionManagementError:
-    """The error of hand-written SQL that begins a transaction outside any block."""
+    """The error for hand-written SQL that begins a transaction outside any block."""
     return TransactionManagementError(
         f"{masked_sql(statement.sql).strip()[:60]!r} left a transaction open outside any block; it was rolled back. Use "
         "transaction.atomic(), or set_autocommit(False) with commit() and rollback()."
@@ -16,7 +16,7 @@ def left_open(statement: Statement) -> TransactionManagementError:
 
 
 def already_begun(alias: str) -> TransactionManagementError:
-    """The error of a block that a hook opens at the end of a transaction."""
+    """The error for a block that a hook opens at the end of a transaction."""
     return TransactionManagementError(
         f"a block cannot be opened on alias {alias!r} while its transaction is about to end, as in a receiver of pre_query "
         "that watches COMMIT or ROLLBACK. Leave out such statements there, or use post_query."
@@ -24,7 +24,7 @@ def already_begun(alias: str) -> TransactionManagementError:
 
 
 def too_long_for_lock(alias: str, seconds: float) -> OperationalError:
-    """The error of a task that waited too long for its turn to write."""
+    """The error for a task that waited too long for its turn to write."""
     return OperationalError(
         f"database is locked: another task has kept a transaction of alias {alias!r} open for {seconds:g} s"
     )

@@ -29,7 +29,7 @@ aconnection_for = get_async_connection
 def close_all() -> None:
     """Closes the synchronous connections and pools of every alias; later use opens new ones.
 
-    While an atomic block is open, in whatever thread: ``TransactionManagementError``, and nothing is closed.
+    While an atomic block is open in any thread: ``TransactionManagementError``, and nothing is closed.
     """
     refuse_to_close("close_all()", asynchronous=False)
     forget_sync()
@@ -50,7 +50,7 @@ def _close_async() -> None:
 
 
 def reset_connections() -> None:
-    """Closes everything in both worlds, without waiting, and forgets the databases; later use makes them anew."""
+    """Closes all sync and async connections, without waiting, and forgets the databases; later use recreates them."""
     refuse_to_close("reset_connections()", asynchronous=False)
     refuse_to_close("reset_connections()", asynchronous=True, everywhere=True)
     engines.drop_all()

@@ -1,4 +1,4 @@
-"""What threads and tasks leave open is closed when they end: connections of transactions, of manual mode, pinned ones."""
+"""Closing what threads and tasks leave open when they end: connections of transactions, of manual mode, pinned ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Held = list[tuple[Any, Any]]
 
 
 class _End:
-    """Dies with its thread."""
+    """A finalizer that lives as long as its thread."""
 
 
 class _Threads(threading.local):
@@ -33,7 +33,7 @@ def watch_thread(session: Any) -> None:
 
 
 def close_held(held: Held) -> None:
-    """Closes, without waiting, connections that nobody else closes."""
+    """Closes, without waiting, the connections that no pool closes."""
     while held:
         pool, link = held.pop()
         if pool.process == os.getpid():
@@ -60,7 +60,7 @@ def _forsake(session: Any, block: Block, _task: object) -> None:
 
 
 def close_blocks(transaction: Transaction) -> None:
-    """Nothing of the transaction is open any more, and tasks that wait for it are told."""
+    """Marks all blocks of the transaction closed and wakes the tasks that wait for it."""
     while transaction.top is not None:
         transaction.top.closed = True
         transaction.top = transaction.top.parent

@@ -1,4 +1,4 @@
-"""The databases of the settings: one object per alias, made at its first use."""
+"""The databases of the settings: one object per alias, created when first used."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Database:
         self._loop_pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = weakref.WeakKeyDictionary()
         self._strong_pools: list[tuple[weakref.ref[asyncio.AbstractEventLoop], Pool]] = []
         self._lock = threading.Lock()
-        # the alias has another database by now; who still works with this one gets connections, which are not kept
+        # the alias names another database by now; code that still uses this one gets connections that are not pooled
         self._dropped = False
 
     # ------------------------------------------------------------------------------------------------------- pools
 
     @property
     def sync_pool(self) -> Pool:
-        """The pool of the synchronous world."""
+        """The pool of the synchronous connections."""
         pool = self._sync_pool
         if pool is None or pool.closed:
             with self._lock:
@@ -64,7 +64,7 @@ class Database:
         return pool
 
     def async_pool(self) -> Pool:
-        """The pool of the running loop; those of loops that are gone are dropped on the way."""
+        """The pool of the running loop; also drops the pools of loops that have ended."""
         loop = asyncio.get_running_loop()
         pool = self._loop_pools.get(loop)
         if pool is None or pool.closed:
@@ -153,7 +153,7 @@ class Database:
             pool.close()
 
     def drop(self, *, borrowed: bool = False) -> None:
-        """Closes everything at once, without waiting: the database is configured anew.
+        """Closes everything at once, without waiting, because the database is being reconfigured.
 
         Synchronous connections that are in use are closed when they come back, or now with ``borrowed``.
         """
@@ -182,7 +182,7 @@ _on_fork: list[Callable[[], None]] = []
 
 
 def on_drop(callback: Callable[[], None]) -> Callable[[], None]:
-    """Calls ``callback()`` before the databases are dropped, so that whoever holds connections lets go of them."""
+    """Calls ``callback()`` before the databases are dropped, so that holders of connections release them."""
     _on_drop.append(callback)
     return callback
 
@@ -229,7 +229,7 @@ def peek(alias: str) -> Database | None:
 
 
 def drop_all(*, borrowed: bool = False) -> None:
-    """Closes every connection of every world and forgets the databases; later use makes them anew."""
+    """Closes every connection, sync and async, and forgets the databases; later use creates them again."""
     for callback in tuple(_on_drop):
         callback()
     with _lock:

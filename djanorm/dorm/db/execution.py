@@ -1,4 +1,4 @@
-"""Statements, as plans keep them and sessions run them."""
+"""``Statement``: what plans keep and sessions run."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ SETS_SESSION = re.compile(r"\b(?:set_config|setseed|\w*advisory\w*)\s*\(", re.IG
 class Statement:
     """One statement in the placeholders of its driver: ``?`` on SQLite, ``%s`` on PostgreSQL.
 
-    ``columns`` says, per parameter position, what the value may be about: the names of columns it meets, "" where it is
-    about none, None where only the text of the statement tells. It may be shorter than there are parameters.
-    ``identity`` is the identity of the plan it comes from. ``hand_written`` says that it may do anything, whatever its
-    kind. Treat it as immutable.
+    ``columns`` says, per parameter position, which columns the value belongs to, for masking: their names, "" for none,
+    None where only the text of the statement tells. It may be shorter than the list of parameters. ``identity`` is the
+    identity of the plan it comes from. ``hand_written`` says that it may do anything, whatever its kind. Treat it as
+    immutable.
     """
 
     __slots__ = ("columns", "hand_written", "identity", "kind", "sql")
@@ -81,7 +81,7 @@ class NamedValues(dict[str, Any]):
 
 @lru_cache(maxsize=512)
 def classify(sql: str) -> Kind:
-    """What a hand-written statement does, as far as its text shows; ``other`` is treated like a write."""
+    """The kind of a hand-written statement, as far as its text shows; ``other`` is treated as a write."""
     opening = LEADING.match(sql)
     word_match = WORD.match(sql, opening.end() if opening else 0)
     word = word_match[0].upper() if word_match else ""
@@ -108,7 +108,7 @@ def ends_transaction(sql: str) -> bool:
     if MAY_END.search(sql) is None:
         return False
     parts = [part.lstrip().lstrip("(").lstrip() for part in QUOTED.sub(" ", sql).split(";")]
-    # the body of a trigger or of a function ends with END
+    # the body of a trigger or function ends with END
     if any(part[:6].upper() == "CREATE" for part in parts):
         parts = [part for part in parts if part[:3].upper() != "END"]
     return any(ENDING.match(part) for part in parts)

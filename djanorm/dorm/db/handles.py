@@ -21,7 +21,7 @@ CHUNK = 2000
 
 
 class _Work:
-    """What both kinds of handle do, on the session of the current scope."""
+    """What both kinds of handle share: they work on the session of the current scope."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -65,7 +65,7 @@ class _Work:
     def _execute_write(self, sql: str, params: Any = None) -> int:
         statement, values = self._prepared(sql, params)
         here = self._session()
-        # what may end a transaction takes the long way, which notices
+        # SQL that may end a transaction takes the slow path, which notices that
         return (
             here.perform("run", statement, values) if statement.kind in LEAVING_TRACES else here.run(statement, values)
         )
@@ -115,15 +115,15 @@ class Connection(_Work):
     """
 
     def execute(self, sql: str, params: Any = None) -> list[Row]:
-        """Runs one statement; its rows, readable by name and position, or []."""
+        """Runs one statement. Returns its rows, readable by name and position, or []."""
         return self._execute(sql, params)
 
     def execute_write(self, sql: str, params: Any = None) -> int:
-        """Runs one statement; the number of rows it changed."""
+        """Runs one statement. Returns the number of rows it changed."""
         return self._execute_write(sql, params)
 
     def execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
-        """Runs an INSERT; the value of the key column of the (first) new row."""
+        """Runs an INSERT. Returns the value of the key column of the (first) new row."""
         return self._execute_insert(sql, params, pk_col)
 
     def execute_script(self, sql: str) -> None:
@@ -166,13 +166,13 @@ class Connection(_Work):
         return engines.get(self.alias).pool_stats(asynchronous=False)
 
     def warm_up(self, target: int | None = None) -> int:
-        """Opens connections up to ``target`` (default MIN_POOL_SIZE); how many there are. SQLite: 0."""
+        """Opens connections up to ``target`` (default MIN_POOL_SIZE). Returns how many are open; 0 on SQLite."""
         return self._warm_up(target)
 
     def close(self) -> None:
         """Closes this thread's connection and the pool; later use opens new ones.
 
-        While an atomic block is open on the alias, in whatever thread: ``TransactionManagementError``.
+        While an atomic block is open on the alias in any thread: ``TransactionManagementError``.
         """
         refuse_to_close("close()", asynchronous=False, alias=self.alias)
         forget_thread_session(self.alias)

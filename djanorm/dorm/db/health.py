@@ -35,7 +35,7 @@ def health_check(alias: str = "default", timeout: float = 5.0, deep: bool = Fals
             done.set()
             forget_thread_session(alias)
 
-    # A thread of its own: the limit must hold while the caller would be stuck in a connect or a full pool.
+    # In a separate thread: the limit must hold even when connecting hangs or the pool is full.
     threading.Thread(target=work, name=f"dorm-health-{alias}", daemon=True).start()
     answered = done.wait(timeout)
     return _status(alias, started, outcome[0] if answered else _late(timeout), deep, asynchronous=False)

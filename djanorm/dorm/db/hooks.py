@@ -1,6 +1,6 @@
-"""What watches statements: the query signals, and the internal hooks of contributed modules.
+"""Observers of statements: the query signals, and the internal hooks of contributed modules.
 
-``active`` says whether anything watches; nothing is built when it is False.
+``active`` says whether there is an observer; nothing is built when it is False.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def add_after(hook: AfterHook, order: int = 0) -> AfterHook:
 
 
 def remove(hook: BeforeHook | AfterHook) -> bool:
-    """Removes a hook wherever it is; whether it was there."""
+    """Removes a hook. Returns whether it was registered."""
     global _before, _after
     sizes = len(_before) + len(_after)
     _before = tuple(pair for pair in _before if pair[1] != hook)

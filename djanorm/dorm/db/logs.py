@@ -18,7 +18,7 @@ def logger_for(vendor: str) -> logging.Logger:
 
 
 class _Shown:
-    """Parameters for a log line, masked when the line is really written."""
+    """Parameters for a log line, masked only if the line is written."""
 
     __slots__ = ("_many", "_params", "_statement")
 

@@ -35,7 +35,7 @@ def set_autocommit(here: Session, flag: bool) -> None:
 
 
 def end_manual(here: Session, *, keep: bool) -> None:
-    """Commits or rolls back what manual mode has collected; nothing to do outside it."""
+    """Commits or rolls back the open transaction of manual mode; does nothing outside manual mode."""
     block = here.block
     if block is None:
         return

@@ -1,7 +1,7 @@
 """Keeping secrets out of log lines. Signal receivers get the values as they are.
 
-When in doubt, a value is masked: what the compiler, or the shape of a hand-written statement, knows to meet other columns
-only is shown; everything else is hidden as soon as a sensitive name stands anywhere in the statement.
+When in doubt, a value is masked. A value is shown if the compiler, or the form of a hand-written statement, proves that
+it meets only other columns; otherwise it is hidden as soon as a sensitive name appears anywhere in the statement.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BUILT_IN = (
 MASK = "***"
 SHORTEST = 3  # the length of a text of one character, such as the escape character of LIKE
 TABLE = r'(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\s()"`\[])+'
-# columns that the text does not name as they are: rows without a list of columns, and names written in escapes
+# columns that the text does not spell out: rows without a list of columns, and names written with escapes
 UNNAMED = re.compile(
     rf"\bINTO\s+{TABLE}(?:\s+AS\s+{TABLE})?(?:\s+OVERRIDING\s+\w+\s+VALUE)?\s*(?:\(\s*)?"
     rf'\b(?:VALUES|SELECT|TABLE|WITH)\b|\bINSERT\s+VALUES\b|\bU&"',
@@ -66,7 +66,7 @@ def add_sensitive_pattern(*patterns: str) -> None:
 
 
 def reset_sensitive_patterns() -> None:
-    """Back to the built-in list."""
+    """Restores the built-in list."""
     global _patterns
     _patterns = BUILT_IN
 
@@ -80,7 +80,7 @@ def is_sensitive(column: str | None) -> bool:
 
 
 def in_doubt(text: str) -> bool:
-    """Whether a value that belongs to some part of ``text``, nobody knows which, may be a secret."""
+    """Whether a value that belongs to an unknown part of ``text`` may be a secret."""
     return is_sensitive(text) or any(UNNAMED.search(form) for form in {text, COMMENT.sub(" ", text)})
 
 
@@ -92,7 +92,8 @@ def shown(name: str, value: Any) -> str:
 def masked(statement: Statement, params: Sequence[Any] | None) -> list[Any]:
     """The parameters for a log line: a value that may be a secret is ``***``.
 
-    A parameter is about what ``statement.columns`` says, and where that says nothing about anything in the text.
+    ``statement.columns`` says which columns a parameter belongs to; where it does not, any name in the text may be
+    meant.
     """
     columns = statement.columns
     known: dict[str, bool] = {}
@@ -126,5 +127,5 @@ def _masked_literal(found: re.Match[str], kind: str) -> str:
 
 
 def reveals_secrets(statement: Statement, params: Sequence[Any] | None) -> bool:
-    """Whether something of a statement is masked in a log line; its plan then stays out of the log."""
+    """Whether a log line masks a part of the statement; its plan is then not logged."""
     return masked_sql(statement.sql, statement.kind) != statement.sql or masked(statement, params) != list(params or ())

@@ -37,7 +37,7 @@ STYLES = {"format": "%s", "qmark": "?", "named": "%(name)s", "dollar": "$1"}
 
 
 class _Parsed:
-    """The pieces between the placeholders, and what the placeholders are called."""
+    """The pieces between the placeholders, and the names of the placeholders."""
 
     __slots__ = ("keys", "pieces", "style")
 
@@ -66,7 +66,7 @@ def _parse(sql: str) -> _Parsed:
         if kind == "percent":
             text += "%"
         elif kind == "skip":
-            # the drivers' own rule: with parameters a doubled percent sign is one, inside quotes too
+            # the drivers' rule: with parameters, a doubled percent sign means one, inside quotes too
             text += match[0].replace("%%", "%")
         elif kind == style:
             pieces.append(text)
@@ -174,10 +174,10 @@ LOOK_BACK = 240
 
 @lru_cache(maxsize=512)
 def column_hints(sql: str, paramstyle: ParamStyle) -> tuple[str, ...]:
-    """Per parameter of hand-written SQL in driver placeholders, what its value may be about, for masking.
+    """Per parameter of hand-written SQL in driver placeholders, the columns its value may belong to, for masking.
 
-    ``name = %s`` between AND, OR, commas and the like is about that column; every parameter may also be about anything
-    that the rest of the text says.
+    In ``name = %s`` between AND, OR, commas and the like the value belongs to that column; any parameter may also
+    belong to whatever the rest of the text names.
     """
     kind = "qmark" if paramstyle == "qmark" else "format"
     names: list[str] = []

@@ -1,12 +1,12 @@
-"""The pool of one alias in one world: first come, first served.
+"""The connection pool of one alias, for sync code or for one event loop: first come, first served.
 
-Idle connections lie on a stack, where borrowing and returning cost a pop and an append while nobody waits. As soon as
-somebody waits there is a queue: whoever comes later stands behind it, and a connection that comes back goes to its head.
-A caller stands in line first and looks at the stack afterwards; whoever returns a connection lays it down first and looks
-at the line afterwards. So no connection can lie on the stack while somebody waits for it.
+Idle connections lie on a stack: with no waiters, borrowing is a pop and returning an append. Once a caller has to wait
+there is a queue: later callers join its end, and a returned connection goes to its head. A borrower joins the queue
+before it checks the stack, and a connection is pushed on the stack before the queue is checked; so no connection can
+stay on the stack while a caller waits for one.
 
 SQLAlchemy's engine makes the connections; its pools and psycopg's cost several times as much per statement, and
-SQLAlchemy's lets newcomers pass those who wait.
+SQLAlchemy's lets newcomers overtake waiters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ CLOSED: Any = object()
 
 
 class Pool:
-    """Connections of one alias. ``make`` turns a SQLAlchemy connection into a link, ``line`` makes a place to wait at."""
+    """Connections of one alias.
+
+    ``make`` turns a SQLAlchemy connection into a link, ``line`` makes a place in the queue.
+    """
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class Pool:
         self.least = least
         self.check = check
         self.closed = False
-        # nobody closes the pool any more, so it keeps no connection
+        # the pool is closed already, so it must not keep connections
         self.retired = False
         self.process = os.getpid()
         self._announce = announce
@@ -137,11 +140,11 @@ class Pool:
                 self._vacate()
 
     def doubt(self) -> None:
-        """Told when a connection turns out to be dead: others that lie idle are looked at before they are used."""
+        """Called when a connection turns out to be dead: idle ones are checked before they are used again."""
         self._doubted = monotonic()
 
     def dedicated(self) -> Any:
-        """A connection outside the pool: it leaves its place there to others."""
+        """A connection outside the pool, which does not take up one of its places."""
         link = self._new()
         self._outside.add(link)
         return link
@@ -149,7 +152,7 @@ class Pool:
     # ----------------------------------------------------------------------------------------------- open and close
 
     def open(self, target: int | None = None) -> int:
-        """Opens connections until there are ``target`` (default: the minimum), at most the limit; their number."""
+        """Opens connections up to ``target`` (default: the minimum), at most the limit. Returns how many are open."""
         wanted = min(self.least if target is None else target, self.size)
         borrowed: list[Any] = []
         self._announce_opening()
@@ -173,7 +176,7 @@ class Pool:
         self._announce_closing()
 
     def drop(self) -> None:
-        """Closes every connection without waiting: their loop is gone, or the process ends."""
+        """Closes every connection without waiting: their loop has ended, or the process ends."""
         self.closed = True
         self._send_away()
         self._idle.clear()
@@ -218,7 +221,7 @@ class Pool:
         return True
 
     def _probed(self, link: Any) -> bool:
-        # a waiting probe may be cancelled: the connection is in no list then and must not be lost
+        # a waiting probe may be cancelled while the connection is in no list: it must not be lost
         try:
             return link.probe()
         except BaseException:
@@ -275,7 +278,7 @@ class Pool:
         return None if place.given is OPEN else place.given
 
     def _leave_line(self, place: Any, *, pass_on: bool = False) -> bool:
-        """Takes a place out of the queue; whether something had been given to it by then."""
+        """Takes a place out of the queue. Returns whether it had been given a connection by then."""
         with self._lock:
             if place.given is None:
                 self._queue.remove(place)
@@ -287,7 +290,7 @@ class Pool:
         return True
 
     def _serve(self) -> None:
-        """Gives what is free to those who wait, in order."""
+        """Gives free connections and places to the waiters, in order."""
         with self._lock:
             while self._queue and not self.closed:
                 what: Any = OPEN
@@ -299,7 +302,7 @@ class Pool:
                 self._queue.popleft().give(what)
 
     def _take_place(self, limit: int) -> bool:
-        """Reserves the place of a connection that is about to be opened; whether there was one below the limit."""
+        """Reserves a place for a connection that is about to be opened. Returns whether one was free."""
         with self._lock:
             if self._places >= limit:
                 return False
@@ -312,7 +315,7 @@ class Pool:
             self._serve()
 
     def _send_away(self) -> None:
-        """Tells those who wait that nothing will come."""
+        """Wakes all waiters empty-handed, because the pool is closing."""
         with self._lock:
             while self._queue:
                 self._queue.popleft().give(CLOSED)
@@ -361,7 +364,7 @@ class Pool:
         return self._connect()
 
     def _forget(self, link: Any) -> bool:
-        """Takes a connection off the books; whether it held a place."""
+        """Removes a connection from the records. Returns whether it held a place."""
         with self._lock:
             counted = link in self._links
             self._links.discard(link)

@@ -1,4 +1,4 @@
-"""Waiting in line for a connection: a place in the queue for a thread, and one for a task."""
+"""Places in the queue for a connection: one class for threads, one for tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ThreadPlace:
         self._gate.acquire()
 
     def wait(self, limit: float) -> bool:
-        """Waits until :meth:`give`, at most ``limit`` seconds; whether it came."""
+        """Waits for :meth:`give`, at most ``limit`` seconds. Returns whether it was called."""
         return self._gate.acquire(timeout=min(limit, threading.TIMEOUT_MAX))
 
     def give(self, what: Any) -> None:

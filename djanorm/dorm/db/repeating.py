@@ -19,12 +19,12 @@ class _Attempts:
     """How often a transaction has failed, and how long to wait before the next attempt."""
 
     def __init__(self, using: str, most: int) -> None:
-        # inside an open block only its outermost one could run again
+        # inside an open block, only the outermost block could run again
         self.most = 0 if in_atomic_block(using) else most
         self.failed = 0
 
     def delay_after(self, error: BaseException) -> float | None:
-        """Seconds until the next attempt, spread so that those who collided do not meet again; None when it is over."""
+        """Seconds until the next attempt, with jitter so that colliding transactions spread out; None to give up."""
         self.failed += 1
         if self.failed > self.most or not _may_succeed(error):
             return None
@@ -34,14 +34,17 @@ class _Attempts:
 
 
 def _may_succeed(error: BaseException | None) -> bool:
-    """Whether the transaction gave way to another one; also when the block hid that error and reports its own."""
+    """Whether the transaction gave way to another one, even if the block swallowed that error and raised another."""
     while isinstance(error, TransactionManagementError):
         error = error.__cause__
     return isinstance(error, (Deadlock, SerializationFailure))
 
 
 def repeated(work: Callable[[], T], using: str, most: int) -> T:
-    """``work()``, which opens a block on ``using``; up to ``most`` times more when it gave way to another transaction."""
+    """The result of ``work()``, which opens a block on ``using``.
+
+    It is repeated, up to ``most`` times, when it gave way to another transaction.
+    """
     attempts = _Attempts(using, most)
     while True:
         try:

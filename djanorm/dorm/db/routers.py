@@ -1,4 +1,4 @@
-"""Which alias a model's statements go to when nothing names one."""
+"""Which alias a model's statements go to when the query names none."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
 
 
 def wrote(model: Any, alias: str) -> None:
-    """Told by the write path after rows of ``model`` were written to ``alias``: opens the read-after-write window."""
+    """Called by the write path after rows of ``model`` were written to ``alias``: opens the read-after-write window."""
     routers = _load() if _routers is None else _routers
     if not routers:
         return

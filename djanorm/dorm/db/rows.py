@@ -45,7 +45,7 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - tuples cannot have slots for more
 
 
 def named(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
-    """Rows with their names."""
+    """Rows that know the names of their columns."""
     index: dict[str, int] = {}
     for position, name in enumerate(names):
         index.setdefault(name, position)

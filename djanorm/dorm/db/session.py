@@ -1,8 +1,8 @@
 """Sessions: how statements of the current scope reach a database.
 
-A session belongs to an alias and a world. :func:`session` finds the one of the current scope: the thread's, or inside
-an async verb the event loop's, which tells its tasks apart by a ``ContextVar``. All of its methods work inside and
-outside a transaction and raise the library's errors only.
+A session belongs to an alias, and is either synchronous or asynchronous. :func:`session` finds the one of the current
+scope: the thread's, or inside an async verb the event loop's, which tells its tasks apart by a ``ContextVar``. All of
+its methods work inside and outside a transaction and raise the library's errors only.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LEAVING_TRACES = frozenset({"control", "other"})
 
 
 class Session:
-    """The statements of one scope on one alias; see the subclasses for what a scope is."""
+    """Runs the statements of one scope on one alias; the subclasses say what a scope is."""
 
     asynchronous = False
 
@@ -62,7 +62,7 @@ class Session:
 
     @property
     def pool(self) -> Pool:
-        """Where the connections come from."""
+        """The pool that connections are borrowed from."""
         raise NotImplementedError
 
     @property
@@ -75,10 +75,10 @@ class Session:
         raise NotImplementedError
 
     def reconsider(self) -> None:
-        """Told when the transaction became broken, or was mended, by something else than a statement."""
+        """Called when the transaction was marked broken, or mended, other than by a statement."""
 
     def owner(self) -> Any:
-        """Who opens a block now, for error messages and checks."""
+        """The task that opens a block now, for error messages and checks."""
         raise NotImplementedError
 
     def borrow(self, statement: Statement | None) -> Any:
@@ -86,7 +86,7 @@ class Session:
         raise NotImplementedError
 
     def give_back(self, link: Any, statement: Statement | None) -> None:
-        """Takes back what :meth:`borrow` gave for the statement."""
+        """Returns the connection that :meth:`borrow` gave for the statement."""
         raise NotImplementedError
 
     def pause(self, seconds: float) -> None:
@@ -102,10 +102,10 @@ class Session:
         """Waits until no other task has a block open inside ``outer``."""
 
     def check_scope(self) -> None:
-        """Raises when a block that is open here was closed from outside: what follows must not commit by itself."""
+        """Raises when a block of this scope was closed from outside: later statements must not commit by themselves."""
 
     def forsake(self, block: Block) -> None:
-        """Lets go of a transaction whose scope has ended, without waiting; the database undoes it."""
+        """Abandons a transaction whose scope has ended, without waiting; the database rolls it back."""
         transaction = block.transaction
         close_blocks(transaction)
         link, transaction.link = transaction.link, None
@@ -115,11 +115,11 @@ class Session:
 
     @contextmanager
     def lend(self, link: Any) -> Generator[None, None, None]:
-        """Statements of hooks run on the connection whose statement they watch, and are not watched themselves."""
+        """Makes the statements of hooks run, unobserved, on the connection whose statement they observe."""
         raise NotImplementedError
 
     def lent(self) -> Any:
-        """The connection that a hook runs on at this moment."""
+        """The connection that was lent to the hook that is running."""
         raise NotImplementedError
 
     def pin(self, pinned: bool) -> None:
@@ -130,7 +130,7 @@ class Session:
 
     @property
     def engine(self) -> Engine:
-        """The SQLAlchemy engine behind the connections; in the async world, its synchronous façade."""
+        """The SQLAlchemy engine behind the connections; of an async engine, its synchronous façade."""
         return self.pool.engine
 
     @property
@@ -155,17 +155,17 @@ class Session:
         return self.perform("fetch", statement, params)
 
     def run(self, statement: Statement, params: Params = None) -> int:
-        """Runs a statement; the number of rows it changed."""
+        """Runs a statement. Returns the number of rows it changed."""
         return self.perform("run", statement, params)
 
     def run_many(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> int:
-        """Runs a statement once per row of parameters, in one transaction; the number of rows changed in all."""
+        """Runs a statement once per row of parameters, in one transaction. Returns the total number of changed rows."""
         if not rows:
             return 0
         return self.perform("run_many", statement, rows, many=True)
 
     def fetch_named(self, statement: Statement, params: Params = None) -> tuple[tuple[str, ...], Rows, int]:
-        """Column names, rows (none for a statement without a result), and the number of changed rows."""
+        """Runs a statement. Returns column names, rows (none without a result), and the number of changed rows."""
         return self.perform("fetch_named", statement, params)
 
     def script(self, sql: str) -> None:
@@ -173,7 +173,7 @@ class Session:
         self.perform("script", Statement(sql, "other", hand_written=True), None)
 
     def perform(self, verb: str, statement: Statement, params: Any, many: bool = False, first_attempt: int = 1) -> Any:
-        """Runs one verb of a link where this scope's statements belong, retrying where that is safe."""
+        """Calls one method of a link on the connection of this scope, retrying where that is safe."""
         transaction = self.transaction
         if transaction is not None:
             return self._inside(transaction, verb, statement, params, many)
@@ -229,7 +229,7 @@ class Session:
             return result
 
     def _note_end(self, transaction: Transaction, statement: Statement, ended: bool = False) -> None:
-        """After hand-written SQL: remembers when it has ended the transaction, whose block goes on without one."""
+        """After hand-written SQL: notes if it has ended the transaction under an open block."""
         if ended or not transaction.link.in_transaction or ends_transaction(statement.sql):
             problem = TransactionManagementError(
                 f"the transaction of alias {self.alias!r} was ended inside its atomic block by hand-written SQL: "
@@ -239,7 +239,7 @@ class Session:
             self.note_failure(transaction, problem, statement)
 
     def _begins_anew(self, transaction: Transaction, statement: Statement) -> bool:
-        """Rolls back and begins again, when nothing is lost by it: no write, no lock, no savepoint, no other snapshot."""
+        """Rolls back and begins again, if that loses nothing: no write, no lock, no savepoint, no snapshot."""
         link = transaction.link
         if transaction.wrote or transaction.savepoint_number or statement.hand_written:
             return False
@@ -250,7 +250,7 @@ class Session:
     def stream(self, statement: Statement, params: Params, chunk_size: int) -> Generator[Rows, None, None]:
         """The rows in lists of at most ``chunk_size``, without holding more of them in memory.
 
-        Inside a transaction on its connection, else on a connection of its own. Closing the iterator frees it.
+        Inside a transaction it uses that connection, else a separate one. Closing the iterator frees it.
         Raises ``InvalidArgument`` for a ``chunk_size`` below 1, or too large for a cursor.
         """
         if not 1 <= chunk_size <= LARGEST_CHUNK:
@@ -349,7 +349,7 @@ class Session:
     def sa_connection(self) -> Generator[Connection, None, None]:
         """A SQLAlchemy ``Connection`` on this scope's connection, for DDL and tools.
 
-        Transactions are the scope's: inside a block its statements belong to the block, elsewhere each commits by
+        Transactions belong to the scope: inside a block its statements are part of the block, elsewhere each commits by
         itself; ``begin()``, ``commit()`` and ``rollback()`` of the SQLAlchemy object are accepted and do nothing.
         """
         transaction = self.transaction
@@ -381,7 +381,7 @@ class Session:
             self._raise_translated(error)
 
     def warm_up(self, target: int | None = None) -> int:
-        """Opens connections of the pool up to ``target``; how many there are."""
+        """Opens connections of the pool up to ``target``. Returns how many are open."""
         try:
             return self.pool.open(target)
         except Exception as error:
@@ -390,7 +390,10 @@ class Session:
     # --------------------------------------------------------------------------------------------------- transactions
 
     def link_of(self, transaction: Transaction) -> Any:
-        """The connection of an open transaction, begun now if it was not. Raises when the transaction is broken."""
+        """The connection of an open transaction, which begins now if it had not.
+
+        Raises when the transaction is broken.
+        """
         if transaction.broken is not None:
             raise self._broken(transaction)
         if not transaction.began:
@@ -398,7 +401,7 @@ class Session:
         return transaction.link
 
     def _begin(self, transaction: Transaction) -> None:
-        """Takes a connection and begins; nothing has run yet, so this may be tried again."""
+        """Takes a connection and begins the transaction; nothing has run yet, so this may be retried."""
         statement = Statement(self.database.connector.begin, "control")
         attempt = 1
         while True:
@@ -432,14 +435,14 @@ class Session:
             self.release_from(transaction, link, clean=False)
 
     def borrow_for(self, transaction: Transaction) -> Any:
-        """A connection for a transaction; in manual mode one outside the pool."""
+        """A connection for a transaction; in manual mode, one outside the pool."""
         if transaction.manual and self.features.pooled:
             transaction.dedicated = True
             return self.pool.dedicated()
         return self.borrow(None)
 
     def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
-        """Takes back the connection of a transaction that has ended, or of one that could not begin."""
+        """Returns the connection of a transaction that has ended or could not begin."""
         if transaction.dedicated:
             transaction.dedicated = False
             link.pool.discard(link)
@@ -450,14 +453,14 @@ class Session:
             self.give_back(link, None)
 
     def control(self, transaction: Transaction, sql: str, verb: str = "control") -> None:
-        """Sends transaction control on the transaction's connection, reported like any statement."""
+        """Sends a transaction control statement on the transaction's connection, reported like any other statement."""
         self._send(transaction.link, verb, Statement(sql, "control"), None, False)
 
     def transaction_began(self, transaction: Transaction) -> None:
-        """Told when BEGIN was accepted."""
+        """Called when BEGIN has succeeded."""
 
     def note_failure(self, transaction: Transaction, error: BaseException, statement: Statement | None = None) -> None:
-        """Remembers that a statement failed: the transaction takes no more of them, on any database."""
+        """Notes that a statement failed: on every database, the transaction refuses further statements."""
         if transaction.link is not None:
             transaction.link.settle()
             transaction.mark_broken(error, None if statement is None else statement.sql)
@@ -481,7 +484,10 @@ class Session:
     def _send(
         self, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
     ) -> Any:
-        """One statement on one connection: hooks, timing, logs, translated errors. The one door to a driver."""
+        """Runs one statement on one connection, with hooks, timing, logs and translated errors.
+
+        All statements pass here.
+        """
         if statement.hand_written:
             link.note(statement.sql)
         call = None
@@ -556,7 +562,7 @@ class Session:
         return cause is not None and retry.proves_not_run(cause)
 
     def _put_back(self, link: Any) -> None:
-        """Returns a connection whose session hand-written SQL may have changed: as it was when it was new, or not at all."""
+        """Returns a connection whose session hand-written SQL may have changed: after a reset, or else not at all."""
         try:
             clean = link.reset()
         except BaseException:
@@ -568,12 +574,12 @@ class Session:
             link.pool.discard(link)
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
-        """Takes back a connection on which something failed: cleaned, or replaced."""
+        """Returns a connection after a failure, cleaned up or replaced."""
         raise NotImplementedError
 
 
 def what_failed(transaction: Transaction) -> str:
-    """What broke a transaction, for messages: the error, and the statement that raised it."""
+    """What broke a transaction, for messages: the error and the statement that raised it."""
     cause = transaction.broken
     if isinstance(cause, TransactionManagementError):
         return str(cause).removesuffix(".")

@@ -1,6 +1,6 @@
 """Finding the session of the current scope.
 
-The synchronous world's scope is the thread, the asynchronous world's the task.
+The scope of synchronous code is the thread, that of asynchronous code the task.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _threads = _Threads()
 _loops: weakref.WeakKeyDictionary[Any, dict[str, TaskSession]] = weakref.WeakKeyDictionary()
 _all_sync: weakref.WeakSet[ThreadSession] = weakref.WeakSet()
 _all_async: weakref.WeakSet[TaskSession] = weakref.WeakSet()
-# Whether this process has used the asynchronous world: until then synchronous code need not look for it.
+# Whether this process has run async verbs: until then, synchronous code need not look for their blocks.
 _both_worlds = False
 
 
@@ -89,17 +89,17 @@ def sync_block(alias: str) -> Block | None:
 
 
 def open_aliases() -> list[str]:
-    """The aliases on which a transaction is open in any thread, task or context, in any world."""
+    """The aliases on which a transaction is open, sync or async, in any thread, task or context."""
     found = {known.alias for known in list(_all_sync) if known._block is not None}
     found.update(known.alias for known in list(_all_async) if known.open and not known.is_over())
     return sorted(found)
 
 
 def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None, everywhere: bool = False) -> None:
-    """Closing under an open block would undo it in silence, and commit what its statements do from then on.
+    """Refuses to close connections under an open block, whose work would be lost and whose later statements committed.
 
-    :raises TransactionManagementError: when a block is open, in any thread; of the asynchronous world, in the running loop,
-        or ``everywhere`` in any loop.
+    :raises TransactionManagementError: when a sync block is open in any thread, or an async one in the running loop
+        (with ``everywhere``, in any loop).
     """
     loop = _get_running_loop()
     open_here: list[Session]
@@ -165,9 +165,9 @@ def _open_task_session(sessions: dict[str, TaskSession], alias: str) -> TaskSess
 
 
 def _of_this_context(found: ThreadSession) -> ThreadSession:
-    """The synchronous session of this context, where a thread serves several: tasks, or the calls of a thread pool.
+    """The synchronous session of this context, where a thread serves several: tasks, or calls of a thread pool.
 
-    Each has its own transaction. Raises when the context has one open that synchronous code here cannot be a part of.
+    Each has its own transaction. Raises when the context has one open that synchronous code here cannot join.
     """
     view, loop, inline = open_block(found.alias), _get_running_loop(), bridge.in_inline()
     if view is not None:
@@ -195,19 +195,19 @@ def _of_this_context(found: ThreadSession) -> ThreadSession:
 
 
 def _is_around(block: Any) -> bool:
-    """Whether a block without an owner is open: it was opened outside the loop that runs in this thread now."""
+    """Whether a block without an owner is open, one opened outside the loop that now runs in this thread."""
     return block is not None and block.owner is None
 
 
 def forget_thread_session(alias: str) -> None:
-    """Closes what this thread holds of an alias."""
+    """Closes the connections that this thread holds on an alias."""
     found = _threads.sessions.pop(alias, None)
     if found is not None:
         found.close()
 
 
 def forget_sync() -> None:
-    """Closes what this thread holds; other threads notice at their next statement that their session is gone."""
+    """Closes the connections of this thread; other threads notice the loss of their session at their next statement."""
     global _threads
     for found in list(_threads.sessions.values()):
         found.close()
@@ -215,14 +215,14 @@ def forget_sync() -> None:
 
 
 def forget_all() -> None:
-    """Lets go of every session; their connections are closed by their pools."""
+    """Forgets every session; the pools close their connections."""
     global _threads, _loops
     _threads = _Threads()
     _loops = weakref.WeakKeyDictionary()
 
 
 def forget_inherited() -> None:
-    """In the child of a fork: the parent's sessions are kept out of the way, untouched."""
+    """In the child of a fork: sets the parent's sessions aside, untouched."""
     _inherited.append((_threads, _loops))
     forget_all()
 
@@ -232,7 +232,7 @@ _inherited: list[Any] = []
 
 @settings.before_change
 def _refuse_inside_transactions(names: set[str]) -> None:
-    """Connections are closed by new entries: an open transaction would be lost, and its block would commit what follows."""
+    """Refuses new DATABASES inside a transaction: it would be lost, and the block's later statements would commit."""
     if "DATABASES" not in names:
         return
     aliases = open_aliases()

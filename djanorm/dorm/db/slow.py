@@ -19,7 +19,8 @@ SAVEPOINT = "dorm_explain"
 def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any] | None) -> None:
     """Logs the plan of a slow reading statement, on the connection that ran it, without running it again.
 
-    A plan quotes values, so there is none of a statement in which something is masked. Never recursive; a failure is logged and does not reach the caller; inside a transaction it happens in a savepoint.
+    A plan quotes values, so a statement with masked parts gets none. Never recursive; a failure is logged and does not
+    reach the caller; inside a transaction it happens in a savepoint.
     """
     if _explaining.get() or link.failed or link.lost:
         return
@@ -48,7 +49,7 @@ def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any]
 
 
 def _add_to_span(plan: str) -> None:
-    """An event on the active OpenTelemetry span, when the application uses OpenTelemetry."""
+    """Adds an event to the active OpenTelemetry span, when the application uses OpenTelemetry."""
     trace = sys.modules.get("opentelemetry.trace")
     if trace is not None:
         trace.get_current_span().add_event("dorm.slow_query.plan", {"plan": plan})

@@ -36,7 +36,7 @@ class TaskSession(Session):
         self._view = view_of(self.alias)
         # the transactions of its tasks that have not ended
         self.open: set[Transaction] = set()
-        # One writer at a time: tasks wait for each other here, in order, instead of polling for the file's lock.
+        # One writer at a time: tasks queue here instead of polling for the file's lock.
         self._writes = None if self.features.pooled else Turn()
 
     @property
@@ -71,7 +71,7 @@ class TaskSession(Session):
         self._view.set(block)
 
     def is_over(self) -> bool:
-        """Whether the loop is gone, and whatever was open with it."""
+        """Whether the loop has ended, and with it everything that was open."""
         loop = self.loop()
         return loop is None or loop.is_closed()
 
@@ -114,7 +114,7 @@ class TaskSession(Session):
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         if hooks.active and link is self.lent():
-            return  # whoever lent it looks after it
+            return  # the session that lent the connection closes it
         try:
             link.settle()
             if link.lost:
@@ -126,7 +126,7 @@ class TaskSession(Session):
         except BaseException:
             if link.lost or link.in_transaction:
                 self._drop(link, statement)
-            else:  # cancelled again meanwhile, and done all the same
+            else:  # cancelled again meanwhile, but done nevertheless
                 self.give_back(link, statement)
             raise
         self.give_back(link, statement)
@@ -185,7 +185,7 @@ class TaskSession(Session):
     def turn(self, transaction: Transaction) -> Generator[None, None, None]:
         """One statement at a time, and only while no other task has an inner block open."""
         if hooks.active and transaction.link is not None and self.lent() is transaction.link:
-            yield  # a hook of the statement that has the turn
+            yield  # called by a hook of the statement that holds the turn
             return
         block = self.block
         turn = transaction.turn
@@ -207,7 +207,7 @@ class TaskSession(Session):
             turn.leave()
 
     def _around(self, transaction: Transaction) -> Block:
-        """The open block around one that ended while this task waited."""
+        """The nearest open block around one that ended while this task waited."""
         block = self.block
         if block is None or block.transaction is not transaction:
             raise TransactionManagementError(
@@ -241,7 +241,7 @@ class TaskSession(Session):
         try:
             yield
         finally:
-            loan.link = None  # tasks that the hook started, and that go on, have it no more
+            loan.link = None  # tasks started by the hook that outlive it no longer have the connection
             _loans.set(outer)
             self._view.set(block)
 
@@ -281,7 +281,7 @@ class _Loan:
 
 
 class _Pin:
-    """A connection outside the pool that one task keeps, as long as it runs."""
+    """A connection outside the pool that one task keeps for as long as it runs."""
 
     __slots__ = ("link", "owner", "session")
 

@@ -1,7 +1,7 @@
 """The synchronous session: the statements of one thread.
 
-It keeps the state of an open transaction in attributes. Where the database lives in a file it also keeps the thread's one
-connection, and a statement may go straight to it when nothing watches.
+It keeps the state of an open transaction in attributes. For a database in a file it also keeps the thread's one
+connection, to which statements go directly when there are no observers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ThreadSession(Session):
         self._block: Block | None = None
         self.view = view_of(self.alias)
         self.thread = threading.get_ident()
-        # the session of whoever works in this thread while a block of somebody else is open in it
+        # the session of code that works in this thread while the block of another context is open in it
         self.spare: ThreadSession | None = None
         self._sticky = not self.features.pooled
         self._link: Any = None
@@ -65,7 +65,7 @@ class ThreadSession(Session):
             self._aim()
 
     def _aim(self) -> None:
-        """Decides whether the fast path may be taken: on an open connection of our own, with nothing to begin."""
+        """Allows the fast path if the thread's connection is open and no BEGIN is outstanding."""
         if not self._sticky:
             return
         link, block = self._link, self._block
@@ -130,7 +130,7 @@ class ThreadSession(Session):
 
     def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
         if link is self._lent:
-            return  # whoever lent it looks after it
+            return  # the session that lent the connection closes it
         try:
             link.settle()
             usable = not link.lost and not _is_closed(problem)
@@ -161,7 +161,7 @@ class ThreadSession(Session):
         return self._lent
 
     def end(self) -> None:
-        """The thread is over: what it has left open is undone."""
+        """The thread has ended: rolls back what it left open."""
         block, self._block = self._block, None
         if block is not None:
             close_blocks(block.transaction)
@@ -251,7 +251,7 @@ class ThreadSession(Session):
         return changed
 
     def _again(self, verb: str, statement: Statement, params: Params, error: Exception) -> Any:
-        """After a failure on the fast path: raises, or performs the statement once more the long way."""
+        """After a failure on the fast path: raises, or repeats the statement on the slow path."""
         problem = self._translated(error)
         block = self._block
         if block is not None:

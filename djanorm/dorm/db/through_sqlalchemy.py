@@ -1,4 +1,4 @@
-"""SQLAlchemy connections on top of our own, for DDL, for tools, and for listeners on engine events."""
+"""SQLAlchemy connections on top of dorm's connections, for DDL, for tools, and for listeners on engine events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dorm.db.execution import Statement, classify
 
 
 class _Borrowed(PoolProxiedConnection):
-    """What SQLAlchemy takes for a checked-out connection; closing it does nothing."""
+    """Acts as a checked-out connection for SQLAlchemy; closing it does nothing."""
 
     __slots__ = ("_fairy", "_link", "dbapi_connection")
     dbapi_connection: Any
@@ -63,7 +63,7 @@ class _Borrowed(PoolProxiedConnection):
         """The owner of the connection closes it."""
 
     def _close_special(self, transaction_reset: bool = False) -> None:
-        """What SQLAlchemy calls instead of ``close()`` after it ended a transaction of its own."""
+        """SQLAlchemy calls this instead of ``close()`` after it has ended a transaction itself."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def borrowed_connection(
 ) -> Generator[Connection, None, None]:
     """A SQLAlchemy connection on ``link``, whose statements are reported like all others.
 
-    :param done: told of each statement that has succeeded.
+    :param done: called with each statement that has succeeded.
     """
     connection = Connection(session.engine, connection=_Borrowed(link))
     _report_statements(session, link, connection, done)
@@ -84,9 +84,9 @@ _failed: weakref.WeakKeyDictionary[Connection, Callable[[BaseException], None]] 
 
 
 def prepare(engine: Engine) -> None:
-    """Makes a new engine fit for connections that belong to somebody else.
+    """Configures a new engine whose transactions dorm controls.
 
-    Transactions are ours: what SQLAlchemy would send at the end of its own must not touch them.
+    SQLAlchemy's own COMMIT and ROLLBACK must not reach the database.
     """
     dialect: Any = engine.dialect
     dialect.do_begin = dialect.do_commit = dialect.do_rollback = _nothing
@@ -148,7 +148,7 @@ def _report_statements(
 def send_with_events(
     session: Any, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...]
 ) -> Any:
-    """One statement through SQLAlchemy, because somebody listens to its engine's events."""
+    """Sends one statement through SQLAlchemy, because its engine's events have listeners."""
     if verb not in ("fetch", "run", "run_many", "fetch_named", "control", "finish"):
         return getattr(link, verb)(statement.sql, params, *extra)
     with Connection(session.engine, connection=_Borrowed(link)) as connection:

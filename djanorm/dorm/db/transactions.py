@@ -43,7 +43,7 @@ def remove_ended_hook(hook: EndedHook) -> None:
 def enter(here: Any, *, savepoint: bool = True, durable: bool = False, patient: bool = False) -> Block:
     """Opens a block: a transaction, which begins with its first statement, or a savepoint inside one.
 
-    :param patient: wait until other tasks have closed theirs, as short blocks of the library's own verbs do.
+    :param patient: wait until other tasks have closed theirs, as the short blocks of the library's verbs do.
     """
     outer = here.block
     if patient and outer is not None:
@@ -66,7 +66,7 @@ def enter(here: Any, *, savepoint: bool = True, durable: bool = False, patient: 
                 raise RuntimeError(f"a durable atomic block on alias {here.alias!r} must be the outermost one")
         transaction = outer.transaction
         _check_owner(here, transaction, outer, owner)
-        # on top before anything waits, so that no other task opens a block meanwhile
+        # becomes the top block before anything waits, so that no other task opens a block meanwhile
         block = transaction.top = Block(transaction, outer, None, owner)
         here.set_block(block)
         if savepoint:
@@ -79,9 +79,9 @@ def enter(here: Any, *, savepoint: bool = True, durable: bool = False, patient: 
 
 
 def leave(here: Session, block: Block, failure: BaseException | None, *, told: bool = False) -> None:
-    """Closes a block: keeps its work when ``failure`` is None and nothing else forbids it, undoes it otherwise.
+    """Closes a block: keeps its work when ``failure`` is None and nothing else forbids it, rolls it back otherwise.
 
-    :param told: whoever opened the block knows that without a savepoint its failure takes the outer block along.
+    :param told: the opener of the block knows that without a savepoint its failure also rolls back the outer block.
     """
     transaction = block.transaction
     if block.closed:
@@ -103,7 +103,7 @@ def leave(here: Session, block: Block, failure: BaseException | None, *, told: b
 
 
 def _is_of_the_test(outer: Block) -> bool:
-    """Whether a block is the one that a test in inline mode is going to roll back: it was opened outside that mode."""
+    """Whether a block is the one around a test in inline mode, to be rolled back: it was opened outside that mode."""
     return outer.parent is None and not outer.inline and bridge.in_inline()
 
 
@@ -117,10 +117,11 @@ def _leave_outermost(
 
 
 def end(here: Session, transaction: Transaction, *, keep: bool, failure: BaseException | None = None) -> None:
-    """Commits or rolls back a whole transaction and runs what waited for that.
+    """Commits or rolls back a whole transaction and runs its callbacks.
 
-    :param keep: commit; a transaction that a failed statement has broken is rolled back all the same, and that is raised.
-    :param failure: the exception that leaves the block. What goes wrong while it is rolled back must not take its place.
+    :param keep: commit; a transaction that a failed statement has broken is rolled back all the same, and that is
+        raised.
+    :param failure: the exception that leaves the block. An error of the rollback must not replace it.
     """
     refused = None
     if keep and transaction.broken is not None:
@@ -190,7 +191,7 @@ def _report_unfinished(here: Session, problem: DatabaseError) -> None:
 
 
 def close_block(here: Any, transaction: Transaction, block: Block) -> None:
-    """Takes a block off the top and lets waiting tasks go on."""
+    """Removes a block from the top and wakes waiting tasks."""
     if block.closed:
         return
     block.closed = True
@@ -202,7 +203,7 @@ def close_block(here: Any, transaction: Transaction, block: Block) -> None:
 
 
 def _close_inner(transaction: Transaction, block: Block) -> None:
-    """Blocks that another task, or a mistaken order, left open inside ``block`` end with it."""
+    """Closes the blocks inside ``block`` that another task, or a wrong order of exits, left open."""
     top = transaction.top
     while top is not None and top is not block:
         top.closed = top.cut = True
@@ -210,7 +211,7 @@ def _close_inner(transaction: Transaction, block: Block) -> None:
 
 
 def _check_owner(here: Session, transaction: Transaction, outer: Block, owner: Any) -> None:
-    """A savepoint may only be opened in the innermost open block, and not by two tasks at once."""
+    """Checks that a savepoint is opened in the innermost open block, and not by two tasks at once."""
     top = transaction.top
     if top is outer or top is None or top.owner is owner:
         return
@@ -233,7 +234,7 @@ def _out_of_order(here: Session) -> RuntimeError:
 
 
 def rolled_back(transaction: Transaction) -> TransactionManagementError | None:
-    """The error of a commit that is refused because something in the transaction failed.
+    """The error for a commit that is refused because a statement of the transaction failed.
 
     None when a statement was refused since then, which told of it.
     """
@@ -250,14 +251,15 @@ def rolled_back(transaction: Transaction) -> TransactionManagementError | None:
     return error
 
 
-# --------------------------------------------------------------------------------------------------- ending transactions
+# --------------------------------------------------------------------------------------------------- ending
+# transactions
 
 
 def commit(here: Session, transaction: Transaction) -> BaseException | None:
     """Sends COMMIT, when there is a transaction to commit.
 
-    :returns: a cancellation, or the exception of a signal handler, that came while the COMMIT was on its way and did not
-        stop it: to be raised when everybody has been told that the transaction was committed.
+    :returns: a cancellation, or the exception of a signal handler, that arrived during the COMMIT without stopping it:
+        to be raised after the callbacks of the commit have run.
     """
     with here.turn(transaction):  # a task of the block may be about to begin
         link = transaction.link
@@ -278,7 +280,7 @@ def commit(here: Session, transaction: Transaction) -> BaseException | None:
 
 
 def _nothing_to_commit(here: Session, link: Any) -> TransactionManagementError:
-    """The error of a transaction that is gone although none of its statements has told so."""
+    """The error for a transaction that is gone although none of its statements has reported a failure."""
     what = "its connection was lost or closed" if link.lost else "something that used its connection failed or ended it"
     return TransactionManagementError(
         f"the transaction of alias {here.alias!r} could not be committed, because {what}; nothing of it is kept. Run the "
@@ -314,14 +316,14 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
     try:
         if link is not None:
             here.release_from(transaction, link)
-    finally:  # the transaction has ended, whatever becomes of its connection
+    finally:  # the transaction has ended, whatever happens to its connection
         for hook in _ended_hooks if began else ():
             hook(here.alias, seconds, "commit" if committed else "rollback")
         _run(after)
 
 
 def _run(callbacks: list[Callable[[], Any]]) -> None:
-    """All of them, in order; a cancellation that comes meanwhile is raised when they have run."""
+    """Runs all callbacks, in order; a cancellation that arrives meanwhile is raised afterwards."""
     interruption: BaseException | None = None
     for callback in callbacks:
         try:
@@ -337,14 +339,15 @@ def _run(callbacks: list[Callable[[], Any]]) -> None:
 
 
 def _run_undone(transaction: Transaction, commit_mark: int, rollback_mark: int) -> None:
-    """A part was undone: its commit callbacks are dropped, its rollback callbacks run."""
+    """After a rollback to a savepoint: drops the commit callbacks registered since, and runs the rollback callbacks."""
     del transaction.commit_callbacks[commit_mark:]
     undone = transaction.rollback_callbacks[rollback_mark:]
     del transaction.rollback_callbacks[rollback_mark:]
     _run(undone)
 
 
-# ------------------------------------------------------------------------------------------------------------ savepoints
+# ------------------------------------------------------------------------------------------------------------
+# savepoints
 
 
 def _savepoint(here: Session, transaction: Transaction) -> str:
@@ -389,7 +392,7 @@ def _atomic_block(here: Session, what: str) -> tuple[Session, Block]:
 
 
 def savepoint(using: str = "default") -> str:
-    """Sets a savepoint in the open block; its id. Raises ``RuntimeError`` outside a block."""
+    """Sets a savepoint in the open block. Returns its id. Raises ``RuntimeError`` outside a block."""
     here, block = _atomic_block(session(using), "savepoint()")
     transaction = block.transaction
     name = _savepoint(here, transaction)
@@ -427,7 +430,7 @@ def _known(block: Block, sid: str) -> tuple[Block, int, int]:
 
 
 def _forget_from(transaction: Transaction, sid: str) -> None:
-    """Later savepoints end with an earlier one."""
+    """Forgets a savepoint and all that were set after it."""
     names = list(transaction.savepoint_marks)
     for name in names[names.index(sid) :]:
         del transaction.savepoint_marks[name]
@@ -437,9 +440,10 @@ def _forget_from(transaction: Transaction, sid: str) -> None:
 
 
 class atomic:  # noqa: N801 - a context manager that reads as a word
-    """``with atomic(alias):`` on the session of the current scope, in either world; for the library's own work.
+    """``with atomic(alias):`` on the session of the current scope, sync or async; for internal use.
 
-    Costs one object; ``savepoint=False`` makes no savepoint inside an open transaction, so a failure undoes all of it.
+    Costs one object. With ``savepoint=False`` it sets no savepoint inside an open transaction, so a failure rolls back
+    all of it.
     """
 
     __slots__ = ("_block", "_savepoint", "_session")
@@ -460,7 +464,7 @@ class atomic:  # noqa: N801 - a context manager that reads as a word
 
 
 class ensure:  # noqa: N801 - as above
-    """``with ensure(alias):`` a transaction when none is open, nothing otherwise."""
+    """``with ensure(alias):`` opens a transaction when none is open, and does nothing otherwise."""
 
     __slots__ = ("_block", "_session")
 
@@ -490,7 +494,7 @@ def home(using: str) -> Session:
 
 
 def in_atomic_block(using: str = "default") -> bool:
-    """Whether an atomic block is open on the alias in the current scope, of either world; manual mode is none."""
+    """Whether an atomic block, sync or async, is open on the alias in the current scope; manual mode does not count."""
     block = home(using).block
     return block is not None and not (block.parent is None and block.transaction.manual)
 
@@ -504,7 +508,7 @@ def set_rollback(rollback: bool = True, using: str | None = None) -> None:
     """Makes the innermost open block roll back at its end without an exception, or not.
 
     ``False`` also lets statements in again after one has failed, for a block that mends the damage itself; where the
-    database has given the transaction up, only going back to a savepoint does.
+    database has aborted the transaction, only a rollback to a savepoint does.
     """
     here, block = _atomic_block(home(using or "default"), "set_rollback()")
     block.undo = rollback
@@ -523,7 +527,7 @@ def get_rollback(using: str | None = None) -> bool:
 
 @contextmanager
 def set_right(using: str) -> Generator[None, None, None]:
-    """For the library's own work on a statement that has just failed and left nothing behind: lets statements in again.
+    """After a statement of the library that failed without effect: lets statements in again.
 
     When the block ends normally, so that the failure is raised after all, the transaction is broken by it as before.
     """
@@ -542,7 +546,7 @@ def set_right(using: str) -> Generator[None, None, None]:
 
 @contextmanager
 def mark_for_rollback_on_error(using: str | None = None) -> Generator[None, None, None]:
-    """An exception that leaves this breaks the transaction that is open, without a block of its own (Django 5.2)."""
+    """Marks the open transaction broken when an exception leaves this context; opens no block (as in Django 5.2)."""
     here = home(using or "default")
     try:
         yield

@@ -19,7 +19,7 @@ class Turn:
         self.waiting: deque[asyncio.Future[None]] = deque()
 
     def take(self, limit: float | None = None) -> bool:
-        """Waits for the turn, at most ``limit`` seconds; whether it was obtained."""
+        """Waits for the turn, at most ``limit`` seconds. Returns whether it was obtained."""
         if not self.taken:
             self.taken = True
             return True
@@ -32,7 +32,7 @@ class Turn:
             bridge.wait(_within(future, limit))
         except BaseException as problem:
             if future.done() and not future.cancelled():
-                self.leave()  # it was handed over in the same moment: pass it on
+                self.leave()  # the turn was handed over at the same moment: pass it on
             else:
                 future.cancel()
             if isinstance(problem, TimeoutError):

@@ -1,7 +1,7 @@
-"""Two worlds around one transaction: what is refused, and how inline tasks take turns.
+"""Sync and async code around one transaction: which mixtures are refused, and how inline tasks take turns.
 
-Synchronous and asynchronous code have separate connections. Whatever cannot be a part of the transaction that is open
-around it is refused, never run elsewhere.
+Synchronous and asynchronous code have separate connections. A verb that cannot join the transaction open around it is
+refused, never run on another connection.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dorm.exceptions import MixedWorldsError
 
 
 def sync_inside_async(alias: str) -> MixedWorldsError:
-    """The error of a synchronous verb on the loop's thread while the context has an ``aatomic`` open."""
+    """The error for a synchronous verb on the loop's thread while the context has an ``aatomic`` open."""
     return MixedWorldsError(
         f"a synchronous verb was called inside an open aatomic() block on alias {alias!r}: it would run on another "
         "connection, outside the block, and keep the event loop from going on. Await the a* form of the verb, run the "
@@ -27,7 +27,7 @@ def sync_inside_async(alias: str) -> MixedWorldsError:
 
 
 def async_inside_sync(alias: str, block: Block) -> MixedWorldsError:
-    """The error of an async verb while the context has a synchronous block open."""
+    """The error for an async verb while the context has a synchronous block open."""
     what = "manual mode" if block.parent is None and block.transaction.manual else "an open synchronous atomic() block"
     return MixedWorldsError(
         f"an async verb was awaited inside {what} on alias {alias!r}: it would run on another connection, outside the "
@@ -38,7 +38,7 @@ def async_inside_sync(alias: str, block: Block) -> MixedWorldsError:
 
 
 def inline_elsewhere(alias: str) -> MixedWorldsError:
-    """The error of a verb in another thread than the inline block whose context it has inherited."""
+    """The error for a verb in another thread than that of the inline block whose context it inherited."""
     return MixedWorldsError(
         f"inline mode has a transaction of alias {alias!r} open in another thread, whose connection cannot be used in "
         f"thread {threading.current_thread().name!r}: the code here would not see its rows, and what it writes would stay. "

@@ -1,4 +1,4 @@
-"""One folder member per database: what it can do and how it is spoken to. The only place that knows a vendor."""
+"""The databases: what each can do and how to talk to it. The only package that knows a vendor."""
 
 from dorm.dialects.base import Features
 from dorm.dialects.kinds import Kind

@@ -1,4 +1,4 @@
-"""What the rest of the library may know about a database."""
+"""What a database can do, as the rest of the library may know it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class Features:
     set_operation_parentheses: bool
     limit_needed_for_offset: bool
     filter_clause: bool
-    # how a parameter is written that stands in several places: its name, its format; None where equal expressions of it need not be one
+    # how a parameter is written that stands in several places: its name, its format; None where equal expressions of it
+    # need not be one
     shared_parameter: str | None
     # whether GROUP BY knows columns of the queries around a subquery
     groups_by_outer_columns: bool

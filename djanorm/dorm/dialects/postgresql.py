@@ -83,7 +83,7 @@ FEATURES = Features(
     copy=True,
     statement_timeout=True,
 )
-# Of these connection errors another attempt would not be any better.
+# Connection errors that another attempt would meet again.
 HOPELESS = re.compile(
     r"authentication failed|does not exist|no pg_hba\.conf entry|invalid (connection option|port|sslmode)"
     r"|is not permitted to log in|certificate",
@@ -128,8 +128,8 @@ ARRAY_PARAMETER = re.compile(r"(?<!%)%s(?=::[A-Za-z][\w ]*(?:\([\d, ]*\)[A-Za-z 
 class _Compiler(PGCompiler_psycopg):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # psycopg would send arrays as text, each element quoted by it and parsed by the server: half of a bulk insert's
-        # time. Scalars stay with psycopg's own choice.
+        # psycopg would send arrays as text, quoting each element for the server to parse: half the time of a bulk
+        # insert. Scalars are sent as psycopg chooses.
         self.string = ARRAY_PARAMETER.sub("%b", self.string)
 
     def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: Any) -> str:
@@ -151,7 +151,7 @@ def make_dialect() -> PGDialect_psycopg:
 
 
 class Connector:
-    """Opens connections of one alias, for both worlds."""
+    """Opens connections of one alias, sync and async."""
 
     begin = "BEGIN"
     exclusive = False
@@ -182,10 +182,10 @@ class Connector:
         }
 
     def engine(self) -> Engine:
-        """The synchronous engine; the connections it makes are kept by others."""
+        """The synchronous engine; dorm's pool keeps the connections it creates."""
         connection, _ = connection_classes()
         engine = create_engine(self.url, connect_args=self.arguments, **self._options())
-        # a listener on the engine itself would count as one of the user's
+        # a listener on the engine itself would count as a user's listener
         event.listen(
             engine.dialect, "do_connect", lambda _dialect, _record, args, keys: connection.connect(*args, **keys)
         )
@@ -207,14 +207,14 @@ class Connector:
         return f"{self.settings.name} on {self.settings.host}:{self.settings.port}"
 
     def close(self) -> None:
-        """Nothing outlives the pools."""
+        """Does nothing: the connector holds nothing beyond the pools."""
 
 
 # ------------------------------------------------------------------------------------------------------------- errors
 
 
 def _driver() -> Any:
-    """psycopg, when something has imported it; no error can be its own otherwise."""
+    """psycopg, if it has been imported; before that, no error can come from it."""
     return sys.modules.get("psycopg")
 
 
@@ -225,7 +225,7 @@ def is_driver_error(error: BaseException) -> bool:
 
 
 def is_transient(error: Any) -> bool:
-    """Connection errors that another attempt may not meet; no timeouts, no refused log-ins."""
+    """Whether another attempt may succeed: connection errors, but not timeouts or refused log-ins."""
     driver = _driver()
     if driver is None or not isinstance(error, (driver.OperationalError, driver.InterfaceError)):
         return False
@@ -244,8 +244,8 @@ def proves_not_run(error: BaseException) -> bool:
 def translate(error: Any) -> DatabaseError:
     """The library's error for a psycopg error.
 
-    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row. What the
-    psycopg error itself prints is cut down likewise, since it is printed as the cause; its ``diag`` still has all of it.
+    Of the server's DETAIL only the columns of a violated key are used: it quotes the values of the row. The text of the
+    psycopg error is shortened likewise, since it is printed as the cause; its ``diag`` is left complete.
     """
     state = error.sqlstate
     text = _without_values(error, error.diag.message_primary or str(error).strip() or type(error).__name__)
@@ -276,7 +276,7 @@ def translate(error: Any) -> DatabaseError:
 
 
 def _without_values(error: Any, text: str) -> str:
-    """A message about a value that a type does not take, without the value that it quotes."""
+    """A message about an invalid value for a type, without the value that it quotes."""
     if isinstance(error, _driver().DataError) and error.sqlstate not in NAMING_STATES:
         return QUOTED.sub(r"\1***\1", text)
     return text

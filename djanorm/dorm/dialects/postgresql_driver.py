@@ -1,8 +1,8 @@
-"""psycopg's connections, with waits that end when the server has stopped, whatever interrupts them.
+"""psycopg's connections, with waits that always end with a stopped server, whatever interrupts them.
 
 psycopg asks the server to stop when a task is cancelled or Ctrl-C is pressed, and gives up when that happens a second
-time, as cancel scopes do; for other exceptions, such as those of signal handlers, it does nothing. The statement then
-goes on, and is committed, after its caller has been told that it was cancelled.
+time, as cancel scopes do; for other exceptions, such as those of signal handlers, it does nothing. The statement would
+then continue, and be committed, after its caller was told that it had been cancelled.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BUSY = 1  # libpq's transaction status ACTIVE
 
 @lru_cache(maxsize=1)
 def connection_classes() -> tuple[Any, Any]:
-    """The classes of connections for the two worlds; loads psycopg."""
+    """The sync and async connection classes; imports psycopg."""
     psycopg = require("psycopg", extra="postgresql", purpose="the postgresql engine")
     waiting = psycopg.waiting
 
@@ -38,7 +38,7 @@ def connection_classes() -> tuple[Any, Any]:
                 raise
 
         def command(self, sql: str) -> None:
-            """Runs one statement without a result, past the driver's books of prepared statements."""
+            """Runs one statement without a result, bypassing the driver's management of prepared statements."""
             with self.lock:
                 self.wait(self._exec_command(sql))
 
@@ -60,7 +60,7 @@ def connection_classes() -> tuple[Any, Any]:
             try:
                 return await super().connect(*args, **kwargs)
             except asyncio.CancelledError as error:
-                # the half-open session is in a variable there, and lives as long as somebody keeps the error
+                # a variable in that frame holds the half-open session, which lives as long as the error is kept
                 traceback.clear_frames(error.__traceback__)
                 raise
 

@@ -1,4 +1,4 @@
-"""PostgreSQL connections with the few verbs the library needs; the async form waits where the sync form blocks."""
+"""PostgreSQL connections with the few methods the library needs; the async form waits where the sync form blocks."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class PostgresLink:
         return cursor.rowcount
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """The number of rows a statement changed, run once per row of parameters."""
+        """Runs a statement once per row of parameters. Returns the number of rows it changed."""
         cursor = self._cursor
         cursor.executemany(sql, rows)
         return cursor.rowcount
@@ -77,7 +77,7 @@ class PostgresLink:
         return tuple(column.name for column in cursor.description), cursor.fetchall(), cursor.rowcount
 
     def script(self, sql: str, params: None = None) -> bool:
-        """Runs several statements; whether they have ended the open transaction, though another may have begun."""
+        """Runs several statements. Returns whether they ended the open transaction, even if another has begun."""
         cursor = self.raw.cursor()
         cursor.execute(sql.encode(), prepare=False)
         return _has_ended(cursor)
@@ -88,7 +88,7 @@ class PostgresLink:
     # ------------------------------------------------------------------------------------------ transaction control
 
     def control(self, sql: str, params: None = None) -> None:
-        """Transaction control.
+        """Sends a transaction control statement.
 
         The driver forgets its prepared statements when it sees a ROLLBACK, which is needed after DDL only.
         """
@@ -101,14 +101,14 @@ class PostgresLink:
     # ----------------------------------------------------------------------------------------- the session as it was
 
     def note(self, sql: str) -> None:
-        """Told of hand-written SQL before it runs; raises for what cannot run like a statement."""
+        """Called with hand-written SQL before it runs; raises for SQL that cannot run like a statement."""
         refuse_copy(sql)
         self._altered = True
         if not self.marked:
             self.marked = leaves_traces(sql)
 
     def reset(self) -> bool:
-        """Undoes what hand-written SQL may have set, locked or created in the session; whether that worked."""
+        """Undoes what hand-written SQL may have set, locked or created in the session. Returns whether that worked."""
         self.marked = False
         try:
             self.finish_script(RESET)
@@ -117,11 +117,11 @@ class PostgresLink:
         return True
 
     def finish_script(self, sql: str) -> None:
-        """Several statements at once, to the end."""
+        """Runs several statements at once, to the end."""
         self.raw.cursor().execute(sql, prepare=False)
 
     def forget_plan(self, error: BaseException | None) -> bool:
-        """Whether a statement failed because a table it was prepared for has changed; it is prepared anew then."""
+        """Whether a statement failed because a table it was prepared for has changed; it is then prepared again."""
         if getattr(error, "sqlstate", None) != "0A000" or "cached plan" not in str(error):
             return False
         self._forget()
@@ -132,7 +132,7 @@ class PostgresLink:
         self.raw._prepared.clear()
 
     def keeps_snapshot(self) -> bool:
-        """Whether the reads of the open transaction belong together, so that a new one is no substitute."""
+        """Whether all reads of the open transaction see one snapshot, so that a new transaction cannot replace it."""
         return self.fetch("SHOW transaction_isolation", None) != [("read committed",)]
 
     def roll_back(self) -> None:
@@ -168,7 +168,7 @@ class PostgresLink:
     # ---------------------------------------------------------------------------------------------------- liveness
 
     def quick_check(self) -> bool:
-        """Whether the socket is silent, which an idle healthy connection's is. Costs no round trip."""
+        """Whether the socket is silent, as that of a healthy idle connection is. Costs no round trip."""
         if self._poll is None:
             try:
                 self._poll = _readable(self.raw.fileno())
@@ -304,7 +304,7 @@ class ServerStream:
         return rows
 
     def forget(self) -> None:
-        """The connection serves somebody else by now: nothing may be sent on it."""
+        """The connection is in use elsewhere by now: nothing may be sent on it."""
         self._cursor._closed = True
 
     def close(self) -> None:
@@ -328,7 +328,7 @@ def _has_ended(cursor: Any) -> bool:
     tags = [cursor.statusmessage]
     while cursor.nextset():
         tags.append(cursor.statusmessage)
-    # going back to a savepoint is told as ROLLBACK too, but no transaction begins after it
+    # the server reports going back to a savepoint as ROLLBACK too, but no transaction begins after it
     return "COMMIT" in tags or ("ROLLBACK" in tags and BEGINNING & set(tags[tags.index("ROLLBACK") :]) != set())
 
 

@@ -1,4 +1,4 @@
-"""Finding the record and the hooks of a database."""
+"""Finding the features record and the module of a database."""
 
 from __future__ import annotations
 

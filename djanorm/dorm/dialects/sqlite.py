@@ -106,7 +106,7 @@ def make_dialect() -> SQLiteDialect_pysqlite:
 
 
 class Connector:
-    """Opens connections of one alias, for both worlds."""
+    """Opens connections of one alias, sync and async."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         options = dict(settings.options)
@@ -134,8 +134,8 @@ class Connector:
     def begin(self) -> str:
         """How a transaction begins; ``transaction_mode`` of OPTIONS chooses, IMMEDIATE unless told otherwise.
 
-        A deferred transaction that reads first and writes later fails at once, without waiting, when somebody else
-        wrote in between; an immediate one waits for its turn at the beginning.
+        A deferred transaction that reads first and writes later fails at once, without waiting, if another connection
+        wrote in between; an immediate one waits for its turn when it begins.
         """
         return f"BEGIN {self.transaction_mode}"
 
@@ -145,7 +145,7 @@ class Connector:
         return self.transaction_mode != "DEFERRED"
 
     def connect(self) -> sqlite3.Connection:
-        """A new connection of the synchronous world."""
+        """A new synchronous connection."""
         if self.memory and self._keeper is None:
             self._keeper = self._connect()
         return self._connect()
@@ -164,7 +164,7 @@ class Connector:
         }
 
     def engine(self) -> Engine:
-        """The synchronous engine: a connection for whoever asks, none kept."""
+        """The synchronous engine: it opens a connection per request and keeps none."""
         return create_engine(
             "sqlite+pysqlite://",
             creator=self.connect,
@@ -174,7 +174,7 @@ class Connector:
         )
 
     def async_engine(self) -> Engine:
-        """The asynchronous engine, as its synchronous façade: each connection works in a thread of its own."""
+        """The asynchronous engine, as its synchronous façade: each connection works in its own thread."""
         aiosqlite = require("aiosqlite", extra="sqlite", purpose="async access to SQLite")
         adapter: list[Any] = []
 
@@ -204,7 +204,7 @@ class Connector:
         return link
 
     def async_link(self, fairy: Any, wait: Wait, to_the_end: Wait) -> ThreadedSQLiteLink:
-        """The same in the asynchronous world; ``wait`` and ``to_the_end`` are the bridge's."""
+        """The link for an asynchronous connection; ``wait`` and ``to_the_end`` are the bridge's."""
         link = ThreadedSQLiteLink(fairy, fairy.driver_connection, wait, to_the_end)
         link.prepare(self.journal_mode)
         return link
@@ -255,7 +255,7 @@ def _is_too_large(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Locked, busy, or closed meanwhile: everything else fails again the same way."""
+    """Whether another attempt may succeed: the file was locked or busy, or the connection was closed meanwhile."""
     if isinstance(error, sqlite3.ProgrammingError):
         return CLOSED in str(error)
     if not isinstance(error, sqlite3.OperationalError):
@@ -267,7 +267,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def proves_not_run(error: BaseException) -> bool:
-    """A statement that did not get its lock has changed nothing."""
+    """Whether the statement cannot have changed anything: it did not get its lock."""
     return is_transient(error)
 
 

@@ -1,7 +1,7 @@
 """JSON for SQLite: the paths its own functions understand, and Python functions for what they cannot do.
 
 SQLite compares the key in a path with the key as the document spells it, escapes included, and knows no way to write a
-double quote. Only keys that are spelled in one way are given to it; any other key is found by :func:`at`.
+double quote. So it is given only keys that have one spelling; any other key is found by :func:`at`.
 """
 
 from __future__ import annotations

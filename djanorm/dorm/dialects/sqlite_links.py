@@ -1,4 +1,4 @@
-"""SQLite connections with the few verbs the library needs, used in place or through a worker thread."""
+"""SQLite connections with the few methods the library needs, used in place or through a worker thread."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LENGTH = struct.Struct("<Q")
 
 
 def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
-    """Foreign keys, journal mode and functions."""
+    """Sets up a new connection: foreign keys, journal mode and functions."""
     connection.execute("PRAGMA foreign_keys = ON")
     if journal_mode is not None:
         connection.execute(f"PRAGMA journal_mode = {journal_mode}")
@@ -40,7 +40,7 @@ def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
 
 
 class SQLiteLink:
-    """A ``sqlite3`` connection that is used where it is."""
+    """A ``sqlite3`` connection that is used in the calling thread."""
 
     __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "marked", "pool", "raw")
 
@@ -60,7 +60,7 @@ class SQLiteLink:
         return self.execute(sql, params or ()).rowcount
 
     def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
-        """Runs a statement once per row of parameters, all or nothing; the number of rows changed in all."""
+        """Runs a statement once per row of parameters, all or nothing. Returns the total number of changed rows."""
         if self.raw.in_transaction:
             return self.raw.executemany(sql, rows).rowcount
         self.execute("BEGIN IMMEDIATE")
@@ -80,7 +80,7 @@ class SQLiteLink:
         return names, rows, cursor.rowcount
 
     def script(self, sql: str, params: None = None) -> bool:
-        """Runs several statements, inside the open transaction if there is one; whether they have ended it."""
+        """Runs several statements, inside the open transaction if there is one. Returns whether they ended it."""
         if not self.raw.in_transaction:
             if single_statement(sql):
                 self.execute(sql).close()
@@ -112,13 +112,13 @@ class SQLiteLink:
             self.execute("ROLLBACK")
 
     def settle(self) -> None:
-        """Nothing runs on it once a verb has returned or raised."""
+        """Does nothing: no statement runs on it once a method has returned or raised."""
 
     def note(self, sql: str) -> None:
-        """A thread keeps its connection: what it sets is its own affair."""
+        """Does nothing: a thread keeps its connection, so its settings affect no other thread."""
 
     def forget_plan(self, error: BaseException | None) -> bool:
-        """SQLite prepares anew by itself."""
+        """False: SQLite prepares a statement again by itself."""
         return False
 
     @property
@@ -182,8 +182,8 @@ class ThreadedSQLiteLink:
         """Runs a function in the connection's thread.
 
         The public verbs of aiosqlite make one trip per step (cursor, execute, fetch, close), and its thread dies when
-        the loop ends before the answer; this makes one trip, and nobody minds an answer that comes too late. The extra
-        pins aiosqlite's minor version.
+        the loop ends before the answer; this makes one trip, and a late answer does no harm. The extra pins aiosqlite's
+        minor version.
         """
         worker = self.worker
         if self.lost:
@@ -193,7 +193,7 @@ class ThreadedSQLiteLink:
         return work
 
     def _do(self, function: Callable[..., Any], *args: Any) -> Any:
-        """The result of a function in the connection's thread; when it is cancelled, the thread has stopped by then."""
+        """The result of a function in the connection's thread; after a cancellation, the thread has stopped."""
         work = self._call(function, *args)
         try:
             return self.wait(work.future)
@@ -204,7 +204,8 @@ class ThreadedSQLiteLink:
     def _stop(self, work: _Work, tidy: Callable[[], Any], stream: ThreadedStream | None = None) -> None:
         """Interrupts what is running, then runs ``tidy`` in the thread.
 
-        SQLite interrupts everything that is open on a connection: while streams of others are, the end is waited for.
+        SQLite interrupts everything that is open on a connection: while other streams are open, it waits for the end
+        instead.
         """
         if self.lost:
             return
@@ -259,11 +260,11 @@ class ThreadedSQLiteLink:
         """See :meth:`SQLiteLink.settle`."""
 
     def note(self, sql: str) -> None:
-        """Told of hand-written SQL before it runs."""
+        """Called with hand-written SQL before it runs."""
         self.marked = self.marked or LEAVES_TRACES.search(sql) is not None
 
     def reset(self) -> bool:
-        """Nothing undoes a PRAGMA: the next borrower gets another connection."""
+        """False: a PRAGMA cannot be undone, so the next borrower gets another connection."""
         return False
 
     def forget_plan(self, error: BaseException | None) -> bool:
@@ -305,7 +306,7 @@ class ThreadedSQLiteLink:
 
 
 class _Work:
-    """A function on its way through the connection's thread."""
+    """A function that is passed to the connection's thread."""
 
     __slots__ = ("_args", "_function", "_lock", "done", "future", "loop")
 
@@ -330,11 +331,11 @@ class _Work:
             with self._lock:
                 self.done = True
         if not self.loop.is_closed():
-            with suppress(RuntimeError):  # it was closed in this very moment
+            with suppress(RuntimeError):  # it was closed at this very moment
                 self.loop.call_soon_threadsafe(_settle, self.future, result, error)
 
     def interrupt(self, raw: sqlite3.Connection) -> None:
-        """In the loop: stops the function, again and again in case SQLite had not begun with it."""
+        """In the loop: interrupts the function, repeatedly in case SQLite had not started it yet."""
         with self._lock:
             if self.done:
                 return
@@ -344,7 +345,7 @@ class _Work:
 
 
 def _nothing() -> None:
-    """A trip to the thread, which ends when everything before it has."""
+    """Does nothing: a trip to the thread that ends when everything queued before it has ended."""
 
 
 def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
@@ -375,7 +376,7 @@ async def open_worker(connect: Callable[..., Any], **arguments: Any) -> Any:
         with naming(arguments["database"]):
             return await worker
     except BaseException:
-        # its thread is about to end; let it do so before the loop does
+        # its thread is about to end; wait for that before the loop ends
         worker._thread.join(1.0)
         raise
 

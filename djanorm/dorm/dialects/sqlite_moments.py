@@ -111,7 +111,7 @@ def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
     if kind == "time":
         return str(cut.time())
     if zone is not None and unit in TIME_UNITS:
-        # of an hour that comes twice, each stays what it is
+        # an hour that comes twice when clocks are put back stays two hours
         return str(stored - (moment - cut))
     if zone is not None:
         # a day begins once

@@ -1,4 +1,4 @@
-"""Adding annotations to the body of a class that is about to be made, on every Python version."""
+"""Adding annotations to the body of a class before the class is created, on every Python version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if sys.version_info >= (3, 14):
 
 
 def annotated_names(body: Mapping[str, Any]) -> set[str]:
-    """The names that a class body annotates; nothing is evaluated that may not exist yet."""
+    """The names that a class body annotates, without evaluating annotations, which may name what does not exist yet."""
     if sys.version_info >= (3, 14) and "__annotations__" not in body:
         annotate = annotationlib.get_annotate_from_class_namespace(body)
         if annotate is None:
@@ -25,7 +25,7 @@ def add_annotations(body: dict[str, Any], made: Mapping[str, Any]) -> None:
     if sys.version_info >= (3, 14) and "__annotations__" not in body:
         annotate = annotationlib.get_annotate_from_class_namespace(body)
         if annotate is not None:
-            # the body's own may name what is defined later, so they stay deferred (PEP 649)
+            # the body's own annotations may name what is defined later, so they stay deferred (PEP 649)
             place = "__annotate__" if "__annotate__" in body else "__annotate_func__"
             body[place] = _deferred(annotate, made)
             return

@@ -1,4 +1,4 @@
-"""What a field's validators mean for a schema: keywords of Pydantic where it has them, else the validator."""
+"""A field's validators as constraints of a schema: Pydantic's keywords where it has them, else the validator itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ reading: ContextVar[bool] = ContextVar("dorm_schema_reading", default=False)
 def constraints_of(field: Any, made: Any) -> tuple[dict[str, Any], list[Any]]:
     """The limits of the column and of the built-in validators: keywords for ``Field``, and metadata beside it.
 
-    :param field: a field that is no relation.
+    :param field: a field other than a relation.
     :param made: its type in the schema.
     """
     limits: dict[str, Any] = {}
@@ -49,7 +49,7 @@ def constraints_of(field: Any, made: Any) -> tuple[dict[str, Any], list[Any]]:
 
 
 def checker(field: Any, checks: Iterable[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """A function that runs validators on a payload's value, empty ones excepted, and words what they refuse."""
+    """A function that runs validators on a payload's value, unless it is empty, and reports what they refuse."""
     checks = tuple(checks)
 
     def check(value: Any) -> Any:
@@ -59,7 +59,7 @@ def checker(field: Any, checks: Iterable[Callable[[Any], Any]]) -> Callable[[Any
             try:
                 run(value)
             except dorm.ValidationError as problem:
-                # what Pydantic makes an entry of its own ValidationError from
+                # Pydantic turns this into an entry of its ValidationError
                 raise ValueError("; ".join(problem.messages)) from problem
         return value
 
@@ -105,7 +105,7 @@ def _tighten(limits: dict[str, Any], keyword: str, limit: Any) -> None:
 
 
 def _pattern(validator: Any) -> dict[str, Any]:
-    """The pattern of a plain regular expression for the JSON schema; what JavaScript would read otherwise stays out."""
+    """The pattern of a plain regular expression for the JSON schema; {} for one that JavaScript reads differently."""
     if not isinstance(validator, validators.RegexValidator) or validator.inverse_match or validator.flags:
         return {}
     text = validator.regex if isinstance(validator.regex, str) else validator.regex.pattern

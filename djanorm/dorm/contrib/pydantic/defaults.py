@@ -1,4 +1,4 @@
-"""What a schema's field is when it is left out."""
+"""The default of a schema's field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dorm.contrib.pydantic.library import FACTORIES_TAKE_VALUES, BaseModel
 
 
 def made_elsewhere(field: Any) -> bool:
-    """Whether the library or the database makes the value of a new row, so that a payload need not have it."""
+    """Whether the library or the database supplies the value of a new row, so that a payload may omit it."""
     return (
         field.filled_by_database
         or getattr(field, "auto_now", False)

@@ -1,4 +1,4 @@
-"""The fields that a model gives to a schema, and `schema_for`, which makes a schema of nothing else."""
+"""The fields that a schema takes from a model, and `schema_for`, which builds a schema from those alone."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def schema_for(
     :param only: names of fields to keep, all when left out; ``exclude`` applies as well.
     :param optional: names of fields that become ``T | None`` with the default None.
     :param base: the class to inherit from; its configuration and fields stay.
-    :raises TypeError: for names that the model does not have, and a base that is no Pydantic model.
+    :raises TypeError: for names that the model does not have, and a base that is not a Pydantic model.
     """
     check_model("schema_for", model)
     if not (isinstance(base, type) and issubclass(base, BaseModel)):

@@ -1,4 +1,4 @@
-"""Validators and serializers that a subclass inherits, but for fields that its Meta leaves out."""
+"""Inherited validators and serializers for fields that the Meta of a subclass leaves out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a schema is made from: the inner ``class Meta``, read and checked."""
+"""The inner ``class Meta`` of a schema, read and checked."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def known_names(where: str, model: type[dorm.Model], names: Any, *, fields_only:
     for name in names:
         if name not in known:
             raise TypeError(f"{where}: {model._meta.label} has no field {name!r}. {hint(name, known)}")
-    # a set has no order of its own: take the model's
+    # a set has no order: use the model's
     ordered = isinstance(names, (list, tuple))
     return tuple(dict.fromkeys(names)) if ordered else tuple([name for name in known if name in names])
 
@@ -118,7 +118,7 @@ def _combined(where: str, start: SchemaOptions, given: Mapping[str, Any]) -> Sch
     if "nested" in given:
         made = replace(made, nested=_nested(f"{where}.nested", model, given["nested"]))
     if "fields" in given:
-        # the names that are wanted: what a parent left out is of no concern any more
+        # the names that are wanted; what a parent left out no longer matters
         made = replace(made, fields=_fields(f"{where}.fields", model, given), exclude=frozenset())
     if "exclude" in given:
         excluded = known_names(f"{where}.exclude", model, given["exclude"])
@@ -132,7 +132,7 @@ def _fields(where: str, model: type[dorm.Model], given: Mapping[str, Any]) -> tu
     if given["fields"] == "__all__":
         return None
     names = known_names(where, model, given["fields"])
-    # naming a schema for a relation is asking for it
+    # naming a schema for a relation includes the relation
     return (*names, *(name for name in given.get("nested", ()) if name not in names))
 
 

@@ -18,7 +18,7 @@ Reader = Callable[[Any], Any]
 
 
 class InstanceValues:
-    """What Pydantic reads instead of an instance: the values of the schema's fields, then the instance itself."""
+    """A stand-in for an instance that Pydantic reads: the values of the schema's fields, then the instance itself."""
 
     def __init__(self, instance: Any, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
@@ -53,7 +53,7 @@ class ReadsInstances(BaseModel):
 
 
 def readers_of(schema: type[BaseModel], options: SchemaOptions) -> dict[str, Reader]:
-    """How each field of the schema that the model knows is read from an instance; made once for a schema."""
+    """How each field of the schema that the model knows is read from an instance; built once per schema."""
     made: dict[str, Reader] | None = schema.__dict__.get("__dorm_readers__")
     if made is None:
         meta = options.model._meta

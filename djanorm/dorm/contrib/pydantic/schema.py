@@ -15,7 +15,7 @@ _CLASS_VARIABLE: Final[Any] = ClassVar
 
 
 class SchemaMeta(ModelMetaclass):
-    """Puts the generated fields into the body of a class that has a Meta, as if they were written there."""
+    """Puts the generated fields into the body of a class that has a Meta, as if they had been written there."""
 
     def __new__(mcs, name: str, bases: tuple[type[Any], ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
         meta = namespace.pop("Meta", None)
@@ -38,7 +38,7 @@ class SchemaMeta(ModelMetaclass):
 
 
 def _generate(name: str, bases: tuple[type[Any], ...], body: dict[str, Any], meta: type[Any]) -> None:
-    """Add to the class body what Meta asks for, and take away what a parent has and Meta does not want."""
+    """Add the fields that Meta asks for to the class body, and remove inherited ones that it leaves out."""
     inherited = next((base.__dorm_options__ for base in bases if getattr(base, "__dorm_options__", None)), None)
     options = read_meta(name, meta, inherited)
     generated = annotations_of(options)
@@ -50,10 +50,10 @@ def _generate(name: str, bases: tuple[type[Any], ...], body: dict[str, Any], met
     made = {
         field: annotation
         for field, annotation in generated.items()
-        # what a body declares wins, also that of a parent; a parent's bare default keeps the parent's field
+        # a declaration in the body of the class or of a parent wins; a parent's bare default keeps the parent's field
         if field in annotated or (field not in written and (field in body or field not in defaulted))
     }
-    # what is annotated as a class variable is no field any more
+    # a name annotated as a class variable is no longer a field
     made.update(dict.fromkeys(sorted(removed), _CLASS_VARIABLE[Any]))
     keep_decorators(body, bases, removed)
     body["__dorm_options__"] = options

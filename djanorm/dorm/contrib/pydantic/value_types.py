@@ -55,9 +55,9 @@ def nullable(made: Any) -> Any:
 
 
 def or_left_out(annotation: Any) -> Any:
-    """``annotation`` for a value that the database or the library makes: every row has one, and a payload need not.
+    """``annotation`` for a value that the database or the library supplies: every row has one, a payload may omit it.
 
-    None stands for a value that is not made yet. The type itself is not nullable, so that no client has to expect null.
+    None stands for a value that does not exist yet. The type itself is not nullable, so clients need not expect null.
     """
     return Annotated[annotation, WrapValidator(_unless_none), WrapSerializer(_unless_none)]
 
@@ -67,7 +67,7 @@ def _unless_none(value, handler):  # type: ignore[no-untyped-def] # noqa: ANN001
 
 
 def list_of(made: Any) -> Any:
-    """``list[made]``, for a type that is known at run time only."""
+    """``list[made]``, for a type that is known only at run time."""
     return types.GenericAlias(list, (made,))
 
 

@@ -1,4 +1,4 @@
-"""How each database spells what SQL does not say the same way everywhere."""
+"""How each database spells the SQL that is not the same everywhere."""
 
 from __future__ import annotations
 

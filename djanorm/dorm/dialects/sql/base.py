@@ -1,4 +1,4 @@
-"""The standard spelling, which the databases' own classes refine.
+"""The standard spelling of SQL, which the classes of the databases refine.
 
 Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 """
@@ -74,7 +74,7 @@ def kinds_of(left: Any, right: Any) -> tuple[Kind, Kind]:
 
 
 class SqlHooks:
-    """What is spelled differently, one method each.
+    """The SQL that databases spell differently, one method each.
 
     :param database: the name of the database in messages.
     """
@@ -83,7 +83,7 @@ class SqlHooks:
         self.database = database
 
     def unsupported(self, feature: str, alternative: str) -> NotSupportedError:
-        """The error for what has no spelling that every database understands."""
+        """The error for SQL without a standard spelling."""
         return NotSupportedError(
             f"{self.database} has no spelling for {feature} ({type(self).__name__}): {alternative}, or give the database's "
             "spelling in a class of its own."
@@ -96,7 +96,7 @@ class SqlHooks:
         return sa.cast(element, sa.Text())
 
     def text_forms(self, element: Any, field: Any) -> list[Any]:
-        """The texts in which a fragment of a value may be looked for."""
+        """The text forms of a value, in each of which a fragment may be searched."""
         return [self.as_text(element, field)]
 
     def text_function(self, name: str, arguments: list[Any]) -> Any:
@@ -134,7 +134,7 @@ class SqlHooks:
         return getattr(sa.func, name)(*arguments)
 
     def arithmetic(self, operator: str, left: Any, right: Any, field: Any) -> Any:
-        """An operator that needs more than its sign, else None."""
+        """An operator that needs more than its symbol, else None."""
         return None
 
     def round(self, element: Any, precision: Any, field: Any) -> Any:
@@ -147,7 +147,7 @@ class SqlHooks:
         return sa.cast(element, field.sql_type())
 
     def computed_decimal(self, element: Any) -> Any:
-        """A computed decimal as it is compared with others."""
+        """A computed decimal in the form in which decimals are compared."""
         return element
 
     def averaged(self, element: Any, floating: bool) -> Any:
@@ -167,7 +167,7 @@ class SqlHooks:
         return sa.func.current_timestamp()
 
     def midnight(self, element: Any) -> Any:
-        """A date as it is compared with moments."""
+        """A date as the moment that it is compared as."""
         return element
 
     def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
@@ -226,7 +226,7 @@ class SqlHooks:
         raise self.unsupported("keys of documents", "keep the value in a column of its own")
 
     def of_type(self, element: Any, type_: Any) -> Any:
-        """What was chosen among several values of ``type_``."""
+        """A value chosen among several of ``type_``, as that type."""
         return sa.type_coerce(element, type_)
 
     def sort_keys(self, element: Any, is_document: bool) -> tuple[Any, ...]:
@@ -252,7 +252,7 @@ class SqlHooks:
         return select
 
     def explain(self, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
-        """What stands before a statement whose plan is wanted.
+        """The EXPLAIN clause to put before a statement.
 
         :raises ValueError: for a format or an option that the database does not have.
         """

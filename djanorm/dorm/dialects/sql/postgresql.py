@@ -52,13 +52,13 @@ def _quoted(value: str) -> str:
 
 
 def _at(element: Any, zone: str) -> Any:
-    # an offset as text would be read the POSIX way, with the opposite sign
+    # PostgreSQL reads an offset given as text in POSIX style, with the opposite sign
     kind = "INTERVAL " if zone[0] in "+-" else ""
     return element.op("AT TIME ZONE")(sa.literal_column(f"{kind}'{_quoted(zone)}'")).self_group()
 
 
 def _moment(local: Any, zone: str) -> Any:
-    """The first moment at which the clocks of a zone show ``local``; the database itself takes the second of two."""
+    """The first moment at which the clocks of a zone show ``local``; of two, the database itself takes the second."""
     last = _at(local, zone)
     if zone == "UTC" or zone[0] in "+-":
         return last
@@ -68,9 +68,9 @@ def _moment(local: Any, zone: str) -> Any:
 
 
 def _key(text: str) -> str:
-    """A text literal in which nothing but ASCII letters, digits and underscores stands for itself.
+    """A text literal in which everything but ASCII letters, digits and underscores is escaped.
 
-    NULL, which leads nowhere, for a text that PostgreSQL cannot hold.
+    For text that PostgreSQL cannot store it is NULL, a path that matches nothing.
     """
     if _IMPOSSIBLE.search(text):
         return "NULL"
@@ -95,7 +95,7 @@ class PostgresqlHooks(SqlHooks):
     """PostgreSQL 13 and later."""
 
     def as_text(self, element: Any, field: Any) -> Any:
-        # the text of an address of the network ends with its mask
+        # the text form of a network address ends with its mask
         if kind_of(field) is Kind.ADDRESS:
             return sa.func.host(element)
         return super().as_text(element, field)
@@ -131,7 +131,7 @@ class PostgresqlHooks(SqlHooks):
     def of_type(self, element: Any, type_: Any) -> Any:
         plain = getattr(type_, "plain", type_)
         if isinstance(plain._variant_mapping.get("postgresql", plain), _WRITTEN_AS_TEXT):
-            # parameters without a type of their own are text when they meet one another
+            # PostgreSQL reads two untyped parameters next to each other as text
             return sa.cast(element, type_)
         return super().of_type(element, type_)
 
@@ -166,7 +166,7 @@ class PostgresqlHooks(SqlHooks):
         if kind is Kind.DATE:
             return sa.cast(found, sa.Date())
         if zone and unit in TIME_UNITS:
-            # of an hour that comes twice, each stays what it is
+            # an hour that comes twice when clocks are put back stays two hours
             return moment.op("-")(element.op("-")(found).self_group())
         return _moment(found, zone) if zone else found
 
@@ -179,7 +179,7 @@ class PostgresqlHooks(SqlHooks):
 
     @staticmethod
     def _steps(keys: tuple[str, ...]) -> Any:
-        """The keys as a part of the text: parameters of one value are different expressions to GROUP BY and ORDER BY."""
+        """The keys as literal text: to GROUP BY and ORDER BY, two parameters are different expressions, whatever their values."""
         return sa.literal_column(f"ARRAY[{', '.join(map(_key, keys))}]::text[]")
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
@@ -204,7 +204,7 @@ class PostgresqlHooks(SqlHooks):
     def json_compare(
         self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
     ) -> Any:
-        """Equality knows kinds; the order of JSONB goes across them, which a condition on the kind prevents."""
+        """Equality of JSONB compares kinds too, but its order spans kinds; a condition on the kind prevents that."""
         value = self.json_value(document, keys)
         condition = value.operate(operate, sa.cast(bound(JsonText()), _JSONB))
         return condition if operate is operators.eq else sa.and_(_is_kind(value, kind), condition)

@@ -22,7 +22,7 @@ class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
 
     def as_text(self, element: Any, field: Any) -> Any:
-        # kept as numbers here; their text is that of databases that know the type
+        # stored as numbers here, but their text form is that of databases that know the type
         if kind_of(field) is Kind.BOOLEAN:
             return sa.case((element, sa.literal_column("'true'")), (sa.not_(element), sa.literal_column("'false'")))
         if kind_of(field) is Kind.DURATION:
@@ -121,11 +121,11 @@ class SqliteHooks(SqliteDocuments):
         return sa.cast(element, field.sql_type())
 
     def computed_decimal(self, element: Any) -> Any:
-        # a float here, and what should be 13.05 may be 13.049999999999999: it compares as it is read
+        # a float here: 13.05 may be 13.049999999999999, so compare it the way it is read
         return sa.func.dorm_decimal(element, type_=element.type)
 
     def now(self, use_tz: bool) -> Any:
-        # stable within one statement, which a function of ours could not be; padded to the stored form
+        # SQLite's 'now' is stable within one statement, a registered function is not; padded to the stored form
         return _stored(sa.func.strftime(_cast_format(Kind.DATETIME), sa.literal_column("'now'")))
 
     def midnight(self, element: Any) -> Any:
@@ -143,7 +143,7 @@ class SqliteHooks(SqliteDocuments):
     def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
         binary = isinstance(getattr(item, "impl", item), sa.LargeBinary)
         if binary:
-            # of NULL, hex() makes an empty text
+            # hex(NULL) is an empty text
             left = sa.case((left.is_not(None), sa.func.hex(left)))
         listed = sa.func.json_each(bound(JsonList(item, _hexadecimal if binary else None)))
         values = listed.table_valued("value", name=None)
@@ -167,7 +167,7 @@ class SqliteHooks(SqliteDocuments):
             raise unknown_format(format, "SQLite", ("text",))
         if options:
             raise unknown_options(options, "SQLite", ())
-        # a plan is all it shows: it does not measure
+        # SQLite shows a plan only, it does not measure
         return "EXPLAIN QUERY PLAN"
 
 

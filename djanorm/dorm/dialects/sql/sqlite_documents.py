@@ -91,7 +91,7 @@ class SqliteDocuments(SqlHooks):
     def json_has_key(self, document: Any, key: Any) -> Any:
         """A row of json_each() with the key; its texts end at the first NUL, so documents that hold one are read here."""
         rows = sa.func.json_each(document).table_valued("key", "value", "type", name=None)
-        # keys of lists are numbers, and a text by itself has none
+        # keys of lists are numbers, and a plain text has no keys
         name = sa.case(
             (sa.func.typeof(rows.c.key) == _quoted("text"), rows.c.key), (rows.c.type == _quoted("text"), rows.c.value)
         )
@@ -132,7 +132,7 @@ def _extract(document: Any, keys: tuple[str, ...]) -> Any:
 
 
 def _read(document: Any, keys: tuple[str, ...], read: Callable[[Any, Any], Any]) -> Any:
-    """What ``read`` gives at the end of ``keys``, NULL where there is nothing."""
+    """The result of ``read`` at the end of ``keys``, NULL where there is nothing."""
     paths = sqlite_json.paths(keys)
     if paths is None:
         steps = sa.literal(json.dumps(keys), sa.Text())
