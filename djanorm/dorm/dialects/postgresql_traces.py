@@ -24,20 +24,19 @@ NAMED = re.compile(r"\b(?:INTO|AS|RECURSIVE|WITH)\s+(?:\"?[\w$]+\"?\.)?\"?[\w$]+
 CALLED = re.compile(r"([\w$]+)\"?\s*\(")
 HARMLESS = frozenset(
     """
-    abs age all any array array_agg as avg between bool_and bool_or by cast ceil ceiling char char_length character
-    coalesce concat concat_ws conflict count cube current_database current_schema current_setting date date_part
-    date_trunc decimal dense_rank distinct every except exists exp extract filter first_value floor format from
-    generate_series greatest group grouping having in inet intersect interval is join json_agg json_array_length
-    json_build_object json_object_agg jsonb_agg jsonb_array_elements jsonb_array_length jsonb_build_object jsonb_each
-    jsonb_object_agg jsonb_set json_each lag last_value lead least left length limit ln localtime lower lpad ltrim
-    make_date materialized max md5 min mod not now nullif numeric offset on or order over overlaps overlay partition
-    percent_rank position power random rank regexp_match regexp_replace repeat replace returning reverse right rollup
-    round row row_number rpad rtrim select set sets split_part sqrt string_agg strpos substr substring sum then
-    timestamp timestamptz to_char to_date to_json to_jsonb to_number to_regclass to_timestamp translate trim trunc union
-    unnest upper using values varchar varying when where within
+    abs age all any array array_agg as avg between bool_and bool_or by cast ceil ceiling char char_length character coalesce
+    concat concat_ws conflict count cube current_database current_schema current_setting date date_part date_trunc decimal
+    dense_rank distinct every except exists exp extract filter first_value floor format from generate_series greatest group
+    grouping having in inet intersect interval is join json_agg json_array_length json_build_object json_object_agg
+    jsonb_agg jsonb_array_elements jsonb_array_length jsonb_build_object jsonb_each jsonb_object_agg jsonb_set json_each lag
+    last_value lead least left length limit ln localtime lower lpad ltrim make_date materialized max md5 min mod not now
+    nullif numeric offset on or order over overlaps overlay partition percent_rank position power random rank regexp_match
+    regexp_replace repeat replace returning reverse right rollup round row row_number rpad rtrim select set sets split_part
+    sqrt string_agg strpos substr substring sum then timestamp timestamptz to_char to_date to_json to_jsonb to_number
+    to_regclass to_timestamp translate trim trunc union unnest upper using values varchar varying when where within
     """.split()  # noqa: SIM905
 )
-"""Functions, types and key words before a parenthesis that leave no trace; of any other function nobody knows."""
+"""Functions, types and key words before a parenthesis that leave no trace; any other function might."""
 
 
 @lru_cache(maxsize=512)

@@ -179,7 +179,7 @@ class PostgresqlHooks(SqlHooks):
 
     @staticmethod
     def _steps(keys: tuple[str, ...]) -> Any:
-        """The keys as literal text: to GROUP BY and ORDER BY, two parameters are different expressions, whatever their values."""
+        """The keys as literal text: to GROUP BY and ORDER BY, two parameters are never the same expression."""
         return sa.literal_column(f"ARRAY[{', '.join(map(_key, keys))}]::text[]")
 
     def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
