@@ -18,6 +18,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from dorm import fields
 from dorm.fields.types import JSON_NULL, StoredType
+from dorm.utils.codegen import FunctionText
 
 SQLITE = SQLiteDialect_pysqlite(paramstyle="qmark")
 POSTGRESQL = PGDialect_psycopg()
@@ -120,10 +121,9 @@ def inlined(stored: Any, dialect: Any, raw: Any) -> Any:
     template = getattr(stored, "inline_result", lambda dialect: None)(dialect)
     if template is None or raw is None:
         return raw
-    text, names = template
-    scope = dict(names)
-    exec(f"def load(row):\n    v0, = row\n    return {text.format('v0')}", scope)
-    return scope["load"]((raw,))
+    text = FunctionText("load", "a test")
+    text.lines += ["v0, = row", f"return {text.expression(template, 'v0')}"]
+    return text.define("row")((raw,))
 
 
 @pytest.mark.parametrize("name", ROUND_TRIPS)

@@ -27,9 +27,9 @@ from dorm.dialects import features_of
 from dorm.dialects.base import Features
 from dorm.exceptions import DataError, ValidationError
 from dorm.fields.zones import in_zone, midnight_in_zone, naive_utc, to_utc
+from dorm.utils.codegen import Template, decoder_of
 
 Encoder: TypeAlias = Callable[[Any], Any]
-Template: TypeAlias = "tuple[str, dict[str, Any]]"
 
 UTC = datetime.UTC
 
@@ -38,13 +38,6 @@ FAITHFUL_DIGITS = 15
 
 
 _TEXT = sa.String()
-
-
-def compiled_decoder(template: Template) -> Callable[[Any], Any]:
-    """A function of one raw value, None-safe, from a decoder template."""
-    text, names = template
-    made: Callable[[Any], Any] = eval(f"lambda _v: None if _v is None else ({text.format('_v')})", dict(names))  # noqa: S307
-    return made
 
 
 class StoredType(TypeDecorator[Any]):
@@ -72,7 +65,7 @@ class StoredType(TypeDecorator[Any]):
         return None
 
     def decoder(self, features: Features) -> Template | None:
-        """An expression over ``{0}``, the raw value that is not None, and the names it uses; None when nothing changes."""
+        """An expression over ``{0}``, the raw value that is not None, and ``{name}`` for each object; None when nothing changes."""
         return None
 
     def bind_processor(self, dialect: Dialect) -> Any:
@@ -106,10 +99,10 @@ class StoredType(TypeDecorator[Any]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         template = self.decoder(features_of(dialect))
-        return None if template is None else compiled_decoder(template)
+        return None if template is None else decoder_of(template, type(self).__name__)
 
     def inline_result(self, dialect: Dialect) -> Template | None:
-        """The decoder for generated loaders: an expression template for a raw value that is not None, and its names.
+        """The decoder for generated loaders: an expression template for a raw value that is not None, and its objects.
 
         ``{0}`` stands for the raw value (it may occur several times, so hand over a variable). None: use it as it is.
         The template may bind the local name ``_t``.
@@ -137,7 +130,7 @@ class DateType(StoredType):
         if features.native_datetime:
             return None
         names = {"date_from_iso": datetime.date.fromisoformat, "read_date": read_date}
-        return ("(date_from_iso({0}) if len({0}) == 10 else read_date({0}))", names)
+        return ("({date_from_iso}({0}) if len({0}) == 10 else {read_date}({0}))", names)
 
 
 class TimeType(StoredType):
@@ -148,7 +141,9 @@ class TimeType(StoredType):
 
     def decoder(self, features: Features) -> Template | None:
         return (
-            None if features.native_datetime else ("time_from_iso({0})", {"time_from_iso": datetime.time.fromisoformat})
+            None
+            if features.native_datetime
+            else ("{time_from_iso}({0})", {"time_from_iso": datetime.time.fromisoformat})
         )
 
 
@@ -182,15 +177,15 @@ class DateTimeType(StoredType):
             return self._in_utc(features, names)
         names |= {"shown": midnight_in_zone if self.midnight else in_zone, "zone": self.zone}
         text, _ = self._in_utc(features, names) or ("{0}", names)
-        return (f"shown({text}, zone)", names)
+        return ("{shown}(" + text + ", {zone})", names)
 
     def _in_utc(self, features: Features, names: dict[str, Any]) -> Template | None:
         if features.native_datetime:
-            return ("({0} if {0}.tzinfo is utc else {0}.astimezone(utc))", names) if self.zoned else None
+            return ("({0} if {0}.tzinfo is {utc} else {0}.astimezone({utc}))", names) if self.zoned else None
         if self.zoned:
-            text = "(_t.replace(tzinfo=utc) if (_t := from_iso({0})).tzinfo is None else _t.astimezone(utc))"
+            text = "(_t.replace(tzinfo={utc}) if (_t := {from_iso}({0})).tzinfo is None else _t.astimezone({utc}))"
             return (text, names)
-        return ("(_t if (_t := from_iso({0})).tzinfo is None else naive_utc(_t))", names)
+        return ("(_t if (_t := {from_iso}({0})).tzinfo is None else {naive_utc}(_t))", names)
 
 
 class DurationType(StoredType):
@@ -200,7 +195,7 @@ class DurationType(StoredType):
         return None if features.native_datetime else microseconds
 
     def decoder(self, features: Features) -> Template | None:
-        return None if features.native_datetime else ("duration(0, 0, {0})", {"duration": datetime.timedelta})
+        return None if features.native_datetime else ("{duration}(0, 0, {0})", {"duration": datetime.timedelta})
 
 
 class FloatType(StoredType):
@@ -249,18 +244,18 @@ class DecimalType(StoredType):
             return None
         if features.native_decimal:
             # what is computed may come as a floating point number
-            return ("({0} if {0}.__class__ is Decimal else read({0}))", {"Decimal": Decimal, "read": read_decimal})
+            return ("({0} if {0}.__class__ is {decimal} else {read}({0}))", {"decimal": Decimal, "read": read_decimal})
         if self.places is None:
-            return ("read({0})", {"read": read_decimal})
+            return ("{read}({0})", {"read": read_decimal})
         read = functools.partial(read_decimal, places=self.places)
         if self.digits is None or self.digits > FAITHFUL_DIGITS:
-            return ("read({0})", {"read": read})
+            return ("{read}({0})", {"read": read})
         # so few digits survive formatting a float exactly; integers beyond 2**53 would lose some
         text = (
-            f"(Decimal('%.{self.places}f' % {{0}}) if {{0}}.__class__ is float or {{0}}.__class__ is int and -exact <= {{0}} <= exact"
-            " else read({0}))"
+            "({decimal}({form} % {0}) if {0}.__class__ is float or {0}.__class__ is int and -{exact} <= {0} <= {exact}"
+            " else {read}({0}))"
         )
-        return (text, {"Decimal": Decimal, "exact": 2**53, "read": read})
+        return (text, {"decimal": Decimal, "form": f"%.{self.places}f", "exact": 2**53, "read": read})
 
 
 class UUIDType(StoredType):
@@ -270,7 +265,7 @@ class UUIDType(StoredType):
         return None if features.native_uuid else str
 
     def decoder(self, features: Features) -> Template | None:
-        return None if features.native_uuid else ("read_uuid({0})", {"read_uuid": read_uuid})
+        return None if features.native_uuid else ("{read_uuid}({0})", {"read_uuid": read_uuid})
 
 
 class JSONType(StoredType):
@@ -293,11 +288,11 @@ class JSONType(StoredType):
             loads = functools.partial(json.loads, cls=self.decoder_class)
             if features.native_json:
                 # the driver has parsed it already; the field's own decoder wants the text
-                return ("loads(dumps({0}))", {"loads": loads, "dumps": json.dumps})
-            return ("(loads({0}) if {0}.__class__ is str else {0})", {"loads": loads})
+                return ("{loads}({dumps}({0}))", {"loads": loads, "dumps": json.dumps})
+            return ("({loads}({0}) if {0}.__class__ is str else {0})", {"loads": loads})
         if features.native_json:
             return None
-        return ("(loads({0}) if {0}.__class__ is str else {0})", {"loads": json.loads})
+        return ("({loads}({0}) if {0}.__class__ is str else {0})", {"loads": json.loads})
 
 
 class EnumType(StoredType):
@@ -312,7 +307,7 @@ class EnumType(StoredType):
 
     def decoder(self, features: Features) -> Template | None:
         members = {member.value: member for member in self.enum}
-        return ("members.get({0}, {0})", {"members": members})
+        return ("{members}.get({0}, {0})", {"members": members})
 
 
 class BytesType(StoredType):
@@ -320,14 +315,14 @@ class BytesType(StoredType):
 
     def decoder(self, features: Features) -> Template | None:
         # a driver may hand out its own buffer, and SQLite gives text for a value that was written as text
-        return ("({0} if {0}.__class__ is bytes else read_bytes({0}))", {"read_bytes": read_bytes})
+        return ("({0} if {0}.__class__ is bytes else {read_bytes}({0}))", {"read_bytes": read_bytes})
 
 
 class TextFormType(StoredType):
     """A database type that the driver reads as an object of its own, wanted as text (network addresses)."""
 
     def decoder(self, features: Features) -> Template | None:
-        return ("({0} if {0}.__class__ is str else text_form({0}))", {"text_form": text_form})
+        return ("({0} if {0}.__class__ is str else {text_form}({0}))", {"text_form": text_form})
 
 
 def text_form(value: Any) -> str:
@@ -354,7 +349,7 @@ class ArrayType(StoredType):
     def decoder(self, features: Features) -> Template | None:
         if not isinstance(self.item, StoredType) or (template := self.item.decoder(features)) is None:
             return None
-        return ("[item(_i) for _i in {0}]", {"item": compiled_decoder(template)})
+        return ("[{item}(_i) for _i in {0}]", {"item": decoder_of(template, type(self.item).__name__)})
 
 
 class CustomType(StoredType):

@@ -8,7 +8,6 @@ else goes through the field's conversion. The text is made on first use of the c
 from __future__ import annotations
 
 import inspect
-import keyword
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -19,6 +18,7 @@ from dorm.meta.registry import registry
 from dorm.models.assignment import converter, exact_types, is_expression, key_converter
 from dorm.models.state import ModelState
 from dorm.signals import post_init, pre_init
+from dorm.utils.codegen import define, is_plain_name, quoted
 from dorm.utils.suggest import hint
 
 
@@ -99,9 +99,8 @@ def _after_model(cls: type[Any]) -> Callable[[Any], None] | None:
 def generate_init(cls: type[Any]) -> Callable[..., None]:
     """Write and compile ``__init__`` for the concrete fields of a model."""
     text = _InitText(cls)
-    scope = text.scope
-    exec(compile(text.source(), f"<constructor of {cls.__name__}>", "exec"), scope)  # noqa: S102
-    generated = scope["__init__"]
+    generated: Any = define("__init__", text.source(), text.scope, f"constructor of {cls._meta.label}")
+    generated.__globals__["again_"] = generated
     generated.__qualname__ = f"{cls.__qualname__}.__init__"
     generated.__module__ = cls.__module__
     generated._of_every_model = True
@@ -139,9 +138,9 @@ class _InitText:
 
     def _parameter(self, number: int, name: str) -> str:
         """The local variable of an argument; a name that Python reserves arrives in ``extra_``."""
-        if keyword.iskeyword(name) or not name.isidentifier():
+        if not is_plain_name(name):
             local = f"reserved{number}_"
-            self.reserved.append(f"{local} = extra_.pop({name!r}, M_) if extra_ else M_")
+            self.reserved.append(f"{local} = extra_.pop({quoted(name)}, M_) if extra_ else M_")
             return local
         self.parameters.append(name)
         return name
@@ -159,7 +158,7 @@ class _InitText:
             self.before.append(f"{local} = {default} if {local} is M_ else convert{number}_({local})")
         else:
             self.before.append(f"if {exact}: {local} = {default} if {local} is M_ else convert{number}_({local})")
-        self.stored.append(f"values_[{field.attname!r}] = {local}")
+        self.stored.append(f"values_[{quoted(field.attname)}] = {local}")
         if field.primary_key and field.has_default():
             # save() inserts a key that came from the default at once; one that the caller chose is looked for first
             self.before.insert(-1, f"fresh_key_ = {local} is M_")
@@ -182,7 +181,7 @@ class _InitText:
             f"if {key} is not None: {key} = ({default} if {relation} is M_ else None) if {key} is M_ "
             f"else convert{number}_({key})"
         )
-        store = f"values_[{field.attname!r}] = {key}"
+        store = f"values_[{quoted(field.attname)}] = {key}"
         self.stored.append(f"if {key} is not M_: {store}" if default == "M_" else store)
         self.scope[f"agree{number}_"] = _agreeing(field, self.model._setters[field.name])
         self.after.append(
@@ -193,12 +192,12 @@ class _InitText:
     def _add_deferred(self, number: int, field: Any, local: str) -> None:
         """A field whose default needs the rest of the instance, or is the database's."""
         if not field.has_default():
-            self.stored.append(f"if {local} is not M_: values_[{field.attname!r}] = convert{number}_({local})")
+            self.stored.append(f"if {local} is not M_: values_[{quoted(field.attname)}] = convert{number}_({local})")
             return
         self.scope[f"default{number}_"] = field.get_default
-        self.stored.append(f"values_[{field.attname!r}] = None if {local} is M_ else convert{number}_({local})")
+        self.stored.append(f"values_[{quoted(field.attname)}] = None if {local} is M_ else convert{number}_({local})")
         self.after.append(
-            f"if {local} is M_: values_[{field.attname!r}] = convert{number}_(default{number}_(self_))",
+            f"if {local} is M_: values_[{quoted(field.attname)}] = convert{number}_(default{number}_(self_))",
         )
 
     def _exact(self, number: int, field: Any, local: str) -> str | None:
@@ -243,13 +242,13 @@ class _InitText:
 
     def source(self) -> str:
         names = ", ".join(f"{name}=M_" for name in self.parameters)
-        given = ", ".join(f"({name!r}, {local})" for name, local in self.positional)
+        given = ", ".join(f"({quoted(name)}, {local})" for name, local in self.positional)
         self.scope["place_"] = self._placer()
         lines = [
             f"def __init__(self_, /, *args_, {names}{', ' if names else ''}**extra_):",
             *self.reserved,
             "if args_:",
-            f"    place_(self_, args_, ({given}{',' if given else ''}), {self._others()}, extra_)",
+            f"    place_(again_, self_, args_, ({given}{',' if given else ''}), {self._others()}, extra_)",
             "    return",
             "values_ = self_.__dict__",
             "values_['_state'] = new_(State_)",
@@ -270,24 +269,29 @@ class _InitText:
     def _given(self) -> str:
         """All arguments by name."""
         names = {**dict(self.positional), **{name: name for name in self.parameters}}
-        return "{" + ", ".join(f"{name!r}: {local}" for name, local in names.items()) + "}"
+        return "{" + ", ".join(f"{quoted(name)}: {local}" for name, local in names.items()) + "}"
 
     def _others(self) -> str:
         """The arguments that have no position of their own: the keys of relations."""
         placed = {local for _, local in self.positional}
         others = [name for name in self.parameters if name not in placed]
-        return "{" + ", ".join(f"{name!r}: {name}" for name in others) + "}"
+        return "{" + ", ".join(f"{quoted(name)}: {name}" for name in others) + "}"
 
     def _placer(self) -> Callable[..., None]:
         fields = {field.name: field for field in self.model._meta.concrete_fields}
-        model, scope = self.model, self.scope
+        model = self.model
 
         def place(
-            instance: Any, args: tuple[Any, ...], given: tuple[tuple[str, Any], ...], others: Any, extra: Any
+            generated: Callable[..., None],
+            instance: Any,
+            args: tuple[Any, ...],
+            given: tuple[tuple[str, Any], ...],
+            others: Any,
+            extra: Any,
         ) -> None:
             kwargs = {name: value for name, value in [*given, *others.items()] if value is not MISSING} | extra
             kwargs.update(_placed(model, fields, args, kwargs))
-            scope["__init__"](instance, **kwargs)
+            generated(instance, **kwargs)
 
         return place
 

@@ -7,8 +7,6 @@ Python can store them.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -19,6 +17,7 @@ import sqlalchemy as sa
 from dorm.db.handles import get_connection
 from dorm.meta.registry import registry
 from dorm.query.compile.layout import Block, Layout, Output
+from dorm.utils.codegen import FunctionText, is_plain_name, quoted
 
 Hydrate = Callable[[list[Any]], list[Any]]
 OwnedHydrate = Callable[[list[Any], Any], list[Any]]
@@ -37,22 +36,19 @@ class Owned(NamedTuple):
     back: str | None = None
 
 
-class Source:
-    """A function being written."""
+class RowText(FunctionText):
+    """A function of the driver's rows being written.
 
-    def __init__(self, dialect: Any, alias: str) -> None:
+    :ivar converts: whether a column needs conversion.
+    """
+
+    __slots__ = ("alias", "converts", "dialect")
+
+    def __init__(self, layout: Layout, dialect: Any, alias: str) -> None:
+        super().__init__("hydrate", f"rows of {layout.opts.label}")
         self.dialect = dialect
         self.alias = alias
-        self.arguments: tuple[str, ...] = ("rows",)
-        self.names: dict[str, Any] = {}
-        self.lines: list[str] = []
         self.converts = False
-
-    def keep(self, value: Any, prefix: str) -> str:
-        """A name for an object that the function needs."""
-        name = f"{prefix}{len(self.names)}"
-        self.names[name] = value
-        return name
 
     def column(self, position: int, field: Any, type_: Any) -> str:
         """The expression that converts column ``position``."""
@@ -67,13 +63,9 @@ class Source:
         text = raw
         inline = getattr(sql_type, "inline_result", None)
         if inline is not None:
-            made = inline(self.dialect)
-            if made is not None:
-                template, needed = made
-                for name, value in needed.items():
-                    kept = self.keep(value, name + "_")
-                    template = _rename(template, name, kept)
-                text = f"(None if {raw} is None else {template.format(raw)})"
+            template = inline(self.dialect)
+            if template is not None:
+                text = f"(None if {raw} is None else {self.expression(template, raw)})"
         elif isinstance(sql_type, sa.Float | sa.Integer):
             # a column of these types needs nothing; what a function computes may come as another kind of number
             if field is None or field.model is None:
@@ -88,18 +80,6 @@ class Source:
             connection = self.keep(get_connection(self.alias), "connection")
             text = f"{self.keep(custom, 'from_db_value')}({text}, None, {connection})"
         return text
-
-    def function(self) -> Any:
-        """The compiled function ``hydrate(rows)``, or ``hydrate(rows, owners)``."""
-        arguments = ", ".join([*self.arguments, *(f"{name}={name}" for name in self.names)])
-        text = f"def hydrate({arguments}):\n" + "\n".join("    " + line for line in self.lines)
-        space = dict(self.names)
-        exec(compile(text, "<hydrate>", "exec"), space)  # noqa: S102  (text from validated names and column numbers only)
-        return space["hydrate"]
-
-
-def _rename(template: str, name: str, kept: str) -> str:
-    return re.sub(rf"\b{name}\b", kept, template)
 
 
 def _targets(count: int) -> str:
@@ -145,13 +125,13 @@ def _pieces(rows: list[Any]) -> Iterator[Any]:
 
 
 def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
-    source = Source(dialect, alias)
+    source = RowText(layout, dialect, alias)
     parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
     targets = _targets(len(parts) + layout.hidden)
     if layout.row == "flat":
         body = parts[0]
     elif layout.row == "dict":
-        body = "{" + ", ".join(f"{o.name!r}: {p}" for o, p in zip(layout.outputs, parts, strict=True)) + "}"
+        body = "{" + ", ".join(f"{quoted(o.name)}: {p}" for o, p in zip(layout.outputs, parts, strict=True)) + "}"
     elif layout.row == "named":
         made = row_class(tuple(output.name for output in layout.outputs))
         body = f"{source.keep(made, 'Row')}({', '.join(parts)})"
@@ -160,13 +140,13 @@ def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
             return list
         body = "(" + ", ".join(parts) + ("," if len(parts) == 1 else "") + ")"
     source.lines.append(f"return [{body} for {targets} in rows]")
-    return source.function()
+    return source.define("rows", fast_names=True)
 
 
 def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = None) -> Any:
     model = layout.opts.model
     plain = not _overrides_from_db(model)
-    source = Source(dialect, alias)
+    source = RowText(layout, dialect, alias)
     total = len(layout.outputs) + sum(len(b.fields) for b in layout.blocks) + len(layout.annotations) + layout.hidden
     start = total - len(layout.annotations) - layout.hidden
     annotations = [(o, source.column(start + n, o.field, o.type)) for n, o in enumerate(layout.annotations)]
@@ -196,18 +176,17 @@ def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = N
         if block.parent is None:
             _store(source, "o", block.attribute, f"r{number}", "    ", plain)
     if owned is not None and owned.back is not None:
-        source.lines.append(f"    owner, take = owners[o.{owned.key}]")
+        source.lines.append(f"    owner, take = owners[{_attribute('o', owned.key)}]")
         if all(block.parent is not None or block.attribute != owned.back for block in layout.blocks):
             _store(source, "o", owned.back, "owner", "    ", plain)
     if plain:
         source.lines.append(f"    o.__class__ = {source.keep(model, 'Model')}")
     source.lines += [*after, "    add(o)", "return out"]
-    if owned is not None:
-        source.arguments = ("rows", "owners")
-    return source.function()
+    parameters = ("rows",) if owned is None else ("rows", "owners")
+    return source.define(*parameters, fast_names=True)
 
 
-def _linked(source: Source, layout: Layout, owned: Owned, annotations: list[Any], start: int) -> list[Any]:
+def _linked(source: RowText, layout: Layout, owned: Owned, annotations: list[Any], start: int) -> list[Any]:
     """The first lines of a loop over linked rows: an instance that was made before goes to one more owner.
 
     :returns: the annotations that the instances keep.
@@ -228,14 +207,16 @@ def _linked(source: Source, layout: Layout, owned: Owned, annotations: list[Any]
     return kept
 
 
-def _from_db(source: Source, model: Any, columns: list[tuple[Output, int]], alias: str) -> None:
+def _from_db(source: RowText, model: Any, columns: list[tuple[Output, int]], alias: str) -> None:
     """The instance as the model's own ``from_db()`` makes it."""
     names = source.keep([output.name for output, _ in columns], "names")
     parts = [source.column(position, output.field, output.type) for output, position in columns]
-    source.lines.append(f"    o = {source.keep(model.from_db, 'from_db')}({alias!r}, {names}, [{', '.join(parts)}])")
+    source.lines.append(
+        f"    o = {source.keep(model.from_db, 'from_db')}({quoted(alias)}, {names}, [{', '.join(parts)}])"
+    )
 
 
-def _block(source: Source, layout: Layout, number: int, alias: str, after: list[str]) -> None:
+def _block(source: RowText, layout: Layout, number: int, alias: str, after: list[str]) -> None:
     block: Block = layout.blocks[number]
     source.lines += [f"    if c{block.start + block.key} is None:", f"        r{number} = None", "    else:"]
     columns = [(Output(f.attname, f, None), block.start + n) for n, f in enumerate(block.fields)]
@@ -246,25 +227,28 @@ def _block(source: Source, layout: Layout, number: int, alias: str, after: list[
     source.lines.append(f"        r{number}.__class__ = {source.keep(block.opts.model, 'Model')}")
     if block.back is not None:
         owner = "o" if block.parent is None else f"r{block.parent}"
-        after.append(f"    if r{number} is not None: r{number}.__dict__[{block.back!r}] = {owner}")
+        after.append(f"    if r{number} is not None: r{number}.__dict__[{quoted(block.back)}] = {owner}")
 
 
-def _object(source: Source, name: str, opts: Any, columns: list[tuple[Output, int]], alias: str, indent: str) -> None:
+def _object(source: RowText, name: str, opts: Any, columns: list[tuple[Output, int]], alias: str, indent: str) -> None:
     twin = twin_of(opts)
     source.lines.append(f"{indent}{name} = {source.keep(twin.__new__, 'new')}({source.keep(twin, 'Twin')})")
     for output, position in columns:
         _store(source, name, output.name, source.column(position, output.field, output.type), indent)
     if alias != "default":
         state = source.keep(registry.model_state, "State")
-        source.lines.append(f"{indent}{name}._state = {state}(adding=False, db={alias!r})")
+        source.lines.append(f"{indent}{name}._state = {state}(adding=False, db={quoted(alias)})")
 
 
-def _store(source: Source, owner: str, attribute: str, value: str, indent: str, plain: bool = True) -> None:
+def _store(source: RowText, owner: str, attribute: str, value: str, indent: str, plain: bool = True) -> None:
     """An assignment; ``plain`` where the owner's class has no ``__setattr__`` of its own yet."""
-    if plain and attribute.isidentifier() and not keyword.iskeyword(attribute):
-        source.lines.append(f"{indent}{owner}.{attribute} = {value}")
-    else:
-        source.lines.append(f"{indent}{owner}.__dict__[{attribute!r}] = {value}")
+    target = _attribute(owner, attribute) if plain else f"{owner}.__dict__[{quoted(attribute)}]"
+    source.lines.append(f"{indent}{target} = {value}")
+
+
+def _attribute(owner: str, name: str) -> str:
+    """An attribute of an object that holds nothing under the name but what is stored there."""
+    return f"{owner}.{str.__str__(name)}" if is_plain_name(name) else f"{owner}.__dict__[{quoted(name)}]"
 
 
 def twin_of(opts: Any) -> type:

@@ -40,6 +40,7 @@ from dorm.query.compile.scope import Compilation
 from dorm.query.describe.state import QueryState, Slots
 from dorm.query.run.hydrate import make_hydrator
 from dorm.utils.bounds import too_deep
+from dorm.utils.codegen import FunctionText, quoted
 
 CAPACITY = 2048
 _MARKERS = re.compile("%%|%([sbt])")
@@ -188,9 +189,9 @@ def compile_statement(
     compiled = sql.compile(dialect=compilation.dialect, compile_kwargs={})
     names = list(compiled.positiontup or ())
     processors = compiled._bind_processors
-    space: dict[str, Any] = {}
+    binder = FunctionText("bind", "parameters of a statement")
     parts: list[str] = []
-    for number, name in enumerate(names):
+    for name in names:
         source = compilation.binds.get(name)
         process = processors.get(name)
         if source is None:
@@ -198,11 +199,9 @@ def compile_statement(
             if value == 0:
                 # the OFFSET that goes with a LIMIT
                 compilation.columns[name] = ""
-            space[f"k{number}"] = process(value) if process is not None else value
-            parts.append(f"k{number}")
+            parts.append(binder.keep(process(value) if process is not None else value, "fixed"))
         elif process is not None:
-            space[f"b{number}"] = process
-            parts.append(f"b{number}({source})")
+            parts.append(f"{binder.keep(process, 'process')}({source})")
         else:
             parts.append(source)
     unusual = SETS_SESSION.search(compiled.string) is not None
@@ -211,16 +210,16 @@ def compile_statement(
         first = {name: n for n, name in reversed(list(enumerate(names)))}
         named = _named(compiled.string, mark, names)
         statement = Statement(named, kind, compilation.about(list(first), named), identity, hand_written=unusual)
-        space["Named"] = NamedValues
-        text = f"lambda v: Named({{{', '.join(f'{name!r}: {parts[n]}' for name, n in first.items())}}})"
-        return statement, eval(text, space)  # noqa: S307  (text made of names and positions only)
+        pairs = ", ".join(f"{quoted(name)}: {parts[n]}" for name, n in first.items())
+        binder.lines.append(f"return {binder.keep(NamedValues, 'Named')}({{{pairs}}})")
+        return statement, binder.define("v")
     statement = Statement(
         compiled.string, kind, compilation.about(names, compiled.string), identity, hand_written=unusual
     )
     if width in (None, len(parts)) and parts == [f"v[{n}]" for n in range(len(parts))]:
         return statement, None
-    text = f"lambda v: ({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-    return statement, eval(text, space)  # noqa: S307  (text made of positions only)
+    binder.lines.append(f"return ({', '.join(parts)}{',' if len(parts) == 1 else ''})")
+    return statement, binder.define("v")
 
 
 def _named(text: str, mark: str, names: Sequence[str]) -> str:

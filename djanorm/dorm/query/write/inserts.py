@@ -26,6 +26,7 @@ from dorm.query.describe.names import Names
 from dorm.query.describe.state import QueryState, Slots
 from dorm.query.run.hydrate import make_hydrator
 from dorm.query.run.plan import compile_statement, plans
+from dorm.utils.codegen import FunctionText
 
 _VALUES = re.compile(r"VALUES (\(.*\))(?= ON CONFLICT| RETURNING|$)", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
@@ -213,20 +214,21 @@ def _processor(field: Any, dialect: Any) -> Any:
 
 def _flattener(fields: Sequence[Any], dialect: Any) -> Callable[[Sequence[Any]], list[Any]]:
     """A function that turns rows into one flat list of parameters."""
-    space: dict[str, Any] = {}
+    text = FunctionText("flatten", "parameters of many rows")
     parts = []
     for number, field in enumerate(fields):
         sql_type = field.write_type()
+        column = f"c{number}"
         if isinstance(sql_type, StoredType) and not isinstance(sql_type, (CustomType, WrittenType)):
             process = sql_type.encoder(features_of(dialect))
-            part = f"None if c{number} is None else p{number}(c{number})"
+            template = "None if {0} is None else {process}({0})"
         else:
             process = _processor(field, dialect)
-            part = f"p{number}(c{number})"
-        space[f"p{number}"] = process
-        parts.append(f"c{number}" if process is None else part)
+            template = "{process}({0})"
+        parts.append(column if process is None else text.expression((template, {"process": process}), column))
     targets = "".join(f"c{number}, " for number in range(len(fields)))
-    return eval(f"lambda rows: [x for {targets} in rows for x in ({', '.join(parts)},)]", space)  # noqa: S307
+    text.lines.append(f"return [x for {targets} in rows for x in ({', '.join(parts)},)]")
+    return text.define("rows")
 
 
 def _unnested(
