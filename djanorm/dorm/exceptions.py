@@ -61,11 +61,11 @@ class FieldError(Exception):
 
 
 class InvalidArgument(FieldError, ValueError):
-    """An argument of a verb or of an expression lies outside of what it takes."""
+    """An argument of a verb or an expression is outside the accepted values."""
 
 
 class InvalidRelationPath(FieldError, ValueError):
-    """A relation path that cannot be followed where it stands."""
+    """A relation path that cannot be followed in this place."""
 
 
 class FieldDoesNotExist(FieldError):
@@ -92,7 +92,7 @@ class LazyLoadWarning(RuntimeWarning):
 
 
 class ReadOnlyModelError(Exception):
-    """A write was asked of a model declared ``read_only``."""
+    """A write to a model declared ``read_only``."""
 
 
 class MigrationError(Exception):
@@ -100,7 +100,7 @@ class MigrationError(Exception):
 
 
 class FinishedText(str):
-    """A message whose values are filled in: ``message % params``, the way to fill in Django's, leaves it as it is."""
+    """A message with its values filled in: ``message % params``, Django's way to fill them in, leaves it unchanged."""
 
     __slots__ = ()
 
@@ -141,7 +141,7 @@ class ValidationError(Exception):
 
     @property
     def error_list(self) -> list[ValidationError]:
-        """The single errors, with their codes and params: this one, or those it was made of."""
+        """The single errors, with their codes and params: this one, or those it consists of."""
         given = self._given
         if isinstance(given, (ValidationError, list, tuple)):
             return _single_errors(given)
@@ -223,7 +223,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _single_errors(value: Any) -> list[ValidationError]:
-    """The errors of one text each that ``value`` is made of."""
+    """The errors, of one text each, that ``value`` consists of."""
     if isinstance(value, ValidationError):
         return value.error_list
     if isinstance(value, (list, tuple)):
@@ -291,12 +291,13 @@ class TransactionManagementError(DatabaseError):
 
 
 class AtomicBlockError(TransactionManagementError, RuntimeError):
-    """Something was asked inside an atomic block that is for outside, or the other way round."""
+    """A call inside an atomic block that is only allowed outside, or the other way round."""
 
 
 class MixedWorldsError(LazyLoadError, TransactionManagementError):
-    """A sync verb inside an open ``aatomic``, or an async verb inside an open ``atomic``: it cannot join that transaction,
-    and is not run outside of it in silence.
+    """A sync verb inside an open ``aatomic``, or an async verb inside an open ``atomic``.
+
+    It cannot join that transaction, so it is refused rather than run outside of it.
     """
 
 
@@ -321,7 +322,7 @@ class ExclusionViolation(IntegrityError):
 
 
 class SerializationFailure(OperationalError):
-    """The transaction lost against a concurrent one; run it again."""
+    """The transaction conflicts with a concurrent one; run it again."""
 
 
 class Deadlock(OperationalError):
@@ -329,7 +330,7 @@ class Deadlock(OperationalError):
 
 
 class LockNotAvailable(OperationalError):
-    """A lock was not granted in time, or at once where that was asked for."""
+    """A lock was not granted in time, or not at once where ``no_wait`` was given."""
 
 
 class QueryCanceled(OperationalError):

@@ -31,7 +31,7 @@ class Index:
     :param opclasses: one operator class per field (PostgreSQL).
     :param method: the access method, such as ``"gin"`` (PostgreSQL).
     :raises ValueError: when nothing is indexed, or the parts do not go together.
-    :raises ImproperlyConfigured: for names that are none, and SQL that is more than one call.
+    :raises ImproperlyConfigured: for invalid names, and SQL that is more than one call.
     """
 
     suffix = "idx"
@@ -110,7 +110,7 @@ class Index:
     def for_model(self, options: Any) -> Index:
         """A copy that belongs to one model: patterns in its name filled in, an automatic name made.
 
-        :raises ImproperlyConfigured: when the name is none.
+        :raises ImproperlyConfigured: for an invalid name.
         """
         made = self.clone()
         made.name = check_identifier(
@@ -163,7 +163,7 @@ class Index:
 
 
 def repr_of(value: Any) -> Any:
-    """Something that compares by content for values whose own comparison makes conditions."""
+    """A stand-in, compared by content, for values whose ``==`` builds conditions."""
     return repr(value) if isinstance(value, Expression) else value
 
 

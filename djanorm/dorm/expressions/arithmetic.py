@@ -1,4 +1,4 @@
-"""Operators between expressions, and the type of what comes out."""
+"""Operators between expressions, and the type of their results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Combined(Expression):
 
     def _built(self, scope: Any, checked: bool) -> Built:
         left, right = self._sides(scope, checked)
-        # a bare Python number goes with any other
+        # a bare Python number combines with any other number
         if checked and not (scope.is_bare_value(self.left) or scope.is_bare_value(self.right)):
             scope.check_precision(self.operator, left.field, right.field, self)
         field = self.field_of(scope, (left.field, right.field))
@@ -55,7 +55,7 @@ class Combined(Expression):
         return types.arithmetic_field(self.operator, left, right, self)
 
     def _sides(self, scope: Any, checked: bool) -> tuple[Built, Built]:
-        # a bare value takes the type of what it stands beside, so that the database sees one type
+        # a bare value takes the type of the other operand, so that the database sees one type
         left = self.left.build(scope) if checked else self.left.build_unchecked(scope)
         right = self.right.build(scope) if checked else self.right.build_unchecked(scope)
         if scope.is_bare_value(self.right) and left.field is not None:

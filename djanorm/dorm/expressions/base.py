@@ -10,7 +10,8 @@ An expression is an immutable description. Its life has three steps:
 ``build(scope)``
     once per plan: the SQLAlchemy element and the field that converts its results.
 
-A class names its parts in ``anatomy``; copying, comparing, hashing, resolving and shaping all derive from that one list.
+A class names its parts in ``anatomy``; copying, comparing, hashing, resolving and shaping all derive from that one
+list.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Built(NamedTuple):
 
 
 def field_shape(field: Any) -> Hashable:
-    """A key for an output field: itself when it belongs to a model, else what it is made of."""
+    """A key for an output field: the field itself when it belongs to a model, else its class and options."""
     if field is None:
         return None
     if getattr(field, "model", None) is not None:
@@ -77,7 +78,7 @@ class Expression:
     contains_aggregate: bool = False
     contains_window: bool = False
     contains_outer: bool = False
-    # may be NULL even when no operand is: such an expression never lets a join become an inner one
+    # may be NULL even when no operand is: such an expression never turns a join into an inner one
     strict: ClassVar[bool] = False
     output_field: Any = None
     _stated: ClassVar[frozenset[str]] = frozenset()
@@ -88,11 +89,11 @@ class Expression:
 
     @property
     def conditional(self) -> bool:
-        """Whether it may stand where a condition is expected: it is known to be true or false."""
+        """Whether it may be used as a condition: its results are boolean."""
         try:
             return make.types.is_boolean(self.result_field())
         except FieldError:
-            # operands of several types: whoever compiles it says so
+            # operands of several types: the compiler reports that
             return False
 
     # -- structure -------------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ class Expression:
             yield from child.flatten()
 
     def rebuilt(self, change: Callable[[Any], Any]) -> Self:
-        """A copy whose parts that are expressions went through ``change``; itself when that changed none of them."""
+        """A copy with ``change`` applied to each part that is an expression; the expression itself when none changed."""
         changed: dict[str, Any] = {}
         for name in self.anatomy:
             value = getattr(self, name)
@@ -191,7 +192,7 @@ class Expression:
         raise NotImplementedError(f"{type(self).__name__} cannot be compiled.")
 
     def build_unchecked(self, scope: Any) -> Built:
-        """Like :meth:`build`, inside an expression that states its type: operands of different types may meet here."""
+        """Like :meth:`build`, inside an expression with a stated type: its operands may have different types."""
         return self.build(scope)
 
     def operands(self) -> Sequence[Expression]:
@@ -199,7 +200,7 @@ class Expression:
         return tuple(self.children())
 
     def result_field(self) -> Any:
-        """The field of the results as far as it can be told without a query, else None. Used to convert what the
+        """The field of the results if it is known without compiling a query, else None. Used to convert what the
         expression is compared with.
 
         :raises FieldError: when the types of the operands do not go together.
@@ -221,7 +222,7 @@ class Expression:
         return self.derived_field(types, fields) if self.output_field is None else self.output_field
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
-        """The field of the results when nobody stated one; a subclass says its rule. Here, that of the first operand."""
+        """The field of the results when none is stated: that of the first operand, unless a subclass overrides this."""
         return next((field for field in fields if field is not None), None)
 
     def assigned(self, field: Any) -> Expression:
@@ -235,7 +236,7 @@ class Expression:
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """What two equal expressions have in common."""
+        """The parts by which two expressions are compared."""
         field = _field_identity(self.output_field)
         return (type(self), field, *(_identity(getattr(self, name)) for name in self.anatomy))
 
@@ -433,7 +434,7 @@ class Comparison(Expression):
 
 
 class _Makers:
-    """Makes the expressions that are defined in modules above this one; each of them sets its own maker."""
+    """Constructors of the expressions that are defined in modules above this one, each of which registers its own."""
 
     combined: Callable[[str, Expression, Expression], Expression]
     coalesce: Callable[..., Expression]
@@ -459,12 +460,12 @@ _VALUES = frozenset(
 
 
 def are_values(items: Any) -> bool:
-    """Whether every item is of a type that stands for itself; False where one has to be looked at."""
+    """Whether all items are of plain value types; False where one has to be inspected."""
     return _VALUES.issuperset(map(type, items))
 
 
 def is_operand(value: Any) -> bool:
-    """Whether ``value`` stands for something that the database computes, rather than for itself."""
+    """Whether ``value`` is an expression that the database computes, rather than a plain value."""
     return isinstance(value, Expression | Q) or hasattr(value, "as_expression") or hasattr(value, "get_queryset")
 
 

@@ -97,7 +97,7 @@ class Case(Expression):
 
     :param whens: at least one :class:`When`.
     :param default: the value when no branch holds; None gives NULL.
-    :raises TypeError: without branches, or for an argument that is no ``When``.
+    :raises TypeError: without branches, or for an argument that is not a ``When``.
     """
 
     anatomy = ("whens", "default")
@@ -165,7 +165,7 @@ class Negation(Expression):
 
     def build(self, scope: Any) -> Built:
         inner = self.expression.build(scope)
-        # NOT binds less than a comparison of what it gives
+        # NOT binds less tightly than a comparison of its result
         return Built(Grouping(sa.not_(inner.sql)), scope.field_named("BooleanField"))
 
 

@@ -17,7 +17,7 @@ XOR = "XOR"
 
 
 def _measured(children: Iterable[Any]) -> tuple[int, int]:
-    """How deep conditions are nested, and how many there are.
+    """The depth and number of nested conditions.
 
     :raises FieldError: for more than a query can hold.
     """
@@ -44,7 +44,7 @@ class Q(Generic[Root]):
 
     :param args: conditions (``Q``, boolean expressions, ``(lookup, value)`` pairs), all of which must hold.
     :param lookups: keyword lookups such as ``age__gte=18``, which must hold too.
-    :raises TypeError: for a positional argument that is no condition, and when a ``Q`` is used as a truth value.
+    :raises TypeError: for a positional argument that is not a condition, and when a ``Q`` is used as a truth value.
     """
 
     __slots__ = ("_identity", "children", "connector", "depth", "negated", "size")
@@ -89,7 +89,7 @@ class Q(Generic[Root]):
 
     @classmethod
     def _of_equality(cls, left: Any, right: Any, path: str, *, negated: bool = False) -> Q[Any]:
-        """``left == right`` for two columns: a condition that also answers Python's own search for an element."""
+        """``left == right`` for two columns: a condition that also works as Python's test for membership in a list."""
         made = cls._build(((path, right),), AND, negated)
         made._identity = (left is right) is not negated
         return made
@@ -158,7 +158,7 @@ class Q(Generic[Root]):
         return f"{sign}Q({parts})" if self.connector == AND else f"{sign}Q({self.connector}: {parts})"
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """``(path, args, kwargs)`` from which the same condition is made again (Django 5.2)."""
+        """``(path, args, kwargs)`` that build an equal condition (as in Django 5.2)."""
         kwargs: dict[str, Any] = {}
         if self.connector != AND:
             kwargs["_connector"] = self.connector
@@ -196,7 +196,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def is_condition(value: Any) -> bool:
-    """Whether ``value`` may stand where a condition is expected."""
+    """Whether ``value`` may be used as a condition."""
     return (
         isinstance(value, Q)
         or getattr(value, "conditional", False) is True

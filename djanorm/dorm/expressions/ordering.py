@@ -42,7 +42,7 @@ class OrderBy(Expression):
         return Built(self.directed(inner.sql), inner.field)
 
     def directed(self, element: Any) -> Any:
-        """``element`` with this term's direction."""
+        """``element`` with the direction of this term."""
         ordered = sa.desc(element) if self.descending else sa.asc(element)
         if self.nulls_first:
             ordered = ordered.nulls_first()

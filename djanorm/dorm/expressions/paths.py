@@ -1,8 +1,8 @@
 """Typed expressions: ``Author.age >= 18``, ``Book.author[Author.age]``, ``Author.name.icontains("a")``.
 
 A path names a field from a root model. Its operators build the very same ``Q`` objects that keyword lookups build, so
-nothing below this module knows that they exist. At run time a field *is* its own path (``Author.age`` is the field of
-the model); :class:`FieldRef` is the path that starts at another model's relation.
+no other module needs to know about them. At run time a field *is* its own path (``Author.age`` is the field of the
+model); :class:`FieldRef` is the path that starts at another model's relation.
 """
 
 from __future__ import annotations
@@ -160,13 +160,13 @@ if TYPE_CHECKING:
         def get_queryset(self) -> Any: ...
 
     class Computed(Generic[T_co]):
-        """What the database computes, with the type of its results: an aggregate, say. It belongs to no model."""
+        """A computed value, such as an aggregate, with the type of its results. It belongs to no model."""
 
     class TypedValue(Generic[T_co]):
-        """What an expression of type ``T_co`` may be compared with. Known to type checkers only."""
+        """The values that an expression of type ``T_co`` may be compared with. For type checkers only."""
 
     class TypedExpression(TypedValue[T], Generic[T, Root]):
-        """A path as type checkers see it: the operand's type and the model it belongs to are checked."""
+        """A path as type checkers see it: they check the type of the operand and the model it belongs to."""
 
         def __eq__(self, other: T | TypedValue[T | None] | None) -> Q[Root]: ...  # type: ignore # ty: ignore
         def __ne__(self, other: T | TypedValue[T | None] | None) -> Q[Root]: ...  # type: ignore # ty: ignore
@@ -260,7 +260,7 @@ else:
     TypedValue = FieldRef
 
     class Computed:
-        """What the database computes; its type parameter is for type checkers."""
+        """A computed value; its type parameter is for type checkers."""
 
         def __class_getitem__(cls, item: Any) -> Any:
             return cls

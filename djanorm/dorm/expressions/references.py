@@ -1,4 +1,4 @@
-"""Names inside expressions: ``F("author__age")``, ``OuterRef("pk")``, and what they resolve to."""
+"""Names inside expressions (``F("author__age")``, ``OuterRef("pk")``) and the references they resolve to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class F(Expression):
 
 
 class ColumnRef(Expression):
-    """A resolved path to a column. Made by the resolver only."""
+    """A resolved path to a column. Only the resolver creates it."""
 
     strict = True
 
@@ -83,12 +83,12 @@ class ColumnRef(Expression):
 
 
 def weight(expression: Expression) -> int:
-    """How many parts an expression has in the statement."""
+    """The number of parts the expression has in the statement."""
     return sum(node.weight if isinstance(node, AnnotationRef) else 1 for node in expression.flatten())
 
 
 class AnnotationRef(Expression):
-    """A reference to an annotation of the same query. Made by the resolver only."""
+    """A reference to an annotation of the same query. Only the resolver creates it."""
 
     anatomy = ("name",)
     strict = False
@@ -103,7 +103,7 @@ class AnnotationRef(Expression):
 
     @property
     def weight(self) -> int:
-        """How many parts the target has in the statement, which repeats an annotation wherever it is referred to."""
+        """The number of parts of the annotation, which the statement repeats at each reference."""
         known = self._weight
         if known is None:
             known = self._weight = weight(self.target)

@@ -1,6 +1,6 @@
 """Querysets inside expressions: ``Subquery`` and ``Exists``.
 
-They hold anything that carries a query state; only the compiler looks inside.
+They hold any object with a query state; only the compiler looks inside.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Subquery(Expression):
         return self
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
-        """That of the one selected column; of instances, that of their key."""
+        """The field of the one selected column; for instances, that of their key."""
         state = self.state
         while state.select is None and state.combined is not None:
             state = state.combined[2][0]
@@ -104,7 +104,7 @@ class Exists(Subquery):
 
 
 def _implicit(queryset: Any) -> Subquery:
-    """A queryset that the user wrote where a value may stand."""
+    """A queryset used as a value."""
     made = Subquery(queryset)
     made.implicit = True
     return made

@@ -39,9 +39,9 @@ _NAMED: dict[str, tuple[str, int]] = {
 
 
 def stated_field(given: Any) -> Any:
-    """The field that an ``output_field`` means; None stays None, which leaves the type to be derived.
+    """The field that an ``output_field`` stands for; None stays None, and the type is derived.
 
-    :raises ImproperlyConfigured: for the name of no type, and for what is no field.
+    :raises ImproperlyConfigured: for an unknown type name, and for anything that is not a field.
     """
     if given is None:
         return None

@@ -1,4 +1,4 @@
-"""Bound values, verbatim SQL, and the slots that stand for values in a plan."""
+"""Bound values, verbatim SQL, and the slots that take the place of values in a plan."""
 
 from __future__ import annotations
 
@@ -83,14 +83,14 @@ class Value(Expression):
 
 
 class Prepared(Value):
-    """A value that its field has prepared: nothing prepares it again."""
+    """A value that its field has already prepared, so that it is not prepared again."""
 
     def resolve(self, names: Any) -> Expression:
         return self
 
 
 class Slot(Expression):
-    """The place of one value in a plan: number ``index`` of the values that the shape collects."""
+    """The placeholder of one value in a plan: number ``index`` among the collected values."""
 
     anatomy = ("index",)
 
@@ -106,7 +106,7 @@ class Slot(Expression):
         return self
 
     def __bool__(self) -> bool:
-        # nobody but the compiler has one; as a limit it stands where a number may be missing
+        # the compiler tests limits for presence: a slot used as LIMIT must be true even for 0
         return True
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
@@ -139,7 +139,7 @@ class RawSQL(Expression):
             raise ValueError(f"RawSQL has {wanted} placeholders but {len(self.params)} parameters: {sql!r}")
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
-        # the parameters say nothing about what the SQL makes of them
+        # the parameters do not tell the type of the results
         return None
 
     def build(self, scope: Any) -> Built:
@@ -147,7 +147,7 @@ class RawSQL(Expression):
         if self.params:
             params = iter(self.params)
             pieces = [self._piece(text, params, scope) for text in _MARKERS.split(self.sql)]
-        scope.reaches_out = True  # the text may name a table around it
+        scope.reaches_out = True  # the text may refer to a table of an enclosing query
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Automatic keys: made by the database when the row is inserted without one."""
+"""Automatic keys: the database generates one when the row is inserted without it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AutoField(IntegerField[I], Generic[I]):
             super().__init__(verbose_name, **options)
 
     def validate(self, value: Any, instance: Any = None) -> None:
-        """The database makes the value."""
+        """Accepts everything: the database generates the value."""
 
     def column_type(self) -> TypeEngine[Any]:
         return sa.Integer()

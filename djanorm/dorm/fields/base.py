@@ -1,8 +1,8 @@
 """``Field``: what a model attribute is called, accepts, defaults to and is stored as.
 
-A field only declares. The metaclass puts it on the class, where it serves three masters: read on the class it is the field
-itself and a path of typed expressions, on an instance it is consulted only when the value is missing (deferred), because
-values live in the instance's ``__dict__``.
+A field only declares. The metaclass puts it on the class. Read on the class it is the field itself and a path for typed
+expressions; on an instance it is consulted only when the value is missing (deferred), because values live in the
+instance's ``__dict__``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
     concrete: bool = True
     remote_field: Any = None
     hidden: ClassVar[bool] = False
-    #: Whether the value is made by the database (automatic keys, generated columns), so that it may be missing on insert.
+    #: Whether the database supplies the value (automatic keys, generated columns), so that it may be missing on insert.
     filled_by_database: bool = False
 
     model: Any
@@ -143,7 +143,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         self.max_length = max_length
         self.db_index = db_index
         self.choice_enum: type[Enum] | None = enum_of(choices)
-        # what instances get must be what rows read as
+        # assignment must give instances the same type as reading a row does
         self.default = default if self.choice_enum is None or callable(default) else _member(self.choice_enum, default)
         self.db_default = db_default
         self.editable, self.serialize = editable, serialize
@@ -170,7 +170,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if ("to_python" in cls.__dict__ or "get_prep_value" in cls.__dict__) and "exact_types" not in cls.__dict__:
-            # a conversion of the user's own must see every value
+            # a user-defined conversion must see every value
             cls.exact_types = ()
 
     # -- access through a model ---------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
 
         def __get__(self, instance, owner=None):
             load = getattr(instance, "_load_deferred", None)
-            # kept as an attribute of a class that is no model, a field is itself
+            # as an attribute of a class that is not a model, a field is a plain object
             return self if load is None else load(self.attname)
 
     # -- names --------------------------------------------------------------------------------------------------------
@@ -459,7 +459,7 @@ def _member(enum: type[Enum], value: Any) -> Any:
     try:
         return enum(value)
     except ValueError:
-        # full_clean() says that it is no valid choice
+        # full_clean() reports an invalid choice
         return value
 
 

@@ -1,4 +1,4 @@
-"""What a field lets pass: messages, null and blank, choices, validators."""
+"""Validation of values by fields: messages, null and blank, choices, validators."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Checked:
     def refuse(self, value: Any, code: str = "invalid", **values: Any) -> ValidationError:
         """The error for a value that does not fit; the caller raises it.
 
-        It shows nothing of a secret, and neither does the error that it is raised from.
+        Neither it nor the error it is raised from shows a secret value.
         """
         values = {"value": value, **values}
         if self.is_secret():
@@ -91,7 +91,7 @@ class Checked:
     ) -> list[tuple[Any, Any]]:
         """Pairs of value and label to choose from: ``choices``, or the rows that a relation may refer to (Django 5.2).
 
-        :param include_blank: begin with ``blank_choice``, unless the choices hold an empty value of their own.
+        :param include_blank: begin with ``blank_choice``, unless the choices include an empty value.
         :param limit_choices_to: a ``Q`` or lookups instead of the relation's own.
         :param ordering: terms instead of the related model's ``Meta.ordering``.
         """

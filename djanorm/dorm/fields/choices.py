@@ -66,7 +66,7 @@ class Choices(Enum, metaclass=ChoicesMeta):
 
     @enum.property
     def label(self) -> str:
-        """What people read."""
+        """The label for people."""
         return self._label_
 
     @property
@@ -97,12 +97,12 @@ def enum_of(choices: Any) -> type[Enum] | None:
     return choices if isinstance(choices, type) and issubclass(choices, Enum) else None
 
 
-#: What stands for "nothing chosen" in a list of choices.
+#: The entry for "nothing chosen" in a list of choices.
 BLANK_CHOICE = (("", "---------"),)
 
 
 class LateChoices(Sequence[tuple[Any, Any]]):
-    """The choices that a function gives, asked each time they are read.
+    """The choices that a function returns; it is called each time they are read.
 
     :ivar func: the function.
     """
@@ -134,7 +134,7 @@ class LateChoices(Sequence[tuple[Any, Any]]):
 
 
 def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | LateChoices | None:
-    """Choices as a list of pairs (a group is a pair of its name and a list); those of a callable are asked when read.
+    """Choices as a list of pairs (a group is a pair of its name and a list); a callable is called when they are read.
 
     :raises ValueError: for anything else.
     """

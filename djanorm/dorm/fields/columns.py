@@ -18,7 +18,7 @@ SQLITE = "sqlite"
 
 
 class UnsupportedArray(sa.types.UserDefinedType[Any]):
-    """Stands for an array where there are none: asking for its DDL says so."""
+    """Stands in for an array where the database has none: compiling its DDL raises."""
 
     cache_ok = True
 

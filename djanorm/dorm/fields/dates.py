@@ -251,14 +251,15 @@ class DateTimeField(ClockField[DT], Generic[DT]):
         raise self.refuse(value)
 
     exact_types = (datetime.datetime,)
-    #: The zone that moments are read in when USE_TZ is on; UTC when None. Columns have none, what is cut in a zone has it.
+    #: The zone in which moments are read when USE_TZ is on; None is UTC. Set for values truncated in a zone, not for
+    #: columns.
     zone: datetime.tzinfo | None = None
     _midnight = False
 
     def in_zone(self, zone: datetime.tzinfo, midnight: bool) -> Self:
         """An unattached copy whose moments are read in ``zone``.
 
-        :param midnight: whether they are the first moments of days there.
+        :param midnight: whether they are the first moments of days in that zone.
         """
         made = self.clone()
         made.zone, made._midnight = zone, midnight

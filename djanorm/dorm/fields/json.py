@@ -39,7 +39,7 @@ class JSONField(Field[J], Generic[J]):
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "Value of type {kind} cannot be written as JSON: {why}."
     }
-    # a document can be changed in place, past any check
+    # a document can be changed in place without a check
     refuses_on_write = True
     #: what ``Value(None, JSONField())`` binds
     typed_null: ClassVar[Any] = JSON_NULL
@@ -91,7 +91,7 @@ class JSONField(Field[J], Generic[J]):
     exact_types = (str, int, bool)
 
     def as_read(self, value: Any) -> Any:
-        """``value`` as JSON would give it back: an encoder may write a date as text, and text it is compared with.
+        """``value`` after a round trip through JSON: if an encoder writes a date as text, it is compared as text.
 
         :raises ValidationError: for what cannot be written as JSON.
         """
@@ -101,7 +101,7 @@ class JSONField(Field[J], Generic[J]):
         return json.loads(json_writer(self.encoder)(value))
 
     def part(self) -> JSONField[Any]:
-        """A free-standing field for the values inside the documents of this one."""
+        """A field without a model for the values inside the documents of this one."""
         return _part((self.encoder, self.decoder))
 
     def column_type(self) -> TypeEngine[Any]:

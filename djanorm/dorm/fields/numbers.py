@@ -1,4 +1,4 @@
-"""Fields of numbers and of truth."""
+"""Fields of numbers and booleans."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ D = TypeVar("D", default=Decimal)
 B = TypeVar("B", default=bool)
 E = TypeVar("E", bound=Enum)
 
-# what the default of a decimal field may be; it is converted
+# the types of a decimal field's default; it is converted
 DecimalLike: TypeAlias = Decimal | float | str
 
 
 def is_finite(value: Any) -> bool:
-    """Whether a number is neither infinite nor one of the values that are no numbers."""
+    """Whether a number is neither infinite nor NaN."""
     return value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)
 
 
@@ -304,7 +304,7 @@ class FloatField(Field[F], Generic[F]):
 class DecimalField(Field[D], Generic[D]):
     """A decimal number with a fixed number of places.
 
-    A value with more digits is an error of ``full_clean()`` and of what would store it, never rounded away.
+    A value with more digits is refused by ``full_clean()`` and by writes, never rounded.
 
     :param max_digits: digits in all.
     :param decimal_places: digits behind the point; every value read has exactly so many.
@@ -356,7 +356,7 @@ class DecimalField(Field[D], Generic[D]):
                     f"{type(self).__name__}: max_digits ({max_digits}) must be at least decimal_places ({decimal_places})."
                 )
             self.max_digits, self.decimal_places = max_digits, decimal_places
-            # a quantize() in a context that traps whatever would not fit
+            # quantize() in a context that raises for digits that do not fit
             self._quantum = None if decimal_places is None else Decimal(1).scaleb(-decimal_places)
             self._exactly = Context(
                 max_digits or MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation]
@@ -384,7 +384,7 @@ class DecimalField(Field[D], Generic[D]):
             try:
                 value.quantize(self._quantum, None, self._exactly)
             except (Inexact, InvalidOperation):
-                # trailing zeros are no digits that would be lost
+                # trailing zeros may be dropped without loss
                 DecimalValidator(self.max_digits, self.decimal_places)(value)
         return value
 

@@ -1,4 +1,4 @@
-"""What every field constructor accepts, written once for people, editors and type checkers."""
+"""The options of all field constructors, declared once for people, editors and type checkers."""
 
 from __future__ import annotations
 

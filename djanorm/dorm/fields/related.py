@@ -1,7 +1,7 @@
 """The relation fields: ForeignKey, OneToOneField, ManyToManyField.
 
-A field knows the target as it was written; the registry links it to the model class once both exist. What the other side
-sees is a :class:`~dorm.fields.relations.Relation`.
+A field keeps the target as it was written; the registry links it to the model class once both exist. The target sees it
+as a :class:`~dorm.fields.relations.Relation`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class RelatedOptions(FieldOptions[N], Generic[N], total=False):
 
 
 class RelatedField(Field[N], Generic[N]):
-    """What the three relation fields share: the target, and the relation as the other side sees it."""
+    """Base of the three relation fields: the target, and the relation as the target sees it."""
 
     is_relation = True
     remote_field: Relation
@@ -97,7 +97,7 @@ class RelatedField(Field[N], Generic[N]):
         return target
 
     def get_limit_choices_to(self) -> Any:
-        """The condition on the rows to choose from: a ``Q`` or a dict; a callable is asked now."""
+        """The condition on the rows to choose from: a ``Q`` or a dict; a callable is called now."""
         limit = self.remote_field.limit_choices_to
         return limit() if callable(limit) else limit
 
@@ -128,7 +128,7 @@ class RelatedField(Field[N], Generic[N]):
         return (name, path, args, kwargs)
 
     def relinked(self) -> None:
-        """The target changed: forget what was derived from it."""
+        """Forget what was derived from the target, because it has changed."""
 
     def hops(self) -> tuple[Hop, ...]:
         """The joins from this field's model to the target."""
@@ -271,7 +271,8 @@ class ForeignKey(RelatedField[N], Generic[N]):
     def target_field(self) -> Field[Any]:
         """The field this key points at: the target's primary key, or ``to_field``.
 
-        :raises ImproperlyConfigured: while the target does not exist, or when ``to_field`` is no unique column of it.
+        :raises ImproperlyConfigured: while the target does not exist, or when ``to_field`` is not a unique column of
+            it.
         """
         found = self._target_field
         if found is None:
@@ -304,7 +305,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
 
     @property
     def exact_types(self) -> tuple[type, ...]:  # type: ignore
-        """Those of the target key; none while the target does not exist."""
+        """The exact types of the target key; none while the target does not exist."""
         if self.remote_field.model is None:
             return ()
         return self.target_field.exact_types
@@ -316,7 +317,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         if self.remote_field.model is None:
             self.model._meta.registry.settle()
             if self.remote_field.model is None:
-                # nothing to convert by yet; binding will
+                # the target is unknown yet; the value is converted when it is bound
                 return value
         if getattr(value, "_meta", None) is not None and not isinstance(value, type):
             value = getattr(value, self.target_field.attname)
@@ -336,7 +337,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return value
 
     def validate(self, value: Any, instance: Any = None) -> None:
-        """Like other fields, and there must be a row to refer to, one that ``limit_choices_to`` lets through (Django 5.2).
+        """Validates like other fields; the row referred to must exist and match ``limit_choices_to`` (as in Django 5.2).
 
         :raises ValidationError: with a plain message.
         """
@@ -440,7 +441,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
     """Any number of rows of another model, through a junction table.
 
     :param through: the model of the junction, or its name; made automatically when left out.
-    :param through_fields: the names of its two foreign keys (to this model, to the target) where several would do.
+    :param through_fields: the names of its two foreign keys (to this model, to the target) where it has several.
     :param db_table: the name of the automatic junction table.
     :param symmetrical: for relations to the own model: whether a link counts both ways; by default as in Django for
         ``"self"``, unless a ``related_name`` says that the other direction is something else.
@@ -558,7 +559,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
         return False
 
     def validate(self, value: Any, instance: Any = None) -> None:
-        """Links are not values."""
+        """Does nothing: links are not values of the row."""
 
     def clean(self, value: Any, instance: Any = None) -> Any:
         return value

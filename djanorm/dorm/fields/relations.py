@@ -73,7 +73,7 @@ class Junction:
 
 
 class Relation:
-    """The reverse side of a relation field, what the target model knows of it.
+    """The reverse side of a relation field, as the target model sees it.
 
     :ivar field: the relation field.
     :ivar model: the target model's class, None until it exists.
@@ -147,11 +147,11 @@ class Relation:
         return made
 
     def __reduce__(self) -> Any:
-        # part of its field, which knows whether it belongs to a model
+        # it is a part of its field, which knows whether it belongs to a model
         return (_relation_of, (self.field,)) if self.related_model is not None else super().__reduce__()
 
     def for_field(self, field: Any) -> Relation:
-        """A copy for a copied field, linked to nothing."""
+        """An unlinked copy for a copied field."""
         made = copy.copy(self)
         made.field, made.model, made.related_model, made._junction = field, None, None, None
         made.linked = made.attached = False
@@ -160,7 +160,7 @@ class Relation:
         return made
 
     def bind(self, model: Any) -> None:
-        """The field joined ``model``: fill in ``%(class)s`` and ``%(app_label)s``."""
+        """Called when the field joins ``model``: fills in ``%(class)s`` and ``%(app_label)s``."""
         self.related_model = model
         meta = model._meta
         given = self.given_related_name
@@ -180,7 +180,7 @@ class Relation:
 
     @property
     def name(self) -> str:
-        """The name used in lookups, as for a field; the accessor's where there is no better."""
+        """The name used in lookups, as for a field; falls back to the accessor's name."""
         names = self.query_names
         return names[0] if names else "+"
 
@@ -246,7 +246,7 @@ class Relation:
         return found
 
     def relinked(self) -> None:
-        """The target or the through model changed: forget what was derived from them."""
+        """Forget what was derived from the target and the through model, because one of them has changed."""
         self._junction = None
 
     def _find_junction(self) -> Junction:

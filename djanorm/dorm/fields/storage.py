@@ -25,14 +25,14 @@ class Stored:
     model: Any
     pii: bool
     choice_enum: type[Enum] | None
-    #: Whether a value that stands on an instance may still be one that cannot be stored.
+    #: Whether a value of an instance may be one that the column cannot store.
     refuses_on_write: ClassVar[bool] = False
     name: str
     _hook_takes: tuple[str, ...] | None = None
     _sql_types: dict[Any, TypeEngine[Any]]
 
     def get_db_prep_value(self, value: Any, connection: Any = None, prepared: bool = False) -> Any:
-        """Hook for fields of the user's own: the driver's value; it may leave out the last two parameters.
+        """Hook for user-defined fields: returns the driver's value. An override may omit the last two parameters.
 
         :param connection: the SQLAlchemy dialect of the database, whose ``name`` tells which it is.
         """
@@ -54,7 +54,7 @@ class Stored:
         return self.column_type()
 
     def storage_key(self) -> Any:
-        """What the type depends on besides the field itself (settings); types are cached under it."""
+        """What the type depends on besides the field itself (settings): the key under which types are cached."""
         return None
 
     def sql_type(self) -> TypeEngine[Any]:
@@ -81,18 +81,18 @@ class Stored:
         return WrittenType(self.plain_type(), made, prepare, self.unstorable)
 
     def has_own_preparation(self) -> bool:
-        """Whether ``get_prep_value()`` is one of the user's: it then has its say wherever a value goes to the database."""
+        """Whether a user's class overrides ``get_prep_value()``, which then runs for every value sent to the database."""
         for base in type(self).__mro__:
             if "get_prep_value" in base.__dict__:
                 return not base.__module__.startswith("dorm.fields.")
         return False
 
     def has_own_encoding(self) -> bool:
-        """Whether ``get_db_prep_value()`` is one of the user's."""
+        """Whether a user's class overrides ``get_db_prep_value()``."""
         return type(self).get_db_prep_value is not Stored.get_db_prep_value
 
     def storable(self, value: Any) -> Any:
-        """A prepared value that is about to be stored, if it can be.
+        """A prepared value that is about to be stored, after a check that the column can hold it.
 
         :raises ValidationError: with a plain message, for a value that the column would not give back.
         """
@@ -119,11 +119,11 @@ class Stored:
         return value if value is None else self.storable(value)
 
     def is_secret(self) -> bool:
-        """Whether its values stay out of messages."""
+        """Whether its values must not appear in messages."""
         return self.pii or is_sensitive(self.name) or is_sensitive(getattr(self, "column", None))
 
     def unstorable(self, value: Any, problem: Exception) -> ValidationError:
-        """The error for a value that a save found it cannot store, by the field's name."""
+        """The error for a value that cannot be stored, keyed by the field's name."""
         shown = f"a value of type {type(value).__name__}" if self.is_secret() else reprlib.repr(value)
         said = "; ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
         text = FinishedText(f"{self.label} cannot store {shown}: {said}")
@@ -144,7 +144,7 @@ class Stored:
         return made
 
     def _user_value(self, value: Any, connection: Any = None, prepared: bool = True) -> Any:
-        """What ``get_db_prep_value()`` gives, told as much as it wants to know."""
+        """The result of ``get_db_prep_value()``, called with the parameters that the override accepts."""
         if self._hook_takes is None:
             parameters = inspect.signature(self.get_db_prep_value).parameters
             everything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
@@ -170,7 +170,7 @@ class Stored:
     def db_type(self, connection: Any = None) -> str | None:
         """The column type as SQL text, as a connection or its SQLAlchemy dialect spells it; None without a column.
 
-        A field of the user's own may override it with text or a SQLAlchemy type.
+        A user-defined field may override it to return text or a SQLAlchemy type.
         """
         if not self.concrete:
             return None

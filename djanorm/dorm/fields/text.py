@@ -1,4 +1,4 @@
-"""Fields of text: CharField, TextField, and those that check what the text says."""
+"""Fields of text: CharField, TextField, and those that check the content of the text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ E = TypeVar("E", bound=Enum)
 
 
 class TextBase(Field[S], Generic[S]):
-    """What fields stored as text share: conversion by ``str``, length checks by ``full_clean()`` only."""
+    """Base of the fields stored as text: conversion by ``str``, length checks by ``full_clean()`` only."""
 
     kind = Kind.TEXT
     empty_strings_allowed = True
@@ -158,7 +158,7 @@ class TextField(TextBase[S], Generic[S]):
 class CITextField(TextField[S], Generic[S]):
     """Text compared without case: CITEXT on PostgreSQL, ``COLLATE NOCASE`` (ASCII letters) on SQLite."""
 
-    #: The database extension its column needs, where the database has such a type of its own.
+    #: The database extension that its column type needs, on databases with a native type.
     extension: ClassVar[str] = "citext"
 
     if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class EmailField(CharField[S], Generic[S]):
         return value
 
     def get_prep_value(self, value: Any) -> Any:
-        # what a lookup compares with need not be a whole address (`email__endswith`)
+        # a lookup's value need not be a whole address (`email__endswith`)
         return value if value is None or value.__class__ is str else super().get_prep_value(value)
 
 

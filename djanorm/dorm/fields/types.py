@@ -1,8 +1,8 @@
-"""The SQLAlchemy types of our columns: the one place that turns Python values into driver values and back.
+"""The SQLAlchemy types of dorm's columns: the only place that turns Python values into driver values and back.
 
-A type that has nothing to convert is a plain SQLAlchemy type. The others are :class:`StoredType`: a plain column type for
-DDL and casts, an encoder, and a decoder written as an expression template. The result processor is compiled from that same
-template, so generated loaders (which inline it) and the processor cannot disagree.
+A type that has nothing to convert is a plain SQLAlchemy type. The others are :class:`StoredType`: a plain column type
+for DDL and casts, an encoder, and a decoder written as an expression template. The result processor is compiled from
+that same template, so generated loaders (which inline it) and the processor cannot disagree.
 
 Storage on databases without native types: ISO text for dates, times and datetimes, 36-character text for
 UUIDs, floats in NUMERIC columns, JSON text, integer microseconds for durations, 0 and 1 for booleans.
@@ -50,7 +50,8 @@ class StoredType(TypeDecorator[Any]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        # asked of each class itself; the key is made of the attributes named like the constructor's parameters
+        # SQLAlchemy reads it from each class; the cache key consists of the attributes named like the constructor's
+        # parameters
         cls.cache_ok = True
 
     def __init__(self, plain: TypeEngine[Any]) -> None:
@@ -201,7 +202,7 @@ class DurationType(StoredType):
 class FloatType(StoredType):
     """DOUBLE PRECISION.
 
-    :param computed: the value may come from an expression, and then as another kind of number.
+    :param computed: the value may come from an expression, which may return another kind of number.
     """
 
     def __init__(self, plain: TypeEngine[Any], computed: bool) -> None:
@@ -319,7 +320,7 @@ class BytesType(StoredType):
 
 
 class TextFormType(StoredType):
-    """A database type that the driver reads as an object of its own, wanted as text (network addresses)."""
+    """A database type that the driver reads as its own kind of object, converted to text (network addresses)."""
 
     def decoder(self, features: Features) -> Template | None:
         return ("({0} if {0}.__class__ is str else {text_form}({0}))", {"text_form": text_form})
@@ -353,7 +354,7 @@ class ArrayType(StoredType):
 
 
 class CustomType(StoredType):
-    """The column of a field that brings its own conversions (``get_db_prep_value``) or its own column type.
+    """The column of a field that overrides conversions (``get_db_prep_value``) or the column type.
 
     :param encode: a function of a value and, as ``connection``, the dialect where that is known.
     """
@@ -382,11 +383,11 @@ class CustomType(StoredType):
 
 
 class WrittenType(StoredType):
-    """Binds values as they stand on instances: the field prepares and checks them, then the column's type has its turn.
+    """Prepares and validates raw instance values, then encodes them with the column type.
 
     :param inner: the type that binds prepared values.
     :param prepare: a function of a value that is not None; it may give None.
-    :param refuse: makes the error to raise of a value and of what went wrong with it.
+    :param refuse: builds the error to raise from a value and the error it caused.
     """
 
     def __init__(
@@ -530,7 +531,7 @@ _set = object.__setattr__
 def read_uuid(value: Any) -> uuid.UUID:
     """A UUID from its 36 or 32 characters, or 16 bytes."""
     if value.__class__ is str and len(value) == 36 and len(digits := value.replace("-", "")) == 32 and digits.isalnum():
-        # what uuid.UUID() does, without its chain of argument checks
+        # the same as uuid.UUID(), without its chain of argument checks
         made: uuid.UUID = _new_uuid(uuid.UUID)
         _set(made, "int", int(digits, 16))
         _set(made, "is_safe", uuid.SafeUUID.unknown)

@@ -26,14 +26,14 @@ def _zone(name: str) -> datetime.tzinfo:
 
 
 def default_zone() -> datetime.tzinfo:
-    """The zone in which naive input is meant when USE_TZ is on (setting TIME_ZONE, default UTC)."""
+    """The zone of naive input when USE_TZ is on (setting TIME_ZONE, default UTC)."""
     return _zone(str(settings.get("TIME_ZONE") or "UTC"))
 
 
 def zone_name(zone: datetime.tzinfo) -> str:
-    """The zone as databases are told it: a name of the time zone database, or an offset such as ``+05:30:00``.
+    """The zone as databases take it: a name of the time zone database, or an offset such as ``+05:30:00``.
 
-    :raises TypeError: for what is no ``tzinfo``.
+    :raises TypeError: for anything but a ``tzinfo``.
     :raises ValueError: for a zone without a fixed offset that the time zone database does not know.
     """
     if not isinstance(zone, datetime.tzinfo):
@@ -51,12 +51,12 @@ def zone_name(zone: datetime.tzinfo) -> str:
 
 
 def in_zone(value: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """An aware moment as the clocks of a zone show it."""
+    """An aware moment converted to a zone."""
     return value.astimezone(zone)
 
 
 def midnight_in_zone(value: datetime.datetime, zone: datetime.tzinfo) -> datetime.datetime:
-    """The first moment of a day as the clocks of a zone show it, or would have shown it where they skip midnight."""
+    """The first moment of a day in a zone; where clocks skip midnight, the moment that midnight would have been."""
     local = value.astimezone(zone)
     if local.hour or local.minute:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)

@@ -21,11 +21,12 @@ class Func(Expression):
 
     :cvar function: the name of the function; only letters, digits, dots and underscores.
     :cvar arity: how many arguments it takes; None for any number.
-    :cvar template: how the call is written where ``function(arguments)`` does not do, as ``"%(function)s(%(expressions)s)"``
-        with ``%%`` for a percent sign; verbatim SQL, never made from user input.
+    :cvar template: how the call is written where ``function(arguments)`` is not enough, as
+        ``"%(function)s(%(expressions)s)"`` with ``%%`` for a percent sign; verbatim SQL, never made from user input.
     :cvar arg_joiner: what stands between the arguments in a template.
     :param arguments: field names as ``str``, expressions, or plain values other than text.
-    :param output_field: the field of the results; taken from the first argument when neither this nor ``result`` is set.
+    :param output_field: the field of the results; taken from the first argument when neither this nor ``result`` is
+        set.
     :raises TypeError: for a wrong number of arguments.
     """
 

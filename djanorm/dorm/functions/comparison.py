@@ -90,7 +90,7 @@ class Cast(Func):
 
     :param output_field: a field, a field class, or the name of a type, one of those in
         ``dorm.expressions.type_names``, in upper or lower case, with ``(n)`` or ``(n, m)`` where the type takes them.
-    :raises ImproperlyConfigured: for any other text, and for what is no field.
+    :raises ImproperlyConfigured: for any other text, and for anything that is not a field.
     """
 
     anatomy = ("source_expressions",)

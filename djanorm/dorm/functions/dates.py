@@ -129,13 +129,13 @@ class ExtractSecond(Extract):
 
 
 class _Cut(Func):
-    """A date or datetime cut down to the start of its ``kind``; a subclass says which (Django 5.2).
+    """A date or datetime truncated to the start of its ``kind``, which subclasses define (as in Django 5.2).
 
-    With USE_TZ moments are cut where periods of the zone begin, and read in that zone, so that ``.date()`` is the day that
-    was meant. An hour that comes twice when clocks are put back stays two hours.
+    With USE_TZ moments are truncated at the periods of the zone, and read in that zone, so that ``.date()`` is the
+    expected day. An hour that comes twice when clocks are put back stays two hours.
 
     :param output_field: a ``DateField`` or ``TimeField`` to get a date or a time.
-    :param tzinfo: the zone to cut moments in when USE_TZ is on; that of the setting TIME_ZONE when left out.
+    :param tzinfo: the zone to truncate moments in when USE_TZ is on; that of the setting TIME_ZONE when left out.
     """
 
     anatomy = ("source_expressions", "kind", "tzinfo")
@@ -163,7 +163,7 @@ class _Cut(Func):
 
 
 class Trunc(_Cut):
-    """A date or datetime cut down to the start of a unit named by the caller (Django 5.2).
+    """A date or datetime truncated to the start of a unit named by the caller (as in Django 5.2).
 
     :param kind: ``year``, ``quarter``, ``month``, ``week``, ``day``, ``hour``, ``minute`` or ``second``.
     :raises ValueError: for another unit.

@@ -11,7 +11,7 @@ from dorm.functions.base import Func
 
 class _Computed(Func):
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
-        # functions of numbers may answer with another kind of number than the column holds
+        # functions of numbers may return another kind of number than the column holds
         return types.computed_number(fields[0])
 
 

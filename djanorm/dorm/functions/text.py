@@ -13,7 +13,7 @@ from dorm.functions.base import Func
 
 
 class _OfText(Func):
-    """A function whose first argument is text; so are its results, unless ``result`` says otherwise."""
+    """A function whose first argument and results are text, unless ``result`` says otherwise."""
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
         return types.text_field(fields[0]) if self.result is None else types.field_named(self.result)
@@ -41,21 +41,21 @@ class Lower(_Text):
 
 
 class Trim(_Text):
-    """Without blanks at both ends."""
+    """The text without blanks at both ends."""
 
     lookup_name = "trim"
     function = "trim"
 
 
 class LTrim(_Text):
-    """Without blanks at the start."""
+    """The text without blanks at the start."""
 
     lookup_name = "ltrim"
     function = "ltrim"
 
 
 class RTrim(_Text):
-    """Without blanks at the end."""
+    """The text without blanks at the end."""
 
     lookup_name = "rtrim"
     function = "rtrim"

@@ -10,7 +10,7 @@ LONGEST = 200
 
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """The candidates most like ``name``, best first; at most ``limit``, none when nothing is close, or ``name`` is no name at all."""
+    """The candidates most like ``name``, best first; at most ``limit``, none when nothing is close."""
     if len(name) > LONGEST:
         return []
     by_folded: dict[str, str] = {}
