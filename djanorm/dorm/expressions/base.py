@@ -116,7 +116,7 @@ class Expression:
             yield from child.flatten()
 
     def rebuilt(self, change: Callable[[Any], Any]) -> Self:
-        """A copy with ``change`` applied to each part that is an expression; the expression itself when none changed."""
+        """A copy with ``change`` applied to each part that is an expression; ``self`` when none changed."""
         changed: dict[str, Any] = {}
         for name in self.anatomy:
             value = getattr(self, name)

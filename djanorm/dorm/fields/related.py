@@ -337,7 +337,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return value
 
     def validate(self, value: Any, instance: Any = None) -> None:
-        """Validates like other fields; the row referred to must exist and match ``limit_choices_to`` (as in Django 5.2).
+        """Validates like other fields; the related row must exist and match ``limit_choices_to`` (as in Django 5.2).
 
         :raises ValidationError: with a plain message.
         """

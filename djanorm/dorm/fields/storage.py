@@ -81,7 +81,7 @@ class Stored:
         return WrittenType(self.plain_type(), made, prepare, self.unstorable)
 
     def has_own_preparation(self) -> bool:
-        """Whether a user's class overrides ``get_prep_value()``, which then runs for every value sent to the database."""
+        """Whether a user's class overrides ``get_prep_value()``, which then runs for every value sent."""
         for base in type(self).__mro__:
             if "get_prep_value" in base.__dict__:
                 return not base.__module__.startswith("dorm.fields.")

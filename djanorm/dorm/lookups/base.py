@@ -1,4 +1,4 @@
-"""What a lookup is: how it reads its value, and the condition it builds."""
+"""Lookups: how one reads its value, and the condition it builds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTEGER_LIMIT = 2**63
 
 
 class Right(NamedTuple):
-    """The right-hand side of a comparison, analysed once where the chain is built.
+    """The right-hand side of a comparison, analysed once when the chain is built.
 
     :ivar variant: what the SQL depends on besides the lookup: None-ness, emptiness, the kind of a JSON value.
     :ivar values: bound values, one slot each.
@@ -29,7 +29,7 @@ class Right(NamedTuple):
 
 
 class RightOperand(Protocol):
-    """What :meth:`Lookup.build` is given as the right-hand side.
+    """The right-hand side as :meth:`Lookup.build` receives it.
 
     :ivar left: the expression on the left.
     :ivar variant: what the SQL depends on besides the lookup, as :meth:`Lookup.read` put it.
@@ -42,15 +42,15 @@ class RightOperand(Protocol):
 
     @property
     def is_value(self) -> bool:
-        """Whether the side is made of bound values."""
+        """Whether the side consists of bound values."""
         ...
 
     def sql(self, field: Any = None, position: int = 0) -> Any:
-        """Part ``position`` as an element; a value is bound as one of ``field``, or by its own type."""
+        """Part ``position`` as an element; a value is bound with the type of ``field``, or with its own."""
         ...
 
     def bound(self, type_: Any = None, position: int = 0) -> Any:
-        """Value ``position`` as a parameter of an SQLAlchemy type, or of its own."""
+        """Value ``position`` as a parameter of an SQLAlchemy type, or with its own type."""
         ...
 
     def text(self, position: int = 0) -> Any:
@@ -76,7 +76,7 @@ class Lookup:
     strict: ClassVar[bool] = True
 
     def __new__(cls, *arguments: Any) -> Self:
-        # lookups are parts of the keys of plans: one that was pickled must come back as itself
+        # lookups are parts of cache keys: unpickling must give the same object
         if cls.__init__ is not object.__init__:
             return super().__new__(cls)
         only: Self = cls.__dict__.get("_only") or super().__new__(cls)
@@ -97,7 +97,7 @@ class Lookup:
             return self.read_fraction(value)
         value = self.prepare(field, value)
         if value is None:
-            # the field's own conversion made it NULL
+            # the field's conversion turned it into NULL
             return self.read_none(field)
         if value.__class__ is int and not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
             return self.read_out_of_range(value)
@@ -121,7 +121,7 @@ class Lookup:
         return field.get_prep_value(value)
 
     def beside(self, field: Any, value: Any) -> Expression:
-        """A value among expressions: prepared and bound as one of the field."""
+        """A value among expressions: prepared and bound as a value of the field."""
         return make.prepared(self.prepare(field, value), field)
 
     def build(self, scope: Any, left: Built, right: RightOperand) -> Any:

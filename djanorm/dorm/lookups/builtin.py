@@ -92,7 +92,7 @@ def _documents() -> None:
 
 
 def _key(name: str) -> Any:
-    """The transform of a step into a document: any name is one, but for that of a lookup which only arrays have."""
+    """The transform of a step into a document: any name, except those of lookups that only arrays have."""
     if name == documents.ArrayOverlap.lookup_name:
         return None
 

@@ -158,8 +158,8 @@ class In(Lookup):
         if prepared and set(map(type, prepared)) == {int}:
             prepared = [item for item in prepared if -INTEGER_LIMIT <= item < INTEGER_LIMIT]
         if prepared and (isinstance(prepared[0], list) or (field is None and len(set(map(type, prepared))) > 1)):
-            # a list of lists is an array of one more dimension, in which all have one length, and values of several types
-            # have no array: one parameter each
+            # lists in a list would need equal lengths to be an array, and values of several types cannot be one: bind
+            # them one by one
             return Right(("values", len(prepared)), tuple(prepared))
         return Right("list", (prepared,)) if prepared else NOTHING
 

@@ -42,7 +42,7 @@ class KeyTransform(Expression):
 
 
 def kind_of(value: Any) -> str:
-    """How a value of JSON compares inside a document."""
+    """The kind as which a JSON value is compared inside a document."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int | float):
@@ -96,7 +96,7 @@ class KeyExact(Exact):
 
 
 class DocumentNotEqual(NotEqual):
-    """There is a value, and another one than this; None: there is one."""
+    """There is a value and it differs from this one; None: there is a value."""
 
     def read(self, field: Any, value: Any) -> Right:
         return NULL if value is None else _sides(field, (value,))
@@ -206,7 +206,7 @@ class HasKey(Lookup):
     def key(self, value: Any) -> str:
         """A key as text.
 
-        :raises ValueError: for what is neither text nor a number, such as None, which would mean the key ``"None"``.
+        :raises ValueError: for anything but text or a number, such as None, which would mean the key ``"None"``.
         """
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValueError(f"The lookup '{self.lookup_name}' needs the name of a key, not {value!r}.")

@@ -1,4 +1,4 @@
-"""Which lookups and transforms a field has: found along the classes that the field's class derives from."""
+"""Which lookups and transforms a field has, found along the base classes of the field's class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ integer_field: Any = None
 # field class -> a function from a step's name to its transform, for fields that accept any name
 _any_key: dict[type, Any] = {}
 
-# bumped by every registration; resolved names are remembered per version
+# incremented by every registration; resolved names are cached per version
 version = 0
 
 

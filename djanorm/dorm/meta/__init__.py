@@ -1,1 +1,1 @@
-"""What is known of models: options, registry, relations, tables, schema."""
+"""Models as data: options, registry, relations, tables, schema."""

@@ -1,4 +1,4 @@
-"""Which app a model belongs to, by the module it stands in."""
+"""Which app a model belongs to, by the module that defines it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 import sys
 from pathlib import Path
 
-#: What Python calls the program that runs, also in the processes that `multiprocessing` spawns.
+#: Python's names for the running program, also in processes that `multiprocessing` spawns.
 PROGRAMS = frozenset({"__main__", "__mp_main__"})
 
 
 def app_label_of(module: str) -> str:
-    """The app of a module: what stands before ``.models``, else the first component.
+    """The app of a module: the part before ``.models``, else the first component.
 
-    The program that runs has the name under which it could be imported, so that its tables are the same either way.
+    The running program has the name under which it could be imported, so that its tables are the same either way.
     """
     if module in PROGRAMS:
         module = _program(module)

@@ -17,7 +17,7 @@ from dorm.utils.suggest import hint
 def ordering_list(label: str, given: Any) -> list[Any]:
     """``ordering`` as a list.
 
-    :raises ImproperlyConfigured: when it is one text, no list at all, or holds what orders nothing.
+    :raises ImproperlyConfigured: when it is a text, not a list, or holds something that cannot order rows.
     """
     if given is None:
         return []
@@ -32,7 +32,7 @@ def ordering_list(label: str, given: Any) -> list[Any]:
 def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
     """``unique_together`` as a tuple of tuples; one flat tuple means one set.
 
-    :raises ImproperlyConfigured: for anything that is no sequence of names.
+    :raises ImproperlyConfigured: for anything that is not a sequence of names.
     """
     if not given:
         return ()
@@ -66,19 +66,19 @@ def parts_list(label: str, option: str, given: Any, kind: type[Any]) -> list[Any
 def check_text(label: str, option: str, given: Any) -> None:
     """An option that is a name or a comment.
 
-    :raises ImproperlyConfigured: when it is no text.
+    :raises ImproperlyConfigured: when it is not text.
     """
     if given is not None and not isinstance(given, str):
         raise ImproperlyConfigured(f"{label}: {option} must be text, not {given!r}.")
 
 
 def check_table_name(options: Any) -> None:
-    """The table's name can be quoted."""
+    """Checks that the table's name can be quoted."""
     check_identifier(options.db_table, f"db_table of {options.label}")
 
 
 def check_fields(options: Any) -> None:
-    """Names of columns, junction tables and reverse names; one key; no column twice.
+    """Checks names of columns, junction tables and reverse names, that there is one key, and no column twice.
 
     :raises ImproperlyConfigured: naming the field.
     """
@@ -96,7 +96,7 @@ def check_fields(options: Any) -> None:
             )
         if field.concrete:
             check_identifier(field.column, f"db_column of {options.label}.{field.name}")
-            # not every database tells columns apart by case, even quoted ones
+            # some databases do not distinguish columns by case, even quoted ones
             clash = columns.setdefault(field.column.lower(), field)
             if clash is not field:
                 both = f"the column {field.column!r}"
@@ -136,7 +136,7 @@ def _check_relation_names(options: Any, field: Any) -> None:
 
 
 def check_local_references(options: Any) -> None:
-    """Names in unique_together, indexes and constraints are columns of the model.
+    """Checks that the names in unique_together, indexes and constraints are columns of the model.
 
     :raises ImproperlyConfigured: naming the option and the unknown field.
     """
@@ -175,7 +175,7 @@ def _require_column(options: Any, name: str, where: str) -> None:
 
 
 def check_ordering(options: Any) -> None:
-    """The first step of every name in ``ordering`` exists; the rest is checked by the first query that needs it.
+    """Checks that the first step of every name in ``ordering`` exists; the first query that needs it checks the rest.
 
     :raises ImproperlyConfigured: naming the term.
     """
@@ -190,7 +190,7 @@ def check_ordering(options: Any) -> None:
 
 
 def check_accessor(options: Any, relation: Any) -> None:
-    """The reverse name of ``relation`` is free on the target.
+    """Checks that the reverse name of ``relation`` is free on the target.
 
     :raises ImproperlyConfigured: naming both sides.
     """
@@ -223,12 +223,12 @@ def check_accessor(options: Any, relation: Any) -> None:
 
 
 def reserved_names(model: Any) -> frozenset[str]:
-    """What stands on every model, declared or set by its metaclass; fields and reverse names must not hide it."""
+    """The attributes of every model, declared or set by the metaclass, which fields and reverse names must not hide."""
     metaclass = type(model)
     root = next(base for base in reversed(model.__mro__) if isinstance(base, metaclass))
     return frozenset({*vars(root), *inspect.get_annotations(root), *inspect.get_annotations(metaclass), "Meta"})
 
 
 def _given(relation: Any) -> set[str]:
-    """Query names that somebody chose; bare model names give way silently."""
+    """Query names that were chosen explicitly; default names from the model give way silently."""
     return {name for name in (relation.related_query_name, relation.related_name) if name and not name.endswith("+")}

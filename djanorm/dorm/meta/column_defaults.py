@@ -19,7 +19,7 @@ def server_default(options: Any, field: Any, features: Features) -> Any:
     given = field.db_default
     if isinstance(given, Expression):
         nowhere = sa.Table("nowhere", sa.MetaData(info={"features": features}))
-        # a DEFAULT that is no literal stands in parentheses: SQLite wants them always, PostgreSQL around operators
+        # a DEFAULT other than a literal is put in parentheses: SQLite always requires them, PostgreSQL around operators
         return sa.DefaultClause(
             sa.type_coerce(compile_expression(options, given, nowhere), field.plain_type()).self_group()
         )

@@ -13,7 +13,7 @@ from dorm.exceptions import ImproperlyConfigured
 def implicit_key_class() -> type[Any]:
     """The field class that the setting DEFAULT_AUTO_FIELD names (default ``BigAutoField``).
 
-    :raises ImproperlyConfigured: when it names no ``AutoField``, or kind of it.
+    :raises ImproperlyConfigured: when it does not name ``AutoField`` or a subclass.
     """
     given = settings.get("DEFAULT_AUTO_FIELD") or "dorm.fields.BigAutoField"
     if isinstance(given, type):

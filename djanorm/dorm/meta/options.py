@@ -1,18 +1,20 @@
-"""``Options``: everything known of one model (``Model._meta``).
+"""``Options``: everything known about one model (``Model._meta``).
 
 How a class becomes a model. The metaclass calls, in this order:
 
 1. ``Options(cls, given, concrete_model=None)``: ``given`` are the Meta options, already merged with those of abstract
    parents (``OPTION_NAMES`` lists what there is; anything else raises). A proxy passes the model whose table it shares.
    Assign it to ``cls._meta``.
-2. ``field.contribute_to_class(cls, name)`` for each field, implicit key first, then inherited, then own. The field calls
+2. ``field.contribute_to_class(cls, name)`` for each field, implicit key first, then inherited, then own. The field
+calls
    ``add_field``. (Without a key, :meth:`prepare` adds the implicit one at the front; :meth:`implicit_key` makes it.)
 3. ``options.prepare()``: checks that need no other model; raises ``ImproperlyConfigured``.
-4. ``registry.register(cls)``: links relations, calls the ``registry.on_relation`` callbacks, replaces a model of the same
+4. ``registry.register(cls)``: links relations, calls the ``registry.on_relation`` callbacks, replaces a model of the
+same
    label.
 
-Whatever depends on other models (``names``, ``table``, ``related_objects``, ``query_cache``) is made on demand and valid
-for one ``registry.version``.
+Whatever depends on other models (``names``, ``table``, ``related_objects``, ``query_cache``) is made on demand and
+valid for one ``registry.version``.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from dorm.meta.registry import registry as default_registry
 from dorm.utils.identifiers import check_dotted, check_identifier, shorten
 from dorm.utils.suggest import hint
 
-#: What ``class Meta`` may say, with the value when it says nothing.
+#: The options of ``class Meta``, with their defaults.
 OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
     "abstract": False,
     "app_label": None,
@@ -83,7 +85,7 @@ def words_of(name: str) -> str:
 
 
 class Options:
-    """Everything known of one model. See the module for the order of calls.
+    """Everything known about one model. See the module for the order of calls.
 
     :param model: the class.
     :param given: its Meta options.
@@ -146,7 +148,7 @@ class Options:
         self.verbose_name: str = given.get("verbose_name") or words_of(self.object_name)
         self.verbose_name_plural: str = given.get("verbose_name_plural") or f"{self.verbose_name}s"
         self.managers: list[Any] = []
-        #: Attributes that behave like fields without being any (generic relations).
+        #: Attributes that behave like fields but are not (generic relations).
         self.private_fields: list[Any] = []
         self._fields: list[Any] = []
         self._reverse: list[Any] = []
@@ -178,7 +180,7 @@ class Options:
     # -- fields -------------------------------------------------------------------------------------------------------
 
     def add_field(self, field: Any) -> None:
-        """A field joined the model; one of the same name is replaced in its place."""
+        """Adds a field to the model; it replaces one of the same name in its place."""
         for position, known in enumerate(self._fields):
             if known.name == field.name:
                 self._fields[position] = field
@@ -188,7 +190,7 @@ class Options:
         self._fields_changed()
 
     def follow_concrete_model(self) -> None:
-        """A proxy takes over the fields of the model whose table it shares."""
+        """Copies to a proxy the fields of the model whose table it shares."""
         if self.concrete_model is not self.model:
             self._fields = list(self.concrete_model._meta.fields)
             self._fields_changed()
@@ -212,7 +214,7 @@ class Options:
         return implicit_key_class()(primary_key=True, auto_created=True, verbose_name="ID")
 
     def prepare(self) -> None:
-        """All fields are there: add the implicit key if none is, and check what needs no other model.
+        """Called when all fields are known: adds a missing key, and checks what needs no other model.
 
         :raises ImproperlyConfigured: naming the culprit.
         """
@@ -260,7 +262,7 @@ class Options:
     # -- relations that point here ------------------------------------------------------------------------------------
 
     def attach_relation(self, relation: Any) -> None:
-        """A relation to this model became known.
+        """Registers a relation to this model.
 
         :raises ImproperlyConfigured: when its accessor is taken.
         """

@@ -1,4 +1,4 @@
-"""From what a relation was given (class, name, function) to the model it means."""
+"""Resolving the target of a relation (a class, a name, a function) to a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dorm.utils.suggest import hint
 
 
 class Unknown(Exception):
-    """No such model exists (yet)."""
+    """No such model exists, or not yet."""
 
 
 class Ambiguous(Exception):
@@ -19,13 +19,13 @@ class Ambiguous(Exception):
 
 
 def resolve_reference(registry: Any, field: Any, reference: Any, newcomer: Any = None) -> Any:
-    """The model class that ``reference`` means, as seen from ``field``.
+    """The model class that ``reference`` names, as seen from ``field``.
 
     :param newcomer: a model whose class statement is still running: its name is not bound in its module yet, so a
         function that looks for it there fails by that very name.
     :raises Unknown: when there is none yet.
     :raises Ambiguous: when a bare name belongs to several apps, none of them the field's own.
-    :raises ImproperlyConfigured: when a function gives something that is no model.
+    :raises ImproperlyConfigured: when a function returns something other than a model.
     """
     if isinstance(reference, type):
         return _model(field, reference)
@@ -50,7 +50,7 @@ def resolve_reference(registry: Any, field: Any, reference: Any, newcomer: Any =
 
 
 def unknown_text(registry: Any, reference: Any, problem: Unknown) -> str:
-    """What is missing, in words; made only when somebody will read it."""
+    """The message about a missing target; built only when it will be shown."""
     if not isinstance(reference, str):
         return f"what a function gives, but calling it fails: {problem}."
     models = registry._models

@@ -42,7 +42,7 @@ class Registry:
         self._removal_callbacks: list[RelationCallback] = []
         self._lock = threading.RLock()
 
-    # -- asking -------------------------------------------------------------------------------------------------------
+    # -- queries ------------------------------------------------------------------------------------------------------
 
     def models(self, *, include_auto_created: bool = False) -> list[Any]:
         """Every concrete model, in definition order; automatic junction models only when asked for."""
@@ -74,10 +74,10 @@ class Registry:
     def labels(self) -> list[str]:
         return list(self._models)
 
-    # -- changing -----------------------------------------------------------------------------------------------------
+    # -- changes ------------------------------------------------------------------------------------------------------
 
     def bump(self) -> None:
-        """Something about models changed: everything derived from them is made anew."""
+        """Records that models have changed, so that everything derived from them is rebuilt."""
         self.version += 1
 
     def register(self, model: Any) -> None:
@@ -115,7 +115,7 @@ class Registry:
                 self._wait(field for field in self._remove(model) if field.model is not model)
 
     def field_added(self, model: Any, field: Any) -> None:
-        """A field joined a registered model: link it, if it is a relation."""
+        """Called when a field joins a registered model: links it if it is a relation."""
         if model in self and any(field is known for known in model._meta.relation_fields()):
             with self._lock:
                 self._wait([field])
@@ -173,7 +173,7 @@ class Registry:
     # -- linking ------------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Try once more to link what waits (a function given as target may know its answer by now)."""
+        """Try again to link pending relations (a function given as target may have an answer by now)."""
         if self._pending:
             with self._lock:
                 self._link_pending(newcomer=None)
@@ -207,7 +207,7 @@ class Registry:
         while progress:
             progress = False
             for key in list(self._pending):
-                # taken out meanwhile: linking a many-to-many field registers its junction, which comes here again
+                # removed first, because linking a many-to-many field registers its junction, which leads here again
                 field = self._pending.pop(key, None)
                 if field is None:
                     continue
@@ -228,7 +228,7 @@ class Registry:
             self._attach(field, target)
         except ImproperlyConfigured:
             self._forget_target(field)
-            # the own app may still define what a bare name means; the error stands when the relation is asked for
+            # the model's own app may still define the name; the error is raised when the relation is used
             if newcomer is not None and field.to == target._meta.object_name and not _is_of_own_app(field, target):
                 return False
             raise
@@ -279,7 +279,10 @@ class Registry:
         relation.attached = True
 
     def _remove(self, model: Any) -> list[Any]:
-        """Drop a model and unlink its relations; returns the fields elsewhere that named it and must look again."""
+        """Drop a model and unlink its relations.
+
+        Returns the fields elsewhere that named it and must be resolved again.
+        """
         meta = model._meta
         self._models.pop(meta.label, None)
         if not meta.proxy:
@@ -310,13 +313,13 @@ class Registry:
         relation.linked = relation.attached = False
 
     def _drop_junction(self, field: Any) -> None:
-        """The automatic junction of a field whose model goes. The field keeps it: objects of the old model still work."""
+        """Drop the automatic junction of a field whose model goes; the field keeps it, so old instances still work."""
         relation = field.remote_field
         if relation.through is not None and relation.given_through is None and relation.through in self:
             self._remove(relation.through)
 
     def _forget_target(self, field: Any) -> None:
-        """A field must look for its target anew, and its junction with it."""
+        """Unlink a field, and its junction, so that its target is resolved again."""
         self._drop_junction(field)
         relation = field.remote_field
         relation.model = None
@@ -335,7 +338,7 @@ class Registry:
         self._wait([field])
 
     def _reconsider_bare_names(self, meta: Any) -> None:
-        """A bare name that was linked to another app's model may mean the new one: its own app comes first."""
+        """Resolve bare names again that were linked to another app's model: a model of the own app comes first."""
         for other in list(self._models.values()):
             if other._meta.object_name != meta.object_name or other is meta.model:
                 continue
@@ -353,7 +356,7 @@ class Registry:
                     self._forget_through(field)
 
     def _check_table(self, model: Any, old: Any) -> None:
-        """Two managed models of one module and scope must not share a table.
+        """Check that two managed models of one module and scope do not share a table.
 
         Models of different modules are compared when their tables are made, so that alternatives may coexist.
         """

@@ -43,7 +43,7 @@ def drop_tables(*models: Any, using: str = "default") -> None:
         present = [table for table in tables if table.name in known]
         ordered, closing = _ordered(present)
         if metadata.info["features"].add_foreign_key_later:
-            # the links that close a circle have to go before either table can
+            # foreign keys that form a circle must be dropped before either table
             for constraint in closing:
                 connection.execute(DropConstraint(constraint))
         for table in reversed(ordered):
@@ -70,7 +70,7 @@ def _tables(models: tuple[Any, ...], using: str) -> Generator[tuple[Connection, 
     registry.settle()
     chosen = [options for options in with_junctions(models or registry.models()) if options.managed]
     for options in chosen:
-        # asks for the names, which checks what Meta says
+        # reading the names checks the options of Meta
         _ = options.names
     session = sessions.session(using)
     metadata = build_tables(chosen, session.features)
@@ -80,14 +80,15 @@ def _tables(models: tuple[Any, ...], using: str) -> Generator[tuple[Connection, 
     inside = session.in_transaction
     with transactions.ensure(using), session.sa_connection() as connection:
         if inside and session.features.deferrable_constraints:
-            # rows written earlier in this transaction have checks outstanding, and a table with those cannot change
+            # rows written earlier in this transaction have deferred checks pending, and a table with those cannot be
+            # altered
             connection.execute(sa.text("SET CONSTRAINTS ALL IMMEDIATE"))
             connection.execute(sa.text("SET CONSTRAINTS ALL DEFERRED"))
         yield connection, metadata, made_tables(metadata)
 
 
 def _ordered(tables: list[sa.Table]) -> tuple[list[sa.Table], list[sa.ForeignKeyConstraint]]:
-    """Tables with targets first, and the foreign keys that no order can satisfy."""
+    """Tables with targets first, and the foreign keys that cannot be satisfied by any order."""
     ordered: list[sa.Table] = []
     closing: list[sa.ForeignKeyConstraint] = []
     for table, constraints in sort_tables_and_constraints(tables):  # type: ignore

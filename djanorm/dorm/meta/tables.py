@@ -1,6 +1,6 @@
 """``Options`` → SQLAlchemy tables, whole: constraints, foreign keys, indexes, defaults, comments.
 
-A pure function of the options it is given, so that live models and historical states share it. What it makes is tagged:
+A pure function of the given options, shared by live models and historical states. Its results are tagged:
 ``Table.info["dorm_model"]``, ``Column.info["dorm_field"]``, ``Constraint.info`` and ``Index.info`` (``dorm_field``,
 ``dorm_index``, ``dorm_constraint`` or ``dorm_option``).
 """
@@ -27,7 +27,7 @@ def build_tables(options_list: Iterable[Any], features: Features) -> sa.MetaData
 
     :raises ImproperlyConfigured: when two models share a table, or a relation has no target.
     """
-    # whoever compiles conditions for these tables asks here what the database can do
+    # the compiler of conditions for these tables reads the features here
     metadata = sa.MetaData(info={"features": features})
     wanted = [options for options in options_list if not options.proxy and not options.abstract]
     owners: dict[str, Any] = {}
@@ -86,7 +86,7 @@ def _column(options: Any, field: Any, features: Features) -> sa.Column[Any]:
         field.plain_type(),
         *arguments,
         primary_key=field.primary_key,
-        # without this an integer key that is not automatic would become a serial one
+        # without this, an integer key that is not automatic would become a serial column
         autoincrement=automatic,
         nullable=field.null and not field.primary_key,
         server_default=default,

@@ -1,1 +1,1 @@
-"""Migrations: what the operations are called and hold. Nothing here changes a database."""
+"""Migrations: the names and contents of the operations. Nothing here changes a database."""

@@ -1,4 +1,4 @@
-"""``MigrationAutodetector``: the name of what compares two project states."""
+"""``MigrationAutodetector``: the name of the class that will compare two project states."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dorm.exceptions import NotSupportedError
 
 
 class MigrationAutodetector:
-    """Finds the operations between two states. It cannot be made: this release has no migrations.
+    """Finds the operations between two states. It cannot be instantiated: this release has no migrations.
 
     :raises NotSupportedError: always; it says what to use instead.
     """

@@ -1,7 +1,6 @@
-"""Migration operations: values that say what should change in a schema.
+"""Migration operations: values that describe changes of a schema.
 
-They keep what they were given, compare by content, print as they are written, and tell what builds them again. They hold
-no way to change a database.
+They keep their arguments, compare by content, print as they are written, and deconstruct. They never change a database.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ __all__ = [
 
 
 class Operation:
-    """One step of a migration: what its constructor was given, as attributes of the same names."""
+    """One step of a migration, with the arguments of its constructor as attributes."""
 
     #: Whether the step can be undone.
     reversible: bool = True
@@ -48,7 +47,7 @@ class Operation:
         return (f"{type(self).__module__}.{type(self).__qualname__}", [], kwargs)
 
     def _unset(self, name: str, default: Any) -> Any:
-        """What the attribute holds when the argument was left out."""
+        """The value of the attribute when the argument was left out."""
         return default
 
     def __eq__(self, other: object) -> bool:
@@ -56,7 +55,7 @@ class Operation:
             return NotImplemented
         return comparable(list(self.deconstruct())) == comparable(list(other.deconstruct()))
 
-    # compares by contents that may change
+    # compares by content, which may change
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
@@ -133,7 +132,7 @@ class RenameField(Operation):
 
 
 class _IndexOperation(Operation):
-    """What adding and removing an index have in common."""
+    """Base of the operations that add and remove an index."""
 
     def __init__(self, model_name: str, index: Index, *, concurrently: bool = False) -> None:
         self.model_name = _name(self, "model_name", model_name)
@@ -157,7 +156,7 @@ class AddIndex(_IndexOperation):
 
 
 class RemoveIndex(_IndexOperation):
-    """An index less; takes the whole index, so that it can be made again.
+    """The removal of an index; takes the whole index, so that it can be recreated.
 
     :param concurrently: without locking the table against writes, where the database can do that.
     """
@@ -170,7 +169,7 @@ class RunSQL(Operation):
     """SQL of your own.
 
     :param sql: one text, which may hold several statements, or a list of them.
-    :param reverse_sql: what undoes it; nothing is done when it is empty.
+    :param reverse_sql: the SQL that undoes it; an empty one does nothing.
     :param params: values for the placeholders.
     :raises TypeError: for SQL that is neither text nor a list of texts.
     """
@@ -187,8 +186,8 @@ class RunSQL(Operation):
 class RunPython(Operation):
     """A function of your own, called as ``code(app_label, registry)``.
 
-    :param reverse_code: what undoes it; without one the operation is not reversible.
-    :param hints: whatever a router should know.
+    :param reverse_code: the function that undoes it; without one the operation is not reversible.
+    :param hints: passed to the routers.
     :raises TypeError: for code that cannot be called.
     """
 

@@ -6,7 +6,7 @@ from dorm.exceptions import NotSupportedError
 
 
 class ProjectState:
-    """The models of a project at one point of its history. It cannot be made: this release has no migrations.
+    """The models of a project at one point of its history. It cannot be instantiated: this release has no migrations.
 
     :raises NotSupportedError: always; it says what to use instead.
     """

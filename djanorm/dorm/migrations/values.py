@@ -1,4 +1,4 @@
-"""Comparing and printing what operations hold: fields, indexes and expressions, whose own ``==`` builds conditions."""
+"""Comparing and printing the contents of operations: fields, indexes and expressions, whose ``==`` builds a ``Q``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dorm.indexes import Index
 
 
 def comparable(value: Any) -> Any:
-    """Something that equals the same of another value exactly when both say the same."""
+    """A stand-in for a value that equals that of another value exactly when both have the same content."""
     if isinstance(value, Field):
         _, path, args, kwargs = value.deconstruct()
         return (path, comparable(args), comparable(kwargs))
@@ -24,7 +24,7 @@ def comparable(value: Any) -> Any:
         return {key: comparable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [comparable(item) for item in value]
-    # 1 == True == 1.0, but a column is not the same for them
+    # 1 == True == 1.0, but as options of a column they differ
     return (type(value), value)
 
 

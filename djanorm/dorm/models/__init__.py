@@ -15,7 +15,7 @@ from dorm.models.metaclass import ModelBase
 from dorm.models.related_managers import RelatedManager
 from dorm.models.state import ModelState
 
-# The lower layers know models as data only; these are the classes they are handed.
+# The lower layers know models only as data; they are given these classes here.
 registry.model_base = Model
 registry.model_state = ModelState
 registry.collector = Collector

@@ -1,4 +1,4 @@
-"""What stands on a model class for its relations to many rows: it makes the manager of one instance's rows."""
+"""The attributes of a model class for its relations to many rows, which create the manager of one instance's rows."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dorm.models.related_managers import NullableReverseManager, RelatedManager,
 
 
 class _ManyDescriptor:
-    """Reading it on an instance makes a manager; on the class it is a path, or the field.
+    """Reading it on an instance creates a manager; on the class it is a path, or the field.
 
     A data descriptor: nothing can be assigned.
     """
 
-    # tells the constructor that this name cannot be an argument
+    # tells the constructor that this name is not an argument
     refuses_assignment = True
 
     accessor: str
-    # the related model's default manager, found anew each time: that model may be defined again
+    # the related model's default manager, looked up each time because that model may be redefined
     _manager_behind: Callable[[Any], Any]
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class _ManyDescriptor:
         try:
             default = self._manager_behind(self)
         except AttributeError:
-            default = self._model()._meta.default_manager  # raises what is wrong: the model does not exist yet
+            default = self._model()._meta.default_manager  # raises the error: the model does not exist yet
         if default is not self._default:
             self._prepare(default)
         if instance.pk is None:
@@ -52,7 +52,7 @@ class _ManyDescriptor:
         return manager
 
     def _prepare(self, default: Any) -> None:
-        """Make what all managers of this relation share; again when the related model was defined again."""
+        """Build what all managers of this relation share; again when the related model was redefined."""
         side = self._side(default)
         bases = (side.kind,) if issubclass(side.kind, side.plain) else (side.kind, side.plain)
         self._class = type(side.kind.__name__, bases, {"__module__": side.kind.__module__, "_side": side})
@@ -75,7 +75,7 @@ class _ManyDescriptor:
 
 
 class _ReverseDescriptor(_ManyDescriptor):
-    """On the model that a relation refers to."""
+    """The accessor on the model that a relation refers to."""
 
     _manager_behind = attrgetter("relation.related_model._meta.default_manager")
 
@@ -92,7 +92,7 @@ class _ReverseDescriptor(_ManyDescriptor):
 
 
 class ReverseForeignKey(_ReverseDescriptor):
-    """``author.book_set``: makes a `ReverseManager`."""
+    """``author.book_set``: creates a `ReverseManager`."""
 
     def _side(self, default: Any) -> Side:
         field = self.relation.field
@@ -146,7 +146,7 @@ def install_reverse(relation: Any) -> None:
 
 
 def remove_reverse(relation: Any) -> None:
-    """Take the reverse side of a relation off its target again: the model that declared it was replaced."""
+    """Remove the reverse side of a relation from its target, because the model that declared it was replaced."""
     name, target = relation.accessor_name(), relation.model
     if name is None or target is None:
         return

@@ -1,4 +1,4 @@
-"""What happens when a value is assigned to a field: conversion, and keeping keys and related instances in step.
+"""Assigning values to fields: conversion, and keeping keys and related instances consistent.
 
 Construction and attribute assignment share these functions. A value whose class a field
 lists in `exact_types` is kept as it is; expressions are kept for the statement that will store them.
@@ -21,12 +21,12 @@ Setter = Callable[[Any, Any], None]
 
 
 def keyed_by(name: str, error: ValidationError) -> ValidationError:
-    """The same complaint, filed under the field it is about."""
+    """The same error, keyed by the field it is about."""
     return ValidationError({name: error}, code=error.code)
 
 
 def is_expression(value: Any) -> bool:
-    """Whether ``value`` stands for something the database computes."""
+    """Whether ``value`` is an expression that the database computes."""
     return isinstance(value, (Expression, PathOperators))
 
 
@@ -38,7 +38,7 @@ def exact_types(field: Any) -> tuple[type, ...]:
 def converter(field: Any) -> Callable[[Any], Any]:
     """The conversion of one field, with its errors keyed by the field's name.
 
-    The function lets None and expressions pass and raises `ValidationError` for what the field cannot take.
+    The function lets None and expressions pass and raises `ValidationError` for values that the field refuses.
     """
     to_python = field.to_python if field.choice_enum is None else field.converted
     name = field.name
@@ -61,7 +61,7 @@ def converter(field: Any) -> Callable[[Any], Any]:
 def key_converter(field: Any) -> Callable[[Any], Any]:
     """The conversion of a foreign key's column, which takes what the target's key takes.
 
-    Which classes need no conversion is known once the target exists, and may change when it is defined again.
+    Which classes need no conversion is known once the target exists, and may change when it is redefined.
     """
     convert, relation = converter(field), field.remote_field
     known_target: Any = None
@@ -107,7 +107,7 @@ def _key_setter(field: Any) -> Setter:
         value = convert(value)
         values = instance.__dict__
         known = values.get(attname)
-        # an expression compares to a condition, not to a truth
+        # comparing an expression gives a condition, not a boolean
         if name in values and (known.__class__ is not value.__class__ or known != value):
             del values[name]
         values[attname] = value
@@ -144,7 +144,7 @@ def relation_setter(field: Any) -> Setter:
 
 
 def _check_related(field: Any, instance: Any, value: Any) -> None:
-    """Refuse an instance of the wrong model, or one that lives in another database."""
+    """Refuse an instance of the wrong model, or of another database."""
     related = field.target_model()
     if not isinstance(value, related._meta.concrete_model):
         raise ValueError(
@@ -157,7 +157,7 @@ def _check_related(field: Any, instance: Any, value: Any) -> None:
 def check_aliases(instance: Any, value: Any, place: str) -> None:
     """Refuse to relate instances of two databases, unless a router allows it.
 
-    An instance that is not stored yet goes where its new relative lives.
+    An instance that is not stored yet is assigned to the database of the other one.
 
     :raises ValueError: naming both aliases.
     """

@@ -1,4 +1,4 @@
-"""`Model`: the class that users inherit from. Each verb is a door; the work is in the module named for it."""
+"""`Model`: the class that users inherit from. Its methods delegate to the modules that are named for them."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Model(metaclass=ModelBase):
         class Author(dorm.Model, ordering=["name"]):
             name = dorm.CharField(max_length=100)
 
-    Instances are made from field names (``Author(name="Ada")``), also positionally in field order. A value its field
-    cannot take raises `ValidationError`, keyed by the field, here and on assignment.
+    Instances are made from field names (``Author(name="Ada")``), also positionally in field order. A value that its
+    field refuses raises `ValidationError`, keyed by the field, here and on assignment.
     """
 
     _meta: ClassVar[Options]
@@ -90,7 +90,7 @@ class Model(metaclass=ModelBase):
     # -- identity -----------------------------------------------------------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
-        """The same model (proxies count as what they stand for) and the same key."""
+        """Equal when model (that of a proxy is its concrete model) and key are the same."""
         if self is other:
             return True
         if not isinstance(other, Model):
@@ -109,21 +109,21 @@ class Model(metaclass=ModelBase):
         return hash(key)
 
     def __repr__(self) -> str:
-        """The class and the text of the model's own ``__str__``; the key where there is none or it lacks data."""
+        """The class and the text of the model's ``__str__``; the key where there is none or it lacks data."""
         if type(self).__str__ is Model.__str__:
             return str(self)
         text = description(self)
         return f"<{type(self).__name__}: {f'pk={self.pk!r}' if text is None else text}>"
 
     def _repr_html_(self) -> str:
-        """What the instance holds as an HTML table, for notebooks; sensitive columns are masked and nothing is loaded."""
+        """The values as an HTML table, for notebooks; sensitive columns are masked and nothing is loaded."""
         return record_of(self)
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: pk={self.pk!r}>"
 
     def __getstate__(self) -> dict[str, Any]:
-        """The values, with state and prefetch lists of its own."""
+        """The values, with copies of the state and the prefetched lists."""
         values = self.__dict__.copy()
         state = values.get("_state")
         if state is not None:
@@ -171,9 +171,9 @@ class Model(metaclass=ModelBase):
         return await bridge.run_async(self.save, using, force_insert, force_update, update_fields)
 
     def delete(self, using: str | None = None) -> tuple[int, dict[str, int]]:
-        """Delete the row and what its relations say goes with it; the key becomes None afterwards.
+        """Delete the row, and others as ``on_delete`` of its relations says; the key becomes None afterwards.
 
-        :returns: how many rows went, in total and per model label.
+        :returns: the number of deleted rows, in total and per model label.
         :raises ProtectedError: when other rows protect this one; nothing is deleted then.
         :raises ValueError: when the instance was never saved.
         """

@@ -1,7 +1,7 @@
-"""`constraint.validate(model, instance)`: what a constraint would say to an instance, asked of the database itself.
+"""`constraint.validate(model, instance)`: checks an instance against a constraint by asking the database.
 
 The instance's values become a one-row table in the statement; the constraint's own conditions and expressions are
-compiled against that row, and for uniqueness and exclusion against the real table too, so that both judge alike.
+compiled against that row, and for uniqueness and exclusion against the real table too, so that both decide alike.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def validate_constraint(
     """Check an instance against one constraint.
 
     :raises ValidationError: when a row with these values would be refused.
-    :raises NotImplementedError: for a kind of constraint that says nothing about single instances.
+    :raises NotImplementedError: for a kind of constraint that cannot be checked for single instances.
     """
     if not isinstance(constraint, (CheckConstraint, UniqueConstraint, ExclusionConstraint)):
         raise NotImplementedError(f"{type(constraint).__name__} says no way to validate an instance.")
@@ -78,7 +78,7 @@ class _Candidate:
         for field in fields:
             cell = _cell(field, values, options, self.table)
             if features.native_datetime:
-                # where columns have types of their own, a bare parameter has none
+                # on databases with typed columns, a bare parameter has no type
                 cell = sa.cast(cell, field.plain_type())
             cells.append(cell.label(sa.sql.quoted_name(field.column, True)))
         self.rows = sa.select(*cells).cte(CANDIDATE)
@@ -123,7 +123,7 @@ def _clash(constraint: Any, options: Any, instance: Any, candidate: _Candidate) 
 
 
 def _parts(constraint: Any) -> Iterator[tuple[Any, str]]:
-    """What two rows must not agree in, with the operator that says "agree"."""
+    """The parts in which two rows must not agree, each with the operator of the comparison."""
     if isinstance(constraint, ExclusionConstraint):
         yield from constraint.expressions
         return
@@ -138,7 +138,7 @@ def _element(options: Any, part: Any, table: Any) -> Any:
 
 
 def _names(constraint: Any, options: Any) -> Iterator[str]:
-    """The fields that a constraint looks at."""
+    """The fields that a constraint reads."""
     yield from getattr(constraint, "fields", ())
     for part, _ in _parts(constraint) if not isinstance(constraint, CheckConstraint) else ():
         yield from (part,) if isinstance(part, str) else _names_in(part, options)

@@ -1,4 +1,4 @@
-"""The constructor of a model, generated per class.
+"""The constructor of a model, generated for each class.
 
 ``Author(name="Ada", age=36)`` runs once for every row a program creates, so each model gets an ``__init__`` written for
 its fields: keyword arguments land in local variables, values of the expected class are stored untouched, everything
@@ -51,14 +51,14 @@ def _install(cls: type[Any]) -> Callable[..., None]:
     if pre_init.connected or post_init.connected:
         generated = _announced(cls, generated)
     cls._generated_init = generated
-    # An __init__ of the user's own stays in charge and reaches the generated one through super().
+    # A user-defined __init__ stays in charge and reaches the generated one through super().
     if getattr(cls.__init__, "_of_every_model", False):
         cls.__init__ = generated
     return generated
 
 
 def _announced(cls: type[Any], generated: Callable[..., None]) -> Callable[..., None]:
-    """The constructor with `pre_init` and `post_init` around it, for as long as anybody listens."""
+    """The constructor with `pre_init` and `post_init` around it, while these signals have receivers."""
 
     def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         pre_init.send(cls, args=args, kwargs=kwargs)
@@ -71,7 +71,7 @@ def _announced(cls: type[Any], generated: Callable[..., None]) -> Callable[..., 
 
 
 def forget_constructor(cls: type[Any]) -> None:
-    """Let the constructor be made anew on next use: the fields changed, or who listens to it."""
+    """Make the constructor be generated again on next use, because fields or receivers have changed."""
     if "_generated_init" in cls.__dict__:
         del cls._generated_init
     if getattr(cls.__dict__.get("__init__"), "_of_every_model", False):
@@ -201,7 +201,7 @@ class _InitText:
         )
 
     def _exact(self, number: int, field: Any, local: str) -> str | None:
-        """The condition under which a value needs a closer look, or None when every value does."""
+        """The condition under which a value needs conversion, or None when every value does."""
         exact = exact_types(field)
         if not exact:
             accepts = getattr(field, "accepts", None)
@@ -218,7 +218,7 @@ class _InitText:
         return f"{test} and {local} is not None" if field.null or field.primary_key else test
 
     def _default(self, number: int, field: Any) -> str | None:
-        """The text of the default, or None when it cannot be had before the other values are stored."""
+        """The source of the default, or None when it needs the other values to be stored first."""
         name = f"default{number}_"
         if not field.has_default():
             if is_filled_by_database(field):
@@ -234,7 +234,7 @@ class _InitText:
         value = self.scope[f"convert{number}_"](default)
         try:
             hash(value)
-        except TypeError:  # a shared list would be one list for all instances
+        except TypeError:  # a mutable default would be shared by all instances
             self.scope[name] = default
             return f"convert{number}_({name})"
         self.scope[name] = value
@@ -272,7 +272,7 @@ class _InitText:
         return "{" + ", ".join(f"{quoted(name)}: {local}" for name, local in names.items()) + "}"
 
     def _others(self) -> str:
-        """The arguments that have no position of their own: the keys of relations."""
+        """The arguments without a position: the keys of relations."""
         placed = {local for _, local in self.positional}
         others = [name for name in self.parameters if name not in placed]
         return "{" + ", ".join(f"{quoted(name)}: {name}" for name in others) + "}"
@@ -327,7 +327,7 @@ def is_filled_by_database(field: Any) -> bool:
 
 
 def _refuse_values(model: type[Any], first: ValidationError, given: dict[str, Any], extra: dict[str, Any]) -> NoReturn:
-    """Raise one error about all the arguments that do not fit, not only about the first."""
+    """Raise one error about all invalid arguments, not only about the first."""
     problems: dict[str, list[ValidationError]] = {}
     key = model._meta.pk
     for field in model._meta.concrete_fields:
@@ -349,7 +349,7 @@ def _refuse_values(model: type[Any], first: ValidationError, given: dict[str, An
 
 
 def _assign_extra(model: type[Any], instance: Any, extra: dict[str, Any]) -> None:
-    """Arguments that are no fields: ``pk``, and whatever the class lets one set."""
+    """Handle arguments other than fields: ``pk``, and settable attributes of the class."""
     unknown = []
     for name, value in extra.items():
         if name == "pk":

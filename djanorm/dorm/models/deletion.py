@@ -1,8 +1,8 @@
 """Deleting rows and what refers to them.
 
 The `Collector` first walks every rule without writing anything, so that a protected or restricted row stops the
-deletion before it began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, the rows themselves.
-Keys are enough for all of this; instances are loaded only where somebody listens to their signals.
+deletion before it began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, and
+the rows themselves. Keys are enough for all of this; instances are loaded only where somebody listens to their signals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROTECTED_SHOWN = 100
 
 
 class _Batch:
-    """The rows of one model that are to go: keys, and the instances of those that were given or have listeners."""
+    """The rows of one model to delete: keys, and the instances that were given or whose signals have receivers."""
 
     __slots__ = ("instances", "keys", "options")
 
@@ -36,7 +36,7 @@ class _Batch:
         self.instances: dict[Any, Any] = {}
 
     def add(self, keys: Iterable[Any], instances: dict[Any, Any]) -> list[Any]:
-        """Take more rows; returns the keys that are new."""
+        """Add rows. Returns the keys that are new."""
         new = [key for key in keys if key not in self.keys]
         self.keys.update(dict.fromkeys(new))
         for key, instance in instances.items():
@@ -49,7 +49,7 @@ class Collector:
 
     :param using: the alias to delete from.
     :param signals: whether `pre_delete` and `post_delete` are sent (instance deletes) or not (queryset deletes).
-    :param origin: what `delete()` was called on, told to the receivers.
+    :param origin: the object on which `delete()` was called, for the receivers.
     """
 
     def __init__(self, using: str, *, signals: bool = True, origin: Any = None) -> None:
@@ -69,7 +69,7 @@ class Collector:
 
     @classmethod
     def is_direct(cls, options: Any, *, signals: bool = False) -> bool:
-        """Whether deleting rows of a model needs nothing but the one DELETE."""
+        """Whether deleting rows of a model takes a single DELETE."""
         if signals and (pre_delete.has_listeners(options.model) or post_delete.has_listeners(options.model)):
             return False
         return not _rules(options) and not _has_generic_relations(options)
@@ -77,7 +77,7 @@ class Collector:
     # -- collecting ---------------------------------------------------------------------------------------------------
 
     def collect(self, instances: Sequence[Any]) -> None:
-        """Add instances of one model, and all that goes with them.
+        """Add instances of one model, and all rows that are deleted with them.
 
         :raises ProtectedError: from `delete`, when something protects a row; nothing is written then.
         """
@@ -87,7 +87,7 @@ class Collector:
         self._take(options, {instance.pk: instance for instance in instances})
 
     def collect_keys(self, options: Any, keys: Iterable[Any]) -> None:
-        """Add rows by their keys, and all that goes with them."""
+        """Add rows by their keys, and all rows that are deleted with them."""
         options = options.concrete_model._meta
         keys = list(keys)
         if self._listens(options.model):
@@ -114,7 +114,7 @@ class Collector:
     def _follow(
         self, options: Any, relation: Any, keys: list[Any], instances: dict[Any, Any]
     ) -> Iterable[tuple[Any, dict[Any, Any]]]:
-        """Apply one rule to the rows that refer to ``keys``; yields rows that are to go as well."""
+        """Apply one rule to the rows that refer to ``keys``; yields further rows to delete."""
         field, child = relation.field, relation.field.model._meta
         keys = self._target_values(options, field, keys, instances)
         if not keys:
@@ -147,11 +147,11 @@ class Collector:
             self._updates.append((child, field, field.to_python(rule.resolve()), keys))
 
     def _is_referred_to(self, child: Any, field: Any, keys: list[Any]) -> bool:
-        """Whether a row refers to ``keys``: a function of the user's is called for somebody, or not at all."""
+        """Whether a row refers to ``keys``: a user's function is called only if its value will be used."""
         return bool(self._rows(child.model).filter(**{f"{field.attname}__in": keys}).exists())
 
     def _target_values(self, options: Any, field: Any, keys: list[Any], instances: dict[Any, Any]) -> list[Any]:
-        """What the foreign key holds for rows with these keys: the keys, unless it points at another column."""
+        """The values of the foreign key for rows with these keys: the keys, unless it points at another column."""
         target = field.target_field
         if target.primary_key:
             return keys
@@ -180,7 +180,7 @@ class Collector:
         return self.signals and (pre_delete.has_listeners(model) or post_delete.has_listeners(model))
 
     def _collect_generic(self, options: Any, keys: list[Any], instances: dict[Any, Any]) -> None:
-        """Fields without a column may bring rows of their own (`bulk_related_objects`), as generic relations do."""
+        """Collect the rows of fields without a column (`bulk_related_objects`), such as generic relations."""
         for field in getattr(options, "private_fields", ()):
             related = getattr(field, "bulk_related_objects", None)
             if related is not None:
@@ -214,7 +214,7 @@ class Collector:
         return sum(counts.values()), counts
 
     def _is_one_statement(self) -> bool:
-        """Whether one row, and nothing else, is to go: no transaction is needed then."""
+        """Whether a single row is all that is deleted, so that no transaction is needed."""
         if self._leaves or self._updates or len(self._batches) != 1:
             return False
         (batch,) = self._batches.values()
@@ -225,7 +225,7 @@ class Collector:
         return ProtectedError(text, blockers)
 
     def _check_restricted(self) -> None:
-        """Rows behind RESTRICT are in the way unless they go with this very deletion."""
+        """Refuse the deletion when rows refer with RESTRICT, unless the same deletion removes them."""
         found: list[tuple[Any, list[Any]]] = []
         for relation, keys in self._restricted:
             child, field = relation.field.model._meta, relation.field
@@ -257,7 +257,7 @@ class Collector:
             removed = self._peeled(options, list(batch.keys))
             removed += row_writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
             if removed < len(batch.keys) and self._in_cycle(options):
-                # the database's own cascade was faster: these rows went with others of this very deletion
+                # the database's cascade came first: these rows were deleted with others of the same deletion
                 removed = len(batch.keys)
             self._count(counts, options, removed)
             self._announce(post_delete, [batch])
@@ -293,7 +293,8 @@ class Collector:
         ordered: list[Any] = []
         visited: set[Any] = set()
         involved = {*self._batches, *(options for options, _, _ in self._leaves)}
-        # what RESTRICT guards has to go after the rows that refer to it, though these go for another reason
+        # rows referred to with RESTRICT are deleted after the rows that refer to them, which are deleted for another
+        # reason
         children = {
             options: [each.field.model._meta for each in _restricting(options) if each.field.model._meta in involved]
             for options in involved
@@ -330,7 +331,7 @@ class Collector:
 
 
 def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, list[Any]]:
-    """The complaint about rows that forbid a deletion, and the rows."""
+    """The message about rows that forbid a deletion, and the rows."""
     relation, _ = blocked[0]
     blockers = [blocker for _, found in blocked for blocker in found]
     names = ", ".join(f"'{type(found[0]).__name__}.{each.field.name}'" for each, found in blocked)
@@ -343,17 +344,17 @@ def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, l
 
 
 def _rules(options: Any) -> tuple[Any, ...]:
-    """The relations that refer to a model and ask for something when its rows go."""
+    """The relations to a model that require something when its rows are deleted."""
     return _known(options)[1]
 
 
 def _restricting(options: Any) -> tuple[Any, ...]:
-    """The relations through which rows keep rows of a model from going while they are there."""
+    """The relations whose rows forbid the deletion of rows of a model."""
     return _known(options)[2]
 
 
 def _known(options: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
-    """What refers to a model, sorted by what has to be done about it; remembered until models change."""
+    """The relations to a model, sorted by what a deletion has to do about them; cached until models change."""
     known = options.__dict__.get("_deletion_rules")
     if known is None or known[0] != registry.version:
         relations = [relation for relation in options.all_related_objects if relation.on_delete is not None]

@@ -1,7 +1,7 @@
-"""What stands on a model class for its relations, and answers when an instance has nothing stored under the name.
+"""The attributes of a model class for its relations, used when an instance has no value stored under the name.
 
-Values live in ``instance.__dict__``, so a cached forward relation is read as a plain attribute and these objects are asked
-only for what is missing. On the class, a forward relation is its field, a reverse one a path (`RelationRef`).
+Values live in ``instance.__dict__``, so a cached forward relation is read as a plain attribute and these objects are
+asked only for what is missing. On the class, a forward relation is its field, a reverse one a path (`RelationRef`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from dorm.query.write.related_keys import key_of
 
 
 class RelatedObjectDoesNotExist(AttributeError):
-    """What the errors of relations that lead nowhere share; each also is the related model's `DoesNotExist`."""
+    """Base of the errors for relations without a related object; each is also the related model's `DoesNotExist`."""
 
 
 def missing_class(owner: type[Any], name: str, related: type[Any]) -> type[Exception]:
-    """The error class for ``owner.<name>`` leading nowhere: `RelatedObjectDoesNotExist` of this relation.
+    """The error class of ``owner.<name>`` without a related object: `RelatedObjectDoesNotExist` of this relation.
 
     It is importable by the path ``Owner.name.RelatedObjectDoesNotExist``, as in Django, so it can be pickled.
     """
@@ -42,7 +42,7 @@ def _restore_missing(related: type[Any], args: tuple[Any, ...]) -> Exception:
 
 
 def error_class_of(field: Any) -> type[Exception]:
-    """The error for a foreign key that leads nowhere; kept on the field, where users look for it."""
+    """The error class of a foreign key without a related object; kept on the field, where users look for it."""
     related = field.target_model()
     made = field.__dict__.get("RelatedObjectDoesNotExist")
     if made is None or made._related is not related:

@@ -1,7 +1,7 @@
-"""What a model takes over from its parents: options, fields, managers.
+"""What a model inherits from its parents: options, fields, managers.
 
-Python's own order of classes decides. A name that a class body mentions, be it with a field, a method or None, hides what
-stands under that name further up.
+Python's own order of classes decides. A name in a class body, whether it is a field, a method or None, hides the
+inherited attribute of that name.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured
 
-# Options that describe one class or one table, and are never taken over from an abstract parent without being asked.
+# Options that describe one class or one table, and are not inherited from an abstract parent implicitly.
 OWN_OPTIONS = frozenset({"abstract", "db_table", "proxy"})
-# What a proxy takes over from the model it stands for: how its rows come, not what its table is made of.
+# What a proxy inherits from its concrete model: how rows are ordered and read, not the structure of the table.
 PROXY_OPTIONS = frozenset({"ordering", "get_latest_by", "read_only", "default_manager_name", "base_manager_name"})
 
 
 def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> type[Any] | None:
-    """The model whose table the new class shares: that of a proxy; None for a table of its own.
+    """The model whose table the new class shares, if it is a proxy; None for a class with its own table.
 
-    :raises TypeError: when a model that is no proxy inherits from a concrete one, and when a proxy has no
-        concrete parent, or several.
+    :raises TypeError: when a model other than a proxy inherits from a concrete one, and when a proxy has no concrete
+        parent, or several.
     """
     found: list[type[Any]] = []
     for base in bases:
@@ -48,7 +48,7 @@ def options_of(
 
     ``Meta`` may inherit from a parent's, in Python's way; ``abstract`` counts only where it is written.
 
-    :raises ImproperlyConfigured: when ``Meta`` is no class.
+    :raises ImproperlyConfigured: when ``Meta`` is not a class.
     """
     if namespace_meta is not None and not isinstance(namespace_meta, type):
         raise ImproperlyConfigured(f"{name}.Meta is {namespace_meta!r}; Meta is the class that holds the options.")
@@ -96,7 +96,7 @@ def inherited_members(cls: type[Any], kind: str) -> Iterator[tuple[str, Any]]:
 
 
 def check_field_name(model: type[Any], name: str, reserved: frozenset[str]) -> None:
-    """Refuse names that lookups or the model's own methods could not live with.
+    """Refuse names that would clash with lookups or with the model's own methods.
 
     :raises ImproperlyConfigured: naming the field.
     """

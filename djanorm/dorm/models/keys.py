@@ -11,7 +11,7 @@ M = TypeVar("M")
 
 
 class PrimaryKey:
-    """The attribute ``pk``. On the class it is the key's field, on an instance its value; None before there is one."""
+    """The attribute ``pk``: on the class the key's field, on an instance its value, None before there is one."""
 
     if TYPE_CHECKING:
 

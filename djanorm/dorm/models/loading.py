@@ -1,4 +1,4 @@
-"""Loading what instances lack: deferred columns, stale values, related objects."""
+"""Loading missing data of instances: deferred columns, stale values, related objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_alias(instance: Any, model: type[Any] | None = None, using: str | None 
 
 
 def load_deferred(instance: Any, attname: str) -> Any:
-    """The value of a column that was left out when the instance was loaded; remembered.
+    """The value of a column that was deferred when the instance was loaded; loads and stores it.
 
     A new instance has nothing to load: a column that the database fills at INSERT reads None until then.
     """
@@ -60,7 +60,7 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
     fresh = row.__dict__
     for field in columns:
         if field.attname not in fresh:
-            continue  # a queryset of the caller's leaves out what it likes
+            continue  # the caller's queryset may leave out columns
         values[field.attname] = fresh[field.attname]
         if field.is_relation:
             if field.name in fresh:
@@ -75,7 +75,7 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
 
 
 def _named_columns(instance: Any, names: Iterable[str]) -> list[Any]:
-    """The columns behind names; related objects that are named are forgotten on the way."""
+    """The columns that ``names`` refer to; cached related objects of these names are dropped as well."""
     options = type(instance)._meta
     columns: dict[str, Any] = {}
     for name in names:
@@ -99,7 +99,7 @@ def _reverse_names(model: type[Any]) -> list[str]:
 
 
 def forget_one(instance: Any, name: str) -> bool:
-    """Drop what is cached about one relation; whether ``name`` is one whose objects are cached outside of columns."""
+    """Drop the cached objects of one relation. Returns whether ``name`` is a relation without a column."""
     values = instance.__dict__
     prefetched = values.get("_prefetched")
     if prefetched is not None and prefetched.pop(name, None) is not None:
@@ -169,7 +169,7 @@ def _load_columns(batch: list[Any], columns: list[Any]) -> None:
 
 
 async def aload(instances: Any, *names: str) -> None:
-    """The async form of `load`: one trip through the bridge, whatever is asked."""
+    """The async form of `load`: one trip through the bridge for everything."""
     await bridge.run_async(load, instances, *names)
 
 

@@ -1,7 +1,7 @@
 """Managers: a model's root querysets, declared as class attributes.
 
-A manager *is* a queryset (typing.md): every queryset method is there, once, and a manager's own methods chain. What makes
-it a root lives in `QuerySet`; these classes give it its names.
+A manager *is* a queryset (typing.md): every queryset method is there, once, and a manager's own methods chain. The
+behaviour of a root queryset is in `QuerySet`; these classes only name it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dorm.query.queryset import QuerySet
 M = TypeVar("M")
 Q = TypeVar("Q", bound="QuerySet[Any, Any]")
 
-# what a manager class may have without giving its querysets anything
+# attributes of a manager class that are not passed on to its querysets
 ROOT_ONLY = frozenset({"get_queryset", "use_in_migrations", "_own_root", "_kind"})
 
 
@@ -23,7 +23,7 @@ class BaseManager(QuerySet[M, M], Generic[M]):
     Override `get_queryset()` to restrict or annotate the rows; every other method goes through it.
     """
 
-    # whether querysets are made from objects of the class itself, and not from another manager that it asks
+    # whether querysets are made from objects of this class, rather than from another manager that it delegates to
     _makes_querysets: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -67,7 +67,7 @@ class BaseManager(QuerySet[M, M], Generic[M]):
         return made
 
     def contribute_to_class(self, model: type[Any], name: str) -> None:
-        """Stand on ``model`` under ``name``; called for every concrete model that declares or inherits the manager."""
+        """Attach the manager to ``model`` as ``name``; called for every concrete model that declares or inherits it."""
         self.__dict__["name"] = name
         setattr(model, name, self)
 
@@ -75,8 +75,8 @@ class BaseManager(QuerySet[M, M], Generic[M]):
 def _queryset_class(manager: type[Any]) -> type[Any]:
     """The class of a manager's querysets: the queryset class it is built on, where it has no methods of its own.
 
-    Where it has, they chain, so its querysets are of a class of their own that inherits from it: those of a ``PostManager``
-    are called ``PostQuerySet``.
+    Where it has, those must chain too, so its querysets get their own class, which inherits from it: those of a
+    ``PostManager`` are called ``PostQuerySet``.
     """
     bases = [base for base in manager.__mro__ if issubclass(base, QuerySet)]
     plain = [base for base in bases if not issubclass(base, BaseManager)]
@@ -89,12 +89,12 @@ def _queryset_class(manager: type[Any]) -> type[Any]:
 
 
 def _chains(name: str) -> bool:
-    """Whether an attribute of a manager class is there for its querysets too."""
+    """Whether an attribute of a manager class is passed on to its querysets."""
     return name not in ROOT_ONLY and not (name.startswith("__") and name.endswith("__"))
 
 
 def _reduced(queryset: Any, protocol: Any) -> tuple[Any, ...]:
-    """How a queryset travels whose class stands in no module: as one of its manager's."""
+    """Pickles a queryset of a generated class, as a queryset of its manager."""
     return _blank, (queryset._manager,), queryset.__getstate__()
 
 
@@ -106,7 +106,7 @@ BaseManager._kind = QuerySet
 
 
 class Manager(BaseManager[M], Generic[M]):
-    """What to inherit from for managers of one's own: ``class Live(dorm.Manager["Post"])``."""
+    """The base class for your own managers: ``class Live(dorm.Manager["Post"])``."""
 
 
 class DefaultManager:
@@ -123,7 +123,7 @@ class DefaultManager:
     else:
 
         def __get__(self, instance: Any, owner: Any) -> Any:
-            # a model that has a manager of this name has it as an attribute of its own; this is what the others inherit
+            # a model with a manager of this name has its own attribute; models without one inherit this
             if instance is not None:
                 raise AttributeError(f"{owner.__name__}.objects is reached through the class, not through an instance.")
             raise AttributeError(absent_manager(owner, "objects"))

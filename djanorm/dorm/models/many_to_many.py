@@ -1,7 +1,7 @@
 """``article.tags``: the manager of the rows linked to one instance through a junction table.
 
 Links are rows of the junction model. Those of an automatic junction are written with insert-or-ignore, one statement
-whatever their number; a junction model of the user's own is asked first which links exist, then gets real instances.
+whatever their number; with a user-defined junction model the existing links are read first, then instances are created.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     def add(self, *objs: Any, bulk: bool = True, through_defaults: Any = None) -> None:
         """Link rows, given as instances or keys; existing links are left alone.
 
-        Receivers of ``m2m_changed`` are told of every call, also when there is nothing to link.
+        Receivers of ``m2m_changed`` are called every time, even when there is nothing to link.
 
-        :param through_defaults: values for the other fields of a junction model of one's own; may be callables.
+        :param through_defaults: values for the other fields of a user-defined junction model; may be callables.
         :raises TypeError: for an instance of another model, and for None.
         :raises ValueError: for an unsaved instance.
         """
@@ -67,7 +67,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             self._announce("post_add", missing, alias)
 
     def _writes_once(self, through_defaults: Any) -> bool:
-        """Whether links can be inserted without looking: an automatic junction, and nobody who wants to know which."""
+        """Whether links can be inserted without reading first: an automatic junction, and no receivers of signals."""
         return bool(self.through._meta.auto_created) and not through_defaults and not m2m_changed.connected
 
     def _insert(self, keys: list[Any], alias: str, through_defaults: Any) -> None:
@@ -90,7 +90,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     def remove(self, *objs: Any, bulk: bool = True) -> None:
         """Unlink rows, given as instances or keys: one DELETE.
 
-        Rows that are not linked do not matter, and those that the related model's default manager hides stay linked.
+        Rows that are not linked are ignored; rows that the related model's default manager hides stay linked.
         """
         self._start_writing()
         keys = self._keys_of(objs)
@@ -126,10 +126,10 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             if missing:
                 self.add(*missing, through_defaults=through_defaults)
 
-    # -- making rows --------------------------------------------------------------------------------------------------
+    # -- creating rows ------------------------------------------------------------------------------------------------
 
     def create(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
-        """Make, store and link a row."""
+        """Create and link a row."""
         with transactions.atomic(self._write_alias()):
             made = super().create(**kwargs)
             self.add(made, through_defaults=through_defaults)
@@ -182,7 +182,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return made
 
     def upsert(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
-        """Like `QuerySet.upsert`; the rows are linked, the new ones and those that were there."""
+        """Like `QuerySet.upsert`; both new and existing rows are linked."""
         self._start_writing()
         with transactions.atomic(self._write_alias()):
             made = super().upsert(objs, *args, **kwargs)
@@ -197,12 +197,12 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return self._pinned or routers.db_for_write(self.through, instance=self.instance)
 
     def _note_write(self, alias: str) -> None:
-        """Tell the routers that both ends read differently now: their rows are found through the links."""
+        """Tell the routers that both models were written to: their rows are found through the links."""
         routers.wrote(self._related_model, alias)
         routers.wrote(type(self.instance), alias)
 
     def _keys_of(self, objs: Iterable[Any]) -> list[Any]:
-        """What the junction holds for instances and raw keys, without repetitions, in order."""
+        """The junction's values for instances and raw keys, without duplicates, in order."""
         target = self._side.end.junction.target.target_field
         keys: dict[Any, None] = {}
         for obj in objs:
@@ -224,7 +224,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return list(keys)
 
     def _visible(self, alias: str, keys: list[Any] | None = None) -> Any:
-        """Those of ``keys`` (None: all) that the related model's default manager sees; a subquery when it hides rows."""
+        """Those of ``keys`` (None: all) that the related model's default manager sees; a subquery when it filters."""
         seen = self._related_model._default_manager.using(alias)
         if not seen.state.hides_rows:
             return keys
@@ -249,7 +249,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return frozenset(rows.order_by().values_list(junction.target.attname, flat=True))
 
     def _announced(self, action: str, keys: list[Any] | None, alias: str, links: Any) -> None:
-        """Delete links, telling listeners before and after."""
+        """Delete links, and send the signals before and after."""
         if not m2m_changed.connected:
             links.order_by().delete()
             self._note_write(alias)

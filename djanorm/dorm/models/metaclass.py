@@ -1,6 +1,6 @@
-"""How a class statement becomes a model: fields and options are gathered, descriptors installed, the class registered.
+"""Turning a class statement into a model: collects fields and options, installs descriptors, registers the class.
 
-Annotations are never looked at: they are for type checkers.
+Annotations are ignored: they are for type checkers.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ModelBase(type):
         super().__init__(name, bases, namespace)
 
     def add_to_class(cls, name: str, value: Any) -> None:
-        """Give the class one more attribute, as if its body had named it."""
+        """Add an attribute to the class, as if its body had defined it."""
         if not _joins(value):
             setattr(cls, name, value)
             return
@@ -92,7 +92,7 @@ class ModelBase(type):
             forget_constructor(model)
 
     def _add_exceptions(cls) -> None:
-        """`DoesNotExist` and `MultipleObjectsReturned` of the model's own, deriving from the parents'."""
+        """Add the model's `DoesNotExist` and `MultipleObjectsReturned`, derived from those of the parents."""
         for name, root in (("DoesNotExist", ObjectDoesNotExist), ("MultipleObjectsReturned", MultipleObjectsReturned)):
             parents = tuple(base.__dict__[name] for base in cls.__bases__ if "_meta_options" in base.__dict__)
             members = {
@@ -104,7 +104,7 @@ class ModelBase(type):
             setattr(cls, name, type(name, parents or (root,), members))
 
     def _add_fields(cls, parent: type[Any] | None) -> None:
-        """Own fields and copies of inherited ones, the implicit key first, the rest as they were declared."""
+        """Add own fields and copies of inherited ones: the implicit key first, the rest in the order of declaration."""
         found: dict[str, Any] = dict(cls._declared_fields)
         reserved = reserved_names(cls)
         for name in found:
@@ -128,7 +128,7 @@ class ModelBase(type):
         cls._install(field)
 
     def _install(cls, field: Any) -> None:
-        """Put the descriptors of a field on the class, and the methods it brings."""
+        """Install the descriptors of a field on the class, and the methods that belong to it."""
         if getattr(field, "many_to_many", False):
             setattr(cls, field.name, ManyToManyForward(field))
         elif getattr(field, "is_relation", False) and getattr(field, "concrete", False):
@@ -140,7 +140,7 @@ class ModelBase(type):
             install_shortcuts(cls, field)
 
     def _add_managers(cls) -> None:
-        """Managers of the body, then those of parents; `objects` when there is none.
+        """Add the managers of the body, then those of parents; `objects` when there is none.
 
         A manager binds itself to the class it is read on, so inherited ones serve every child.
         """
@@ -148,7 +148,7 @@ class ModelBase(type):
         for name, manager in inheritance.inherited_members(cls, "_declared_managers"):
             managers.setdefault(name, manager)
         if not managers:
-            # remembered like a declared one, so that a proxy takes it over
+            # recorded like a declared one, so that proxies inherit it
             managers["objects"] = cls._declared_managers["objects"] = Manager()
         for name, manager in managers.items():
             _stand(cls, name, manager)
@@ -160,12 +160,12 @@ class ModelBase(type):
 
 
 def _takes_keywords(bases: tuple[type, ...]) -> bool:
-    """Whether some parent has an `__init_subclass__` of its own, which class keywords may be meant for."""
+    """Whether a parent has its own `__init_subclass__`, for which class keywords may be meant."""
     return any("__init_subclass__" in vars(cls) for base in bases for cls in base.__mro__ if cls is not object)
 
 
 def _joins(value: Any) -> bool:
-    """Whether a class attribute is a field or anything else that wants to be told of its class."""
+    """Whether a class attribute is a field or another object with `contribute_to_class`."""
     return (
         not inspect.isclass(value) and hasattr(type(value), "contribute_to_class") and not isinstance(value, QuerySet)
     )
@@ -176,7 +176,7 @@ def _is_manager(value: Any) -> bool:
 
 
 def _stand(cls: type[Any], name: str, manager: Any) -> None:
-    """Put a manager on the class; one made by `QuerySet.as_manager` is a plain queryset class without the hook."""
+    """Attach a manager to the class; one made by `QuerySet.as_manager` has no `contribute_to_class`."""
     hook = getattr(manager, "contribute_to_class", None)
     if hook is None:
         setattr(cls, name, manager)
@@ -203,7 +203,7 @@ def _restore_exception(model: Any, name: str, args: tuple[Any, ...]) -> Exceptio
 
 
 def _reduce_class(cls: Any) -> Any:
-    """Models made inside functions, or by them, cannot be imported by name; the registry knows them."""
+    """Pickles a model class that cannot be imported by name, such as one defined in a function, by the registry."""
     found: Any = sys.modules.get(cls.__module__)
     for part in cls.__qualname__.split("."):
         found = getattr(found, part, None)

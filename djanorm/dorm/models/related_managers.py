@@ -1,7 +1,7 @@
 """``author.book_set``: the manager of the rows whose foreign key refers to one instance.
 
-It is the default manager of the related model, restricted to the owner: every queryset method, and every method of a
-manager of the user's own, is there. Each access makes a small object; its class is made once per relation.
+It is the default manager of the related model, restricted to the owner: it has every queryset method and every method
+of a user-defined manager. Each access creates a small object; its class is created once per relation.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
     """
 
     _makes_querysets = False
-    # set on the class made for each relation
+    # set on the class generated for each relation
     _side: ClassVar[Side]
     # set on each object
     instance: Any
@@ -115,12 +115,12 @@ class RelatedManager(BaseManager[M], Generic[M]):
 
     @property
     def _owner_key(self) -> Any:
-        """What the rows' foreign key, or the junction's, holds for the owner."""
+        """The value that refers to the owner in the rows' foreign key, or in the junction's."""
         return getattr(self.instance, self._side.owner_key)
 
     @property
     def _hints(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore # ty: ignore
-        """What routers are told."""
+        """The hints for the routers."""
         return {"instance": self.instance}
 
     @property
@@ -135,7 +135,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return None if query is None else query.using
 
     def _start_writing(self) -> None:
-        """Drop the prefetched list, which is about to be wrong.
+        """Drop the prefetched list, which is about to become outdated.
 
         :raises ValueError: for an owner without a value in the column that the relation refers to.
         """
@@ -160,9 +160,9 @@ class RelatedManager(BaseManager[M], Generic[M]):
         raise NotImplementedError
 
     def _listed(self, objs: Iterable[Any]) -> tuple[Any, ...]:
-        """What `set()` was given, read once.
+        """The argument of `set()` as a list, read once.
 
-        :raises TypeError: for what is no list.
+        :raises TypeError: for anything that is not a list of rows.
         """
         if isinstance(objs, (str, bytes)) or not isinstance(objs, Iterable):
             raise TypeError(
@@ -259,7 +259,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
                 self.add(*(obj for obj in objs if obj not in before), bulk=bulk)
 
     def create(self, **kwargs: Any) -> M:
-        """Make and store a row that refers to the owner."""
+        """Create a row that refers to the owner."""
         self._start_writing()
         return super().create(**{**kwargs, self._side.field.name: self.instance})
 
@@ -306,10 +306,10 @@ class ReverseManager(RelatedManager[M], Generic[M]):
 
 
 class NullableReverseManager(ReverseManager[M], Generic[M]):
-    """The manager of a foreign key that may be NULL: rows can be let go."""
+    """The manager of a foreign key that may be NULL, so that rows can be removed from the relation."""
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
-        """Let go of rows: their foreign key becomes NULL.
+        """Remove rows from the relation: their foreign key becomes NULL.
 
         :raises ObjectDoesNotExist: the owner model's `DoesNotExist`, for an object that belongs to another owner.
         """
@@ -330,7 +330,7 @@ class NullableReverseManager(ReverseManager[M], Generic[M]):
         return await bridge.run_async(self.remove, *objs, bulk=bulk)
 
     def clear(self, *, bulk: bool = True) -> None:
-        """Let go of all rows."""
+        """Remove all rows from the relation."""
         self._start_writing()
         self._release(self.get_queryset(), bulk=bulk)
 

@@ -1,8 +1,8 @@
 """`save()`: one INSERT or one UPDATE, and the rules for choosing.
 
-A new instance is inserted without asking first whether its unique values are free: the database knows, and only when it
-refuses are the values compared, to word the error. Where a refused statement would spoil the transaction around it, or
-the model has a `validate_unique` of its own, the check comes first.
+A new instance is inserted without asking first whether its unique values are free: the database checks that, and only
+when it refuses are the values compared, to word the error. Where a refused statement would break the surrounding
+transaction, or the model overrides `validate_unique`, the check comes first.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from dorm.utils.suggest import hint
 
 
 class SavePlan:
-    """What saving needs to know about a model; made once per class.
+    """What saving needs to know about a model; built once per class.
 
     :ivar columns: the columns the instance supplies.
     :ivar made: the columns the database computes.
@@ -65,7 +65,7 @@ class SavePlan:
     def chosen(self, model: type[Any], names: Iterable[str]) -> list[Any]:
         """The columns named by ``update_fields``.
 
-        :raises ValueError: for a name that is no column besides the key.
+        :raises ValueError: for a name that is not a column other than the key.
         """
         if isinstance(names, str):
             raise ValueError(f"update_fields takes a list of names; write [{names!r}].")
@@ -81,7 +81,7 @@ class SavePlan:
 
 
 class Columns:
-    """Columns that are written together: what to read from the instance, and which need `pre_save` first."""
+    """Columns that are written together: the attributes to read, and the fields whose `pre_save` runs first."""
 
     __slots__ = ("fields", "names", "prepared")
 
@@ -116,7 +116,7 @@ class _Identities:
 
 
 def plan_of(model: type[Any]) -> SavePlan:
-    """The plan of a model, made on first use."""
+    """The plan of a model, built on first use."""
     plan = model.__dict__.get("_save_plan")
     if plan is None:
         plan = model._save_plan = SavePlan(model)
@@ -203,7 +203,7 @@ def _composite(plan: SavePlan) -> bool:
 def _loaded_only(instance: Any, plan: SavePlan, state: Any, alias: str) -> list[Any] | None:
     """The columns to update when some were never loaded; None means all.
 
-    Going to another database, everything is needed, so what is missing is loaded.
+    When saving to another database all columns are needed, so missing ones are loaded.
     """
     if state.adding:
         return None
@@ -218,7 +218,7 @@ def _loaded_only(instance: Any, plan: SavePlan, state: Any, alias: str) -> list[
 
 
 def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
-    """One INSERT, which also brings back what the database filled in."""
+    """One INSERT, which also returns the values that the database supplied."""
     values = instance.__dict__
     columns = plan.inserted
     row = None
@@ -252,7 +252,7 @@ def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
 
 
 def _inserted_one_by_one(instance: Any, plan: SavePlan) -> tuple[list[Any], list[Any], list[Any]]:
-    """Columns, their values, and the columns to bring back, for an INSERT that leaves some to the database."""
+    """Columns, their values, and the columns to return, for an INSERT that leaves some to the database."""
     values = instance.__dict__
     fields, row, returning = [], [], list(plan.made)
     for field in plan.columns:
@@ -317,7 +317,7 @@ def _validate_on(instance: Any, alias: str) -> None:
 
 
 def _update(instance: Any, plan: SavePlan, alias: str, fields: list[Any] | None, *, must_match: bool) -> bool:
-    """One UPDATE by key; a row that is gone is inserted again, unless it was asked to be there; whether it was."""
+    """UPDATE by key; inserts when no row matched and none was required. Returns True when it inserted."""
     if plan.options.select_on_save and not must_match and not _row_exists(instance, alias):
         matched = 0
     else:
@@ -367,7 +367,7 @@ def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[A
     computed = [field.attname for field, value in zip(chosen, row, strict=True) if isinstance(value, Expression)]
     computed += [field.attname for field in plan.made]
     if computed:
-        # what the database computed is not known here: the next read, or reload, brings it
+        # values that the database computed are unknown here: they are loaded when read
         for name in computed:
             values.pop(name, None)
         instance._state.stale |= frozenset(computed)
@@ -375,7 +375,7 @@ def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[A
 
 
 def _update_or_insert(instance: Any, plan: SavePlan, alias: str) -> bool:
-    """A new instance with a key of its own: UPDATE, and INSERT when no row has the key; whether it inserted."""
+    """A new instance with a given key: UPDATE, then INSERT when no row has the key. Returns True when it inserted."""
     with transactions.ensure(alias):
         if _update_row(instance, plan, alias, None):
             return False

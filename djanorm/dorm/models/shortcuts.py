@@ -1,4 +1,4 @@
-"""Methods that fields give their model, as in Django: ``get_<field>_display``, ``get_next_by_<field>`` and its twins.
+"""Methods that fields add to their model, as in Django: ``get_<field>_display``, ``get_next_by_<field>`` and its twins.
 
 A method that the class defines itself is left alone.
 """
@@ -14,7 +14,7 @@ from dorm.expressions.conditions import Q
 
 
 def install_shortcuts(model: type[Any], field: Any) -> None:
-    """Add the methods that ``field`` brings along to ``model``."""
+    """Add the methods that belong to ``field`` to ``model``."""
     if field.choices is not None:
         _add(model, f"get_{field.name}_display", _display(field))
     if field.kind in (Kind.DATE, Kind.DATETIME) and not field.null:
@@ -32,7 +32,7 @@ def _add(model: type[Any], name: str, method: Any) -> None:
 
 
 def _is_users(base: type[Any]) -> bool:
-    """Whether a parent's attributes were written by somebody, rather than added here."""
+    """Whether a parent's attributes were written by a user, rather than added here."""
     return "_meta_options" not in base.__dict__
 
 

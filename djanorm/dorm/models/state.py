@@ -1,4 +1,4 @@
-"""What the library remembers about one instance beside its values: was it stored yet, and where."""
+"""The state of one instance beside its values: whether it is stored, and where."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class ModelState:
     :ivar db: the alias the instance was loaded from or saved to; None before that.
     :ivar written: True when the row was written to ``db`` through this instance, so that is where it is written again.
     :ivar default_key: the key that came from the key field's default, which no row can have yet.
-    :ivar unique_checked: True when the caller of `save()` copes with a duplicate itself (`get_or_create` and friends).
+    :ivar unique_checked: True when the caller of `save()` handles a duplicate itself (`get_or_create` and friends).
     :ivar stale: columns that were saved as expressions, whose values are not known here.
     """
 
-    # Defaults on the class: a new instance's state is made without running `__init__`.
+    # Defaults on the class: a new instance's state is created without running `__init__`.
     adding: bool = True
     db: str | None = None
     written: bool = False
@@ -32,7 +32,7 @@ class ModelState:
         return f"<ModelState adding={self.adding} db={self.db!r}>"
 
     def copy(self) -> ModelState:
-        """An independent state saying the same, for pickles and copies of the instance."""
+        """An independent copy of the state, for pickles and copies of the instance."""
         twin = object.__new__(ModelState)
         twin.__dict__.update(self.__dict__)
         return twin
@@ -41,7 +41,7 @@ class ModelState:
 class LazyState:
     """The class attribute `_state`: makes the state of an instance that was loaded from ``default`` when first asked.
 
-    Loading rows is the hot path, and most instances are never asked: they carry no state at all. `__init__` and loads
+    Loading rows is the hot path, and the state of most instances is never read, so they carry none. `__init__` and loads
     from other aliases store one, which then hides this non-data descriptor.
     """
 
@@ -53,6 +53,6 @@ class LazyState:
 
 
 def state_of(instance: Any) -> tuple[bool, str | None]:
-    """``(adding, db)`` without making a state where none is needed."""
+    """``(adding, db)``, without creating a state for an instance that carries none."""
     state = instance.__dict__.get("_state")
     return (False, "default") if state is None else (state.adding, state.db)

@@ -17,12 +17,12 @@ Problems = dict[str, list[ValidationError]]
 
 
 class UniqueChecks:
-    """What must be unique in a model, the key aside; made once per class.
+    """The uniqueness rules of a model, except that of the key; built once per class.
 
     :ivar sets: the fields, and the sets of fields, of which no two rows may have the same values.
     :ivar dated: the field, the date field and the part of the date ("date", "month", "year") per which no two rows may
         have the same value; no constraint of the database, so `save()` does not look for it.
-    :ivar custom: whether the model brings a `validate_unique` of its own.
+    :ivar custom: whether the model overrides `validate_unique`.
     :ivar needed: whether there is anything to check.
     """
 
@@ -65,7 +65,7 @@ def unique_checks_of(instance: Any) -> UniqueChecks:
 
 
 def left_out_names(exclude: Collection[str] | None) -> set[str]:
-    """The names given as ``exclude``.
+    """The names in ``exclude``.
 
     :raises TypeError: for a text, in which any part of a name would be found.
     """
@@ -77,7 +77,7 @@ def left_out_names(exclude: Collection[str] | None) -> set[str]:
 def full_clean(
     instance: Any, exclude: Collection[str] | None, validate_unique: bool, validate_constraints: bool
 ) -> None:
-    """Run every phase and collect what they say; see `Model.full_clean`."""
+    """Run every phase and collect the errors; see `Model.full_clean`."""
     problems: Problems = {}
     left_out = left_out_names(exclude)
     try:
@@ -157,7 +157,7 @@ def _check_sets_and_key(instance: Any, excluded: set[str]) -> None:
 
 
 def check_sets(instance: Any, excluded: set[str], more: tuple[tuple[Any, ...], ...] = ()) -> None:
-    """Look for other rows with the same values of what the database holds unique, and of ``more`` sets of fields."""
+    """Look for other rows with the same values in the unique fields of the model, and in ``more`` sets of fields."""
     checks = unique_checks_of(instance)
     wanted: list[tuple[str, tuple[Any, ...], Q[Any]]] = []
     for fields in (*more, *checks.sets):
@@ -208,7 +208,7 @@ def _label(field: Any) -> str:
 
 
 def other_rows(instance: Any) -> Any:
-    """The rows of the model that are not this instance's, on the alias it would be written to."""
+    """The rows of the model other than this instance's, on the alias it would be written to."""
     model, state = type(instance), instance._state
     alias = state.db or routers.db_for_write(model, instance=instance)
     queryset = model._base_manager.using(alias).order_by()
@@ -218,7 +218,7 @@ def other_rows(instance: Any) -> Any:
 
 
 def _same_values(instance: Any, fields: tuple[Any, ...], excluded: set[str]) -> Q[Any] | None:
-    """The condition "has the same values", or None when there is nothing to compare."""
+    """The condition that a row has the same values, or None when there is nothing to compare."""
     values = instance.__dict__
     lookups = {}
     for field in fields:
@@ -235,7 +235,7 @@ def _same_values(instance: Any, fields: tuple[Any, ...], excluded: set[str]) -> 
 
 
 def unique_message(model: type[Any], fields: tuple[Any, ...]) -> str:
-    """What a clash reads like."""
+    """The message for a clash."""
     name = str(model._meta.verbose_name).capitalize()
     if len(fields) == 1:
         field = fields[0]
@@ -245,7 +245,7 @@ def unique_message(model: type[Any], fields: tuple[Any, ...]) -> str:
 
 
 def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None:
-    """Let each constraint that can judge an instance do so; see `Model.validate_constraints`."""
+    """Check the instance against each constraint that can be checked here; see `Model.validate_constraints`."""
     problems: Problems = {}
     exclude = left_out_names(exclude)
     alias = instance._state.db or routers.db_for_write(type(instance), instance=instance)
