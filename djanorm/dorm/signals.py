@@ -1,4 +1,4 @@
-"""Signals: announcing what happens to whoever wants to know.
+"""Signals: telling receivers about events.
 
 Receivers are kept in one immutable tuple that connecting and disconnecting replace, so that sending takes no lock and
 costs one attribute read when nobody listens. Coroutine receivers run in the async verbs only: the bridge registers how
@@ -33,7 +33,7 @@ Receiver = TypeVar("Receiver", bound=Callable[..., Any])
 
 
 class _NoAwaiter:
-    """Stands in until the bridge is loaded: nothing can be awaited from synchronous code."""
+    """Stands in until the bridge is loaded: synchronous code cannot await anything yet."""
 
     @staticmethod
     def ready() -> bool:
@@ -72,7 +72,7 @@ class Signal:
     suppressed. ``on_change`` is called without arguments whenever the receivers change.
     """
 
-    #: Whether receivers with ``**kwargs`` get the signal itself among them, and not only those with an argument for it.
+    #: Whether receivers with ``**kwargs`` also get the signal itself, or only those with an argument for it.
     tells_anyone: ClassVar[bool] = False
 
     def __init__(self, raise_exceptions: bool = False, *, on_change: Callable[[], None] | None = None) -> None:
@@ -92,9 +92,10 @@ class Signal:
     ) -> Any:
         """Registers ``receiver(sender, **kwargs)`` and returns it; without a receiver, returns a decorator.
 
-        ``sender`` restricts it to events of that very object; models can be named too, as ``"app.Model"``. ``weak`` holds
-        the receiver weakly. ``dispatch_uid`` identifies it instead of its identity; connecting the same one again replaces
-        it. A receiver with an argument ``signal`` gets this signal. One that is not callable raises ``TypeError``.
+        ``sender`` restricts it to events of that very object; models can be named too, as ``"app.Model"``. ``weak``
+        holds the receiver weakly. ``dispatch_uid`` identifies it instead of its identity; connecting the same one again
+        replaces it. A receiver with an argument ``signal`` gets this signal. One that is not callable raises
+        ``TypeError``.
         """
         if receiver is None:
             return lambda function: self.connect(function, sender, weak, dispatch_uid)
@@ -115,7 +116,7 @@ class Signal:
         return lambda function: self.connect(function, sender, weak, dispatch_uid)
 
     def disconnect(self, receiver: Any = None, sender: Any = None, dispatch_uid: Hashable | None = None) -> bool:
-        """Removes a receiver; whether there was one. Arguments as for :meth:`connect`."""
+        """Removes a receiver. Returns whether it was connected. Arguments as for :meth:`connect`."""
         who = _identity(receiver) if dispatch_uid is None else dispatch_uid
         keys = {(who, _sender_key(sender)), (who, _label(sender) or _sender_key(sender))}
         with self._lock:
@@ -127,7 +128,7 @@ class Signal:
         return found
 
     def has_listeners(self, sender: Any = None) -> bool:
-        """Whether anybody would hear an event of ``sender``."""
+        """Whether an event of ``sender`` has receivers."""
         return bool(self._connections) and bool(self._calls(sender, {}))
 
     @property
@@ -144,7 +145,7 @@ class Signal:
     # ---------------------------------------------------------------------------------------------------- sending
 
     def send(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
-        """Calls the receivers in the order they were connected; pairs of receiver and result.
+        """Calls the receivers in the order they were connected. Returns pairs of receiver and result.
 
         Coroutine receivers are awaited when the caller runs inside an async verb; elsewhere they are skipped with one
         warning on ``dorm.signals``.
@@ -201,7 +202,7 @@ class Signal:
     # --------------------------------------------------------------------------------------------------- internals
 
     def _failed(self, receiver: Any, error: Exception, robust: bool) -> None:
-        """What becomes of a receiver's error: the sender gets it, or the log."""
+        """Handles a receiver's error: raises it to the sender, or logs it."""
         if self.raise_exceptions and not robust:
             raise error
         logger.error("receiver %s of a signal failed", _name(receiver), exc_info=error)
@@ -286,7 +287,7 @@ class ModelSignal(Signal):
 
 
 def _names_signal(receiver: Any, or_anything: bool) -> bool:
-    """Whether the receiver has an argument ``signal``, which only those get that ask for it.
+    """Whether the receiver has an argument ``signal``: only those with one are given it.
 
     :param or_anything: whether ``**kwargs`` asks for it too.
     """

@@ -1,7 +1,7 @@
 """Transactions: ``with atomic():``, ``async with aatomic():``, savepoints, and callbacks at the end.
 
-The synchronous and the asynchronous world have separate connections: an async verb inside ``atomic`` is refused, and so is
-a synchronous one inside ``aatomic``.
+Synchronous and asynchronous code use separate connections: an async verb inside ``atomic`` is refused, and so is a
+synchronous one inside ``aatomic``.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class _Context:
     def _pop(self) -> _Opened:
         key = _scope()
         if key not in self._opened and len(self._opened) == 1:
-            key = next(iter(self._opened))  # left in another task than it was entered in, as fixtures do
+            key = next(iter(self._opened))  # exited in another task than it was entered in, as fixtures do
         stack = self._opened.get(key)
         if stack is None:
             raise RuntimeError("this atomic block was not entered here: it was left in another thread or task")
@@ -146,7 +146,7 @@ class _Context:
 
 
 def _scope() -> Any:
-    """What tells the users of one context object apart."""
+    """The thread or task that uses the context object."""
     return asyncio.current_task() if _get_running_loop() is not None else threading.get_ident()
 
 
@@ -250,8 +250,8 @@ def atomic(using: Any = "default", *, durable: bool = False, savepoint: bool = T
     function raises ``TypeError``.
 
     ``retry=3`` runs a decorated function again, up to three times, after a deadlock or a serialization failure; as a
-    ``with`` block, which cannot run twice, it raises ``TypeError``. A block is left in the thread that entered it, else it
-    is rolled back and ``TransactionManagementError`` is raised.
+    ``with`` block, which cannot run twice, it raises ``TypeError``. A block is left in the thread that entered it, else
+    it is rolled back and ``TransactionManagementError`` is raised.
     """
     if callable(using):
         return _Atomic("default", durable, savepoint, retry)(using)
@@ -279,7 +279,7 @@ def aatomic(using: Any = "default", *, durable: bool = False, savepoint: bool = 
 def run_in_transaction(
     function: Callable[[*Ts], T], *args: *Ts, using: str = "default", retry: int = 3, durable: bool = False
 ) -> T:
-    """``function(*args)`` in a block of its own, run again up to ``retry`` times after deadlocks and serialization failures.
+    """Runs ``function(*args)`` in its own block, up to ``retry`` times more after deadlocks and serialization failures.
 
     Inside an open block it runs once: only the outermost one can run again. Raises the last error.
     """
@@ -317,12 +317,12 @@ def set_autocommit(autocommit: bool, using: str | None = None) -> None:
 
 
 def commit(using: str | None = None) -> None:
-    """Commits what manual mode has collected; raises ``TransactionManagementError`` inside an atomic block."""
+    """Commits the open transaction of manual mode; raises ``TransactionManagementError`` inside an atomic block."""
     manual_mode.end_manual(session(using or "default"), keep=True)
 
 
 def rollback(using: str | None = None) -> None:
-    """Rolls back what manual mode has collected; raises ``TransactionManagementError`` inside an atomic block."""
+    """Rolls back the open transaction of manual mode; raises ``TransactionManagementError`` inside an atomic block."""
     manual_mode.end_manual(session(using or "default"), keep=False)
 
 
@@ -379,7 +379,7 @@ async def asavepoint_rollback(sid: str, using: str = "default") -> None:
 
 
 def _stray(opened: _Opened) -> TransactionManagementError | None:
-    """The error of a synchronous block that is left elsewhere than it was entered."""
+    """The error for a synchronous block that is exited in another thread than it was entered in."""
     if opened.thread != threading.get_ident():
         what = f"in thread {threading.current_thread().name!r}, which did not enter it"
     elif opened.block.owner is None and _get_running_loop() is None and not _is_here(opened):

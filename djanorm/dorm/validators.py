@@ -23,7 +23,7 @@ EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
 
 
 class Validator:
-    """Base of our validators: equality, repr and serialisation by the constructor's arguments.
+    """Base of the validators: equality, repr and serialisation by the constructor's arguments.
 
     A subclass names its constructor's arguments in ``arguments`` and keeps them under the same names.
     """
@@ -51,7 +51,7 @@ class Validator:
             try:
                 text = text.format(value=value, limit_value=more.get("limit"), **more)
             except (KeyError, IndexError, ValueError):
-                # a message of the user's own may hold braces that are no placeholders
+                # a user's message may contain braces that are not placeholders
                 text = str(self.message)
         return ValidationError(FinishedText(text), code=self.code, params=params)
 
@@ -147,7 +147,7 @@ class StepValueValidator(LimitValidator):
         self.offset = offset
 
     def passes(self, measured: Any, limit: Any) -> bool:
-        """Whether the value stands on a step; as near as floats come to it, so that 0.3 is three steps of 0.1."""
+        """Whether the value is on a step, within the precision of floats, so that 0.3 is three steps of 0.1."""
         distance = Decimal(str(measured)) - Decimal(str(self.offset or 0))
         return distance % Decimal(str(limit)) == 0 or abs(math.remainder(distance, limit)) <= NEAR_A_STEP
 
@@ -212,7 +212,7 @@ class RegexValidator(Validator):
         self._compiled = re.compile(self.regex, self.flags) if isinstance(self.regex, str) else self.regex
 
     def _configuration(self) -> tuple[Any, ...]:
-        # text patterns are Unicode ones by themselves; what else is on was asked for
+        # text patterns are Unicode by default; any other flag was given
         flags = self._compiled.flags & ~re.UNICODE
         return (self._compiled.pattern, self.message, self.code, self.inverse_match, flags)
 
@@ -224,7 +224,7 @@ class RegexValidator(Validator):
 
 _LETTERS = r"A-Za-z\u00a1-\uffff"
 _LABEL = rf"[{_LETTERS}0-9](?:[{_LETTERS}0-9-]{{0,61}}[{_LETTERS}0-9])?"
-# the last label has no digits, so that an address with a part too many is no name
+# the last label has no digits, so that an address with one part too many is not a name
 _TOP = rf"(?:[{_LETTERS}][{_LETTERS}-]{{0,61}}[{_LETTERS}]|xn--[A-Za-z0-9]{{1,59}})"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*\.{_TOP}"
 _ASCII_DOMAIN = rf"(?:{_LABEL}\.)+[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}})[A-Za-z0-9]\.?\Z"
@@ -233,10 +233,10 @@ _QUOTED = r'"(?:[\x01-\x08\x0b\x0c\x0e-\x1f!#-\[\]-\x7f]|\\[\x01-\x09\x0b\x0c\x0
 _USER = rf"(?:{_LOCAL}|{_QUOTED})\Z"
 
 
-# Patterns of many letters take milliseconds to compile: those who never need one do not pay for it.
+# Patterns with many letters take milliseconds to compile, so they are compiled when first used.
 @cache
 def email_shape() -> Callable[[str], Any]:
-    """Finds a match in what :class:`EmailValidator` takes without a look at its ``allowlist``, or at a host's address."""
+    """Matches addresses that :class:`EmailValidator` accepts without reading ``allowlist`` or addresses in brackets."""
     return re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@{_DOMAIN}\Z", re.DOTALL).match
 
 

@@ -1,4 +1,4 @@
-"""``QuerySet``: all methods together, with the async doors. Each ``a…`` method runs its sync twin in the bridge."""
+"""``QuerySet``: all methods together. Each ``a…`` method is an async wrapper that runs its sync twin in the bridge."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from dorm.query.write.bulk import BATCH, Bulk
 class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
     """A lazy, immutable query for rows of a model (as in Django 5.2).
 
-    Chain methods return new querysets and run nothing. Iterating, ``len()``, ``bool()``, ``await`` and ``async for`` run
-    the query once and keep the rows. Type parameters: the model, and what a row reads as.
+    Chain methods return new querysets and run nothing. Iterating, ``len()``, ``bool()``, ``await`` and ``async for``
+    run the query once and keep the rows. Type parameters: the model, and the type of a row.
     """
 
     # -- set operations --------------------------------------------------------------------------------------------
 
     def union(self, *others: Any, all: bool = False) -> CombinedQuerySet[M, R]:
-        """Rows of any of the querysets, duplicates removed unless ``all``."""
+        """The rows of any of the querysets, without duplicates unless ``all``."""
         return combine(self, "union", others, all)
 
     def intersection(self, *others: Any) -> CombinedQuerySet[M, R]:
-        """Rows of every one of the querysets."""
+        """The rows that are in all of the querysets."""
         return combine(self, "intersection", others, False)
 
     def difference(self, *others: Any) -> CombinedQuerySet[M, R]:
-        """Rows of this queryset that are in none of the others."""
+        """The rows of this queryset that are not in any of the others."""
         return combine(self, "difference", others, False)
 
     # -- reading ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Help for tests: a transaction that is rolled back at the end, and what would have run after its commit."""
+"""Helpers for tests: a transaction that is rolled back at the end, and access to its commit callbacks."""
 
 from __future__ import annotations
 

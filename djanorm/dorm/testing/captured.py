@@ -1,4 +1,4 @@
-"""``capture_on_commit_callbacks()``: what waits for a commit, in a test whose transaction never commits."""
+"""``capture_on_commit_callbacks()``: access to commit callbacks in a test whose transaction never commits."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class capture_on_commit_callbacks:  # noqa: N801 - reads as a verb, and has Djan
     """``with capture_on_commit_callbacks() as callbacks:``, or ``async with``, inside the transaction of a test.
 
     ``callbacks`` is a list that holds, when the block has ended, the ``on_commit`` callbacks registered in it that were
-    not dropped by a rollback. ``execute=True`` runs them then, and those that they register, as after a commit; an error
-    of one is raised. Coroutine functions need ``async with``.
+    not dropped by a rollback. ``execute=True`` runs them then, and those that they register, as after a commit; an
+    error of one is raised. Coroutine functions need ``async with``.
 
     :raises AtomicBlockError: without an open transaction, where callbacks run by themselves.
     """

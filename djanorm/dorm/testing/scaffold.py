@@ -25,7 +25,7 @@ class rolled_back:  # noqa: N801 - reads as a property of the block
         with ExitStack() as stack:
             for alias in self.aliases:
                 block: Block = stack.enter_context(atomic(alias))
-                # it is undone at its end, and it is not one of the application's
+                # the block is rolled back at its end, and it does not belong to the application
                 block.undo, block.inline = True, False
             stack.enter_context(bridge.inline())
             self._stack = stack.pop_all()

@@ -1,1 +1,1 @@
-"""Small helpers without knowledge of the rest of the library."""
+"""Small helpers that know nothing of the rest of the library."""

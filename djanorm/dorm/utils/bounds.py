@@ -1,6 +1,6 @@
-"""Bounds on what one query may hold, so that no input, however it came about, costs minutes or the whole stack.
+"""Limits on the size of one query, so that no input can cost minutes of time or exhaust the stack.
 
-They are far above what databases take (SQLite joins 64 tables and selects 2,000 columns, PostgreSQL 1,664).
+They are far above the limits of databases (SQLite joins 64 tables and selects 2,000 columns, PostgreSQL 1,664).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SHOWN = 60
 
 
 def check_path(name: str) -> None:
-    """Refuses a path that no query can follow.
+    """Refuses a path that is too long for a query.
 
     :raises FieldError: with the beginning of the path.
     """
@@ -28,7 +28,7 @@ def check_path(name: str) -> None:
 
 
 def check_number(count: int, what: str) -> None:
-    """Refuses more annotations or aggregates than a query can give."""
+    """Refuses more annotations or aggregates than a query can return."""
     if count > NAMED:
         raise FieldError(f"A query has at most {NAMED} {what}, not {count}: ask for them in several queries.")
 
@@ -42,7 +42,7 @@ def too_large() -> FieldError:
 
 
 def too_deep() -> FieldError:
-    """The error for what is nested deeper than Python's stack."""
+    """The error for conditions nested deeper than Python's stack."""
     return FieldError(
         "The conditions or expressions of this query are nested too deeply, or the code that builds it calls itself without "
         "end. Use lists of conditions (Q(…) | Q(…) | …, __in) and several queries instead."

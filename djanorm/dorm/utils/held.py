@@ -1,4 +1,4 @@
-"""Waiting that a cancellation does not cut short."""
+"""Waiting that a cancellation does not interrupt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def succeeded(cancellation: BaseException) -> bool:
-    """Whether the work that :func:`to_the_end` waited for was done, well, when the cancellation was raised."""
+    """Whether the work that :func:`to_the_end` waited for had succeeded when the cancellation was raised."""
     return vars(cancellation).get(_SUCCEEDED, False)
 
 
@@ -18,7 +18,7 @@ _SUCCEEDED = "dorm_work_succeeded"
 
 
 class _Held(asyncio.Future[None]):
-    """What a task waits for meanwhile; cancelling it is remembered and changes nothing, however often it happens."""
+    """The future a task waits for meanwhile; a cancellation, however often repeated, is only recorded."""
 
     asked = False
     limit = 0.0
@@ -35,7 +35,7 @@ class _Held(asyncio.Future[None]):
 
 
 async def to_the_end(awaitable: Awaitable[T], limit: float) -> T:
-    """The result of ``awaitable``, waited for although the task is cancelled meanwhile, once or many times.
+    """The result of ``awaitable``; waits for it even if the task is cancelled meanwhile.
 
     The cancellation is raised when the work is done, or ``limit`` seconds after it arrived; an error of the work wins.
     """
@@ -56,7 +56,7 @@ async def to_the_end(awaitable: Awaitable[T], limit: float) -> T:
         failure = work.exception()
         if failure is not None:
             raise failure
-    # of this very class: asyncio.timeout() takes no other for its own
+    # of exactly this class: asyncio.timeout() accepts no subclass
     cancellation = asyncio.CancelledError()
     vars(cancellation)[_SUCCEEDED] = work.done() and not work.cancelled()
     raise cancellation

@@ -18,7 +18,8 @@ _TOKEN = re.compile(r"'(?:[^'\\]|'')*'|\"(?:[^\"]|\"\")+\"|--|/\*|[\w\s.,()+\-*/
 class QuotedName(str):
     """A name of the database that is odd on purpose (``"Author ID"``): taken as it is, and quoted wherever it stands.
 
-    :raises ImproperlyConfigured: for what cannot be quoted: control characters, nothing at all, more than 63 bytes.
+    :raises ImproperlyConfigured: for text that cannot be quoted: control characters, the empty text, more than 63
+        bytes.
     """
 
     __slots__ = ()
@@ -37,8 +38,8 @@ class QuotedName(str):
 def check_identifier(text: str, what: str) -> str:
     """``text``, when it can be quoted safely; ``what`` names it in errors ("db_table of shop.Order").
 
-    A `QuotedName` was checked when it was made. Raises ``ImproperlyConfigured`` when other text is empty, longer than 63
-    bytes in UTF-8, or made of anything but letters, digits, underscores and ``$`` with no digit in front.
+    A `QuotedName` was checked when it was made. Raises ``ImproperlyConfigured`` when other text is empty, longer than
+    63 bytes in UTF-8, or made of anything but letters, digits, underscores and ``$`` with no digit in front.
     """
     if isinstance(text, QuotedName):
         return text
@@ -109,7 +110,7 @@ def check_operator(text: str, what: str) -> None:
 
 
 def check_call(text: str, what: str) -> None:
-    """One call of a function in SQL, such as ``LOWER(name)``, that ends where it seems to end.
+    """A single call of a function in SQL, such as ``LOWER(name)``, and nothing after it.
 
     :raises ImproperlyConfigured: for anything after it, comments, statements, and quotes or parentheses left open.
     """
@@ -130,7 +131,7 @@ def check_call(text: str, what: str) -> None:
 
 
 def derived(base: str, text: str) -> str:
-    """A name made from ``base``, as short as names may be, and odd where that one is."""
+    """A name derived from ``base``, within the length limit, and a `QuotedName` if ``base`` is one."""
     short = shorten(text)
     return QuotedName(short) if isinstance(base, QuotedName) else short
 

@@ -1,8 +1,8 @@
-"""Aggregates over several multi-valued relations: each counts its own rows.
+"""Aggregates over several multi-valued relations: each is computed over its own rows.
 
-Joined side by side, two such relations multiply each other's rows and every sum with them (Django returns the product).
-Here an aggregate that would be multiplied is computed by a correlated subquery instead. Beside one relation
-only, an aggregate over the row itself sees the joined rows, as in Django.
+Joined side by side, two such relations multiply each other's rows, and every sum with them (Django returns the
+product). Here such an aggregate becomes a correlated subquery instead. With a single joined relation, an aggregate over
+the row itself sees the joined rows, as in Django.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Chain = tuple[Any, ...]
 
 
 def find_isolated(scope: Scope) -> set[int]:
-    """The ids of the aggregates of this query that need a subquery of their own.
+    """The ids of the aggregates of this query that must be computed in a subquery.
 
     :raises NotSupportedError: when one does and the rows are grouped by ``values()``, where it cannot have one.
     """
@@ -57,9 +57,10 @@ def find_isolated(scope: Scope) -> set[int]:
 def aggregates_apart(scope: Scope, reference: AnnotationRef) -> set[int]:
     """The ids of the aggregates behind an annotation that a subquery refers to.
 
-    A subquery stands where the groups are not made yet (or, on SQLite, cannot see them), so it gets them computed anew.
+    A subquery is evaluated before the groups exist (or, on SQLite, cannot see them), so it computes these aggregates
+    again.
 
-    :raises FieldError: when that would be another value, because of what else the query joins or groups by.
+    :raises FieldError: when the value would differ, because of what else the query joins or groups by.
     """
     state = scope.state
     filtered = _filtered_chains(state)
@@ -87,7 +88,7 @@ def chain_of(aggregate: Aggregate) -> Chain:
 
 
 def _along(chain: Chain, other: Chain) -> bool:
-    """Whether one chain goes on where the other ends: then both are about the same related row."""
+    """Whether one chain is a prefix of the other, so that both are about the same related row."""
     shared = min(len(chain), len(other))
     return shared > 0 and same_hops(chain[:shared], other[:shared])
 
@@ -168,7 +169,7 @@ def build_isolated(scope: Scope, aggregate: Aggregate) -> Built:
     hops = _longest(aggregate.source_expressions)
     prefix = hops[: next((i for i, hop in enumerate(hops) if hop.multiple), -1) + 1]
     if len(prefix) > 1 or _leaves(aggregate, prefix):
-        # the row itself once more: of what is joined around it, the groups of the outer query hold no columns
+        # start again from the row itself: the groups of the outer query have no columns of the tables joined there
         prefix = ()
     with scope.reusing(None):
         outer = scope.joins.follow(prefix[:-1], None)

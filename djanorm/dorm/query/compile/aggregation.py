@@ -22,14 +22,14 @@ from dorm.query.describe.state import QueryState
 
 
 class OverRows(QueryScope):
-    """The scope of ``aggregate()`` over rows that a subquery delivers: their columns become columns of the subquery.
+    """The scope of ``aggregate()`` over the rows of a subquery: their columns become columns of the subquery.
 
-    A relation of several rows that the rows themselves do not follow is joined outside, so that it neither repeats what a
-    slice counts nor falls into the groups of an annotation.
+    A multi-valued relation that the rows themselves do not follow is joined outside, so that it neither repeats rows of
+    a slice nor enters the groups of an annotation.
 
     :ivar select: the subquery, still growing.
     :ivar name: its name.
-    :ivar apart: whether each aggregate gets a SELECT of its own over the rows.
+    :ivar apart: whether each aggregate gets its own SELECT over the rows.
     """
 
     def __init__(self, compilation: Compilation, state: QueryState, select: Select, name: str) -> None:
@@ -41,7 +41,7 @@ class OverRows(QueryScope):
         self._outside: dict[Any, tuple[Any, Any]] = {}
 
     def _chains(self, expression: Any) -> Any:
-        """What the aggregates inside ``expression`` join outside the rows; nothing for those that no join changes."""
+        """The chains of hops that the aggregates inside ``expression`` join outside the rows."""
         for node in expression.flatten():
             if isinstance(node, Aggregate):
                 hops = [n.path.hops for part in node.children() for n in part.flatten() if isinstance(n, ColumnRef)]
@@ -50,7 +50,7 @@ class OverRows(QueryScope):
                     yield chain
 
     def _leaves(self, hops: tuple[Any, ...]) -> int | None:
-        """The number of the hop that leads outside the rows, if one does."""
+        """The index of the hop that leads outside the rows, if there is one."""
         joins, grouped = self.select.scope.joins, self.select.groups
         return next(
             (n for n, hop in enumerate(hops) if hop.multiple and (grouped or not joins.has(hops[: n + 1], None))), None
@@ -99,7 +99,7 @@ class OverRows(QueryScope):
         return built._replace(sql=sa.type_coerce(part.over(built.sql).scalar_subquery(), built.sql.type))
 
     def over(self, *columns: Any) -> Any:
-        """A SELECT of ``columns`` from the rows and what is joined to them."""
+        """A SELECT of ``columns`` from the rows and the tables joined to them."""
         clause: Any = sa.table(self.name)
         for table, condition in self._outside.values():
             clause = clause.outerjoin(table, condition)

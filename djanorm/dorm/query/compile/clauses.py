@@ -1,4 +1,4 @@
-"""From resolved conditions to SQL conditions, with the joins they demand."""
+"""From resolved conditions to SQL conditions, with the joins for which they reject NULL rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Clause(NamedTuple):
     """A condition.
 
     :ivar sql: the element, or True or False when it is known without the database.
-    :ivar demands: the joins without whose row it cannot be true.
+    :ivar demands: the joins this condition is null-rejecting for; they may become INNER.
     """
 
     sql: Any
@@ -47,7 +47,7 @@ class Clause(NamedTuple):
 
 
 class RightSide:
-    """The right-hand side of a comparison, as lookups see it."""
+    """The right-hand side of a comparison, as passed to lookups."""
 
     __slots__ = ("_leaf", "_scope", "expressions", "left", "variant")
 
@@ -63,7 +63,7 @@ class RightSide:
 
     @property
     def is_value(self) -> bool:
-        """Whether it is a bound value, and no expression."""
+        """Whether it is a bound value rather than an expression."""
         return bool(self._leaf.right.values)
 
     def sql(self, field: Any = None, position: int = 0) -> Any:
@@ -95,7 +95,7 @@ class RightSide:
         select, found = self._scope.compile_subquery(subquery.state, "members", field)
         if not _is_document(found) or field is None or _is_document(field):
             return select
-        # values inside documents: as what the left side holds
+        # values inside documents: with the kind of the left side
         value = self._scope.hooks.json_form(next(iter(select.subquery().c)), (), json_kind(field))
         return sa.select(value).where(value.is_not(None))
 
@@ -112,7 +112,7 @@ class RightSide:
             return expression.build(self._scope)
 
     def column(self) -> str:
-        """The names of what its values are compared with, for masking."""
+        """The names of the columns that its values are compared with, for masking."""
         return " ".join(dict.fromkeys(names_inside(self._leaf.left)))
 
 
@@ -120,10 +120,10 @@ class Clauses:
     """Builds conditions in a scope.
 
     :param split: whether a negated comparison over several related rows becomes a subquery about all of them, as in
-        ``exclude()``; inside expressions it is about the joined row, as in Django.
-    :ivar conjunct: whether what is being built stands alone, or its opposite does, among conditions that must all hold.
-    :ivar read: the expressions that were read from this scope's rows, and from no subquery.
-    :ivar ties: the columns of this scope by which subqueries are tied to its rows.
+        ``exclude()``; inside expressions the condition is about the joined row, as in Django.
+    :ivar conjunct: whether the condition being built, or its opposite, is a member of a top-level AND.
+    :ivar read: the expressions that were read from this scope's rows, not from a subquery.
+    :ivar ties: the columns of this scope that correlate subqueries with its rows.
     """
 
     def __init__(self, scope: Scope, split: bool = True) -> None:
@@ -136,8 +136,8 @@ class Clauses:
     def build(self, node: Predicate, negated: bool | None = False, below_not: bool = False) -> Clause:
         """The condition of a node.
 
-        :param negated: whether an odd number of NOTs stands above it; None where NULL must count as false either way.
-        :param below_not: whether any NOT stands above it.
+        :param negated: whether an odd number of NOTs encloses it; None where NULL must count as false either way.
+        :param below_not: whether any NOT encloses it.
         """
         if isinstance(node, Leaf):
             return self._leaf(node, negated, below_not)
@@ -147,7 +147,7 @@ class Clauses:
         return self._term(node, negated)
 
     def _junction(self, node: Junction, negated: bool | None, below_not: bool) -> Clause:
-        # XOR needs operands that are true or false and never unknown, whatever stands above
+        # the operands of XOR must be true or false, never unknown, whatever encloses them
         inside = None if negated is None or node.connector == XOR else negated ^ node.negated
         alone = self.conjunct
         self.conjunct = alone and (len(node.children) == 1 or (node.connector == AND and not node.negated))
@@ -186,7 +186,7 @@ class Clauses:
     def _one_row(self, leaf: Leaf, path: Any, negated: bool | None) -> Clause:
         if leaf.right.variant == "nothing":
             if path is not None and path.multiple:
-                # how often a row comes does not depend on a value
+                # how often a row is returned does not depend on a value
                 self.scope.column(path)
             return Clause(False)
         if path is not None and path.multiple and self._is_presence(leaf, path):
@@ -194,7 +194,7 @@ class Clauses:
         return self._compare(leaf, negated)
 
     def _several(self, path: Any, is_presence: bool = False) -> int | None:
-        """The number of the hop by which a negated condition speaks of several related rows; None when of one.
+        """The index of the hop by which a negated condition is about several related rows; None if about one.
 
         A related row that the same ``filter()`` has joined already is the one that the condition is about.
         """
@@ -221,7 +221,7 @@ class Clauses:
             if leaf.right.variant == "everything":
                 element = left.sql.is_not(None)
             elif leaf.lookup.lookup_name == "in" and len(leaf.right.expressions) > 1:
-                # equal to one of them, the others may be missing
+                # equal to one of them; the others may be missing
                 with scope.lenient():
                     element = leaf.lookup.build(scope, left, right)
             else:
@@ -230,7 +230,8 @@ class Clauses:
             return Clause(element)
         strict = leaf.lookup.strict and leaf.right.variant != "null"
         if negated is not False and strict and (left.text is not None or self._reads_document(leaf)):
-            # inside a document there are more ways to be NULL than a missing key: another kind, or null read as text
+            # inside a document a missing key is not the only NULL: another kind, or JSON's null read as text, is one
+            # too
             return Clause(sa.func.coalesce(element, sa.false()))
         if negated is not False and strict:
             return Clause(self._known(leaf, left, element))
@@ -238,7 +239,7 @@ class Clauses:
         return Clause(element, demands)
 
     def _known(self, leaf: Leaf, left: Built, element: Any) -> Any:
-        """``element``, false where it would be unknown."""
+        """``element``, with unknown turned into false."""
         guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
         right = () if leaf.right.variant == "subquery" else leaf.right.expressions
         for expression in right:
@@ -267,7 +268,7 @@ class Clauses:
 
     @staticmethod
     def _is_presence(leaf: Leaf, path: Any) -> bool:
-        """``relation__isnull=…`` over a relation of several rows: has it some, or none."""
+        """``relation__isnull=…`` over a multi-valued relation: whether related rows exist."""
         return (
             isinstance(leaf.left, ColumnRef)
             and path.relation is not None
@@ -285,7 +286,7 @@ class Clauses:
     def _split(self, leaf: Leaf, path: Any, at: int) -> Clause:
         """A comparison below a NOT: some related row matches, as its own subquery (Django's split_exclude).
 
-        :param at: the number of the hop that leads to these rows.
+        :param at: the index of the hop that leads to these rows.
         """
         prefix = path.hops[: at + 1]
         inner, outer = self._rerooted(prefix)
@@ -317,7 +318,7 @@ class Clauses:
         return Clause(inner.correlated(select).exists())
 
     def _same_rows(self, inner: Scope, path: Any) -> list[Any]:
-        """The conditions that the rows of ``path`` in ``inner`` are those that the same ``filter()`` has joined here."""
+        """The conditions that tie the rows of ``path`` in ``inner`` to those joined here by the same ``filter()``."""
         scope = self.scope
         hops = () if path is None else path.hops
         joined = [n for n, hop in enumerate(hops, 1) if hop.multiple and scope.joins.has(hops[:n], scope.reuse)]
@@ -337,13 +338,13 @@ class Clauses:
         return scope.rerooted(prefix), outer
 
     def _reads_annotations_of(self, leaf: Leaf) -> None:
-        """A subquery reads its own rows, and the annotations of the query around it."""
+        """Makes a subquery read its own rows, and the annotations of the enclosing query."""
         parts = (part for expression in leaf.expressions() for part in expression.flatten())
         self.read.extend(part for part in parts if isinstance(part, AnnotationRef))
 
 
 def _demanded(inner: Scope, clause: Clause) -> list[Any] | None:
-    """The conditions of a rerooted scope, whose joins they demand; None when they are known not to hold."""
+    """The conditions of a rerooted scope, whose joins become inner; None when they are known to be false."""
     if clause.sql is False:
         return None
     inner.joins.demand(clause.demands)
@@ -355,7 +356,7 @@ def _is_null_test(leaf: Leaf) -> bool:
 
 
 def _behind(expression: Expression) -> Expression:
-    """What an annotation stands for; any other expression stands for itself."""
+    """The expression behind an annotation; any other expression is returned unchanged."""
     while isinstance(expression, AnnotationRef):
         expression = expression.target
     return expression
@@ -388,7 +389,7 @@ def _grouped(element: Any) -> Any:
 
 
 def combined(connector: str, clauses: list[Clause]) -> Clause:
-    """The condition that all of them hold, any, or an odd number."""
+    """The condition that all of them hold (AND), any (OR), or an odd number (XOR)."""
     return _all(clauses) if connector == AND else _any(clauses) if connector == OR else _odd(clauses)
 
 
@@ -444,7 +445,7 @@ def member(scope: Scope, left: Built, right: RightSide) -> Any:
 
 
 def condition_value(scope: Scope, predicate: Predicate) -> Built:
-    """A condition as a value: one operand, whatever stands beside it."""
+    """A condition as a value: a single operand in any context."""
     clause = Clauses(scope, split=False).build(predicate)
     element = (sa.true() if clause.sql else sa.false()) if isinstance(clause.sql, bool) else clause.sql
     if isinstance(element, elements.UnaryExpression):
@@ -453,7 +454,7 @@ def condition_value(scope: Scope, predicate: Predicate) -> Built:
 
 
 def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide, position: int = 0) -> Any:
-    """A document, or a value inside one, compared with part ``position`` of the right side, if it is of the same kind."""
+    """A document, or a value inside one, compared with part ``position`` of the right side if the kinds are equal."""
     operate = _OPERATORS[operator]
     if right.variant == "null":
         return scope.hooks.json_is_null(*_document(scope, left))
@@ -473,7 +474,7 @@ def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide
 
 
 def names_inside(expression: Expression) -> Iterator[str]:
-    """The names that tell what values of an expression are about: those of columns, annotations, keys and functions."""
+    """The names that values of an expression belong to, for masking: of columns, annotations, keys and functions."""
     for node in expression.flatten():
         if isinstance(node, ColumnRef):
             yield names_of_column(node.path.field)
@@ -496,14 +497,14 @@ def _is_document(field: Any) -> bool:
 
 
 def beside(scope: Scope, built: Built, field: Any) -> Any:
-    """``built`` for a place that holds the values of ``field``: a value inside a document becomes such a value."""
+    """``built`` as a value of ``field``: a value inside a document is converted to one."""
     if field is None or _is_document(field) or not _is_document(built.field):
         return built.sql
     return scope.hooks.json_form(built.sql, (), json_kind(field))
 
 
 def json_kind(field: Any) -> str:
-    """As what a value inside a document is compared with something of a field's type."""
+    """The JSON kind that corresponds to a field's type, for comparing values inside documents."""
     base = key_of(field)
     if _is_document(base):
         return "document"
@@ -513,7 +514,7 @@ def json_kind(field: Any) -> str:
 
 
 def json_member(scope: Scope, left: Expression, right: RightSide) -> Any:
-    """A value inside a document is one of several: of a list of values, or of expressions."""
+    """The condition that a value inside a document is one of several values or expressions."""
     document, keys = _document(scope, left)
     if right.variant == "subquery":
         select, field = right.members()

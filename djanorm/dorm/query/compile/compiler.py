@@ -1,4 +1,4 @@
-"""From a (slotted) state to an SQLAlchemy statement, for each use a query can be put to."""
+"""From a parameterized state to an SQLAlchemy statement, for each use of a query."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ONE: Any = sa.literal_column("1")
 
 
 class Statement(NamedTuple):
-    """A statement and what its columns mean."""
+    """A statement and the layout of its columns."""
 
     sql: Any
     layout: Layout | None
@@ -89,7 +89,7 @@ def _single(
         names = ", ".join(output.name for output in layout.outputs)
         raise ValueError(f"A subquery must select exactly one column, and this one selects several: {names}.")
     if use == "members" and nullable:
-        # a NULL among the members would make every NOT IN unknown
+        # a NULL among the members would make NOT IN unknown for every row
         column = next(iter(statement.subquery(fresh_name(compilation)).c))
         statement = sa.select(column).where(column.is_not(None))
     return statement, layout.outputs[0].field
@@ -106,7 +106,7 @@ def _require_one(state: QueryState) -> None:
 
 
 def fresh_name(compilation: Compilation) -> str:
-    """A name for a subquery that the statement does not use yet."""
+    """An unused name for a subquery of the statement."""
     number = 0
     while f"u{number}" in compilation.table_names:
         number += 1
@@ -130,12 +130,13 @@ def _one_column(state: QueryState, field: Any) -> QueryState:
 
 
 def _compared_field(state: QueryState, field: Any) -> Any:
-    """What instances are compared by with ``field``: the key it points at, else the primary key."""
+    """The field by which instances are compared with ``field``: the key it points at, else the primary key."""
     target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
     return next((own for own in state.opts.concrete_fields if own is target), state.opts.pk)
 
 
-# -- the uses ------------------------------------------------------------------------------------------------------------
+# -- the uses
+# ------------------------------------------------------------------------------------------------------------
 
 
 def rows(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Statement:
@@ -197,7 +198,7 @@ def count(compilation: Compilation, state: QueryState) -> Statement:
 
 
 def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | None]:
-    """The rows of a queryset with as few columns as tell them apart."""
+    """The rows of a queryset, with only the columns needed to tell them apart."""
     if state.combined is not None:
         return combined_rows(compilation, state, None).sql, None
     keep_order = needs_order(state)
@@ -216,11 +217,12 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
 
 
 def needs_order(state: QueryState) -> bool:
-    """Whether the order decides which rows there are."""
+    """Whether the order affects which rows are returned."""
     return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
 
 
-# -- set operations ------------------------------------------------------------------------------------------------------
+# -- set operations
+# ------------------------------------------------------------------------------------------------------
 
 _SET_OPERATIONS: dict[tuple[str, bool], Any] = {
     ("union", False): sa.union,
@@ -256,7 +258,7 @@ def combined_rows(compilation: Compilation, state: QueryState, parent: Scope | N
     else:
         inner = branches[0].subquery(fresh_name(compilation))
         if not every:
-            # a set has no duplicates, even when the other side is known to be empty
+            # a set operation removes duplicates even when the other side is known to be empty
             inner = sa.select(*inner.c).distinct().subquery(fresh_name(compilation))
     return _around(compilation, state, inner, layout)
 
@@ -267,7 +269,7 @@ def _all_outputs(layout: Layout | None) -> tuple[Output, ...]:
 
 
 def _narrowed(state: QueryState, states: tuple[QueryState, ...]) -> tuple[QueryState, ...]:
-    """The branches with the columns that a set operation of instances selects and is ordered by, no others."""
+    """The branches, restricted to the columns that a set operation of instances selects and is ordered by."""
     if any(branch.row != "instance" or branch.distinct or (branch.combined and branch.is_sliced) for branch in states):
         return states
     selected: Any = state.select or ()
@@ -355,11 +357,12 @@ def _position(position: dict[str, int], name: str) -> int:
         ) from None
 
 
-# -- writing -------------------------------------------------------------------------------------------------------------
+# -- writing
+# -------------------------------------------------------------------------------------------------------------
 
 
 def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any], Select]:
-    """The table, the conditions and the scope of an UPDATE or DELETE; what needs joins goes through a key subquery."""
+    """The table, conditions and scope of an UPDATE or DELETE; conditions that need joins go through a key subquery."""
     select = Select(QueryScope(compilation, state), "write")
     simple = not (state.is_sliced or state.distinct or state.group is not None)
     if simple:

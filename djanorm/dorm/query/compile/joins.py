@@ -1,11 +1,12 @@
-"""The joins of one query: which tables, in what order, and whether a missing row may drop the result.
+"""The joins of one query: which tables, in which order, and whether each is inner or outer.
 
-A join starts as an outer one where its row may be missing. It becomes an inner one when some condition can only be true
-where the row exists: the conditions *demand* it. AND demands what any of its parts demands, OR what all of them do, a
-negation nothing. (Django reaches the same joins by promoting and demoting while it builds.)
+A join starts as LEFT OUTER if its row may be missing. It becomes INNER when a condition is null-rejecting for it, that
+is, can only be true if the row exists: the condition *demands* the join. AND demands what any of its parts demands, OR
+what all of them demand, a negation nothing. (Django reaches the same joins by promoting and demoting them while it
+builds.)
 
-Which of several joins of one relation a path means is Django's rule: each ``filter()`` makes joins of its own, and everything
-else reads the latest one that it can see.
+Which of several joins of one relation a path uses follows Django: each ``filter()`` creates its own joins, and
+everything else reads the latest visible one.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Join:
         self.demanded = False
 
     def makes(self, parent: Join, hop: Any) -> bool:
-        """Whether it joins what ``hop`` leads to from ``parent``."""
+        """Whether this is the join of ``hop`` from ``parent``."""
         mine = self.hop
         return self.parent is parent and mine.source_field is hop.source_field and mine.target_field is hop.target_field
 
@@ -47,8 +48,8 @@ class Joins:
     :param root: the base table (or alias).
     :param names: table names taken in this statement, shared by its subqueries.
     :ivar joins: all of them, in the order of the FROM clause.
-    :ivar seen: those that a path may mean, the latest last.
-    :ivar spare: those of the other side of ``one | other``, each of which a path may take over instead of making one.
+    :ivar seen: those visible to paths, the latest last.
+    :ivar spare: those of the other side of ``one | other``, each of which a path may reuse instead of creating one.
     """
 
     __slots__ = ("_names", "joins", "root", "seen", "spare")
@@ -61,7 +62,7 @@ class Joins:
         self.spare: list[Join] = []
 
     def follow(self, hops: tuple[Any, ...], reuse: set[Join] | None = None, start: Join | None = None) -> Join:
-        """The join at the end of ``hops``, the latest of each relation, made where there is none.
+        """The join at the end of ``hops``: the latest of each relation, created if there is none.
 
         :param reuse: the multi-valued joins that may be shared (those of the same ``filter()`` call); None: any.
         """
@@ -102,7 +103,7 @@ class Joins:
 
     @contextmanager
     def seeing(self, seen: list[Join] | None) -> Generator[None, None, None]:
-        """Inside, paths mean the joins of ``seen``; None changes nothing."""
+        """Inside the block, paths see the joins in ``seen``; None changes nothing."""
         if seen is None:
             yield
             return
@@ -118,7 +119,7 @@ class Joins:
         return fresh_table(table, self._names)
 
     def demand(self, joins: Any) -> None:
-        """Make these joins, and those that lead to them, inner ones."""
+        """Turn these joins, and those that lead to them, into INNER joins."""
         for join in joins:
             here = join
             while here is not None and not here.demanded:

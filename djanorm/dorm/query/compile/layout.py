@@ -1,4 +1,4 @@
-"""What the columns of a SELECT mean: the recipe of the hydrator."""
+"""The meaning of the columns of a SELECT, from which the hydrator is built."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Block(NamedTuple):
     """The columns of one related model in a row (``select_related``).
 
     :ivar opts: the related model.
-    :ivar attribute: where the instance goes on its parent.
+    :ivar attribute: the attribute of the parent that gets the instance.
     :ivar parent: the block that holds it, or None for the row itself.
     :ivar start: the first column.
     :ivar fields: the loaded fields, in column order.
@@ -46,7 +46,7 @@ class Layout(NamedTuple):
     :ivar outputs: the columns of the row itself.
     :ivar blocks: the related models, parents first.
     :ivar annotations: the annotations, after all blocks.
-    :ivar hidden: columns at the end that only served to sort.
+    :ivar hidden: the number of columns at the end that were selected only for sorting.
     """
 
     row: str

@@ -1,4 +1,4 @@
-"""Conditions and expressions over one table with their values written out: what constraints and indexes are made of."""
+"""Conditions and expressions over one table with literal values, for constraints and indexes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SLOT = re.compile(r"v\[(\d+)\]")
 
 
 class LiteralCompilation(Compilation):
-    """A compilation whose parameters carry their values."""
+    """A compilation that writes values as literals."""
 
     literal = True
 

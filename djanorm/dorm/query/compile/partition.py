@@ -1,7 +1,7 @@
-"""A slice of the rows of each parent, in one statement: what a sliced ``Prefetch`` asks for (as in Django 5.2).
+"""A slice of the rows of each parent, in one statement, for a sliced ``Prefetch`` (as in Django 5.2).
 
-The rows of all parents are numbered within each parent, in the queryset's order, and those whose numbers are in the slice
-are taken. The numbering stands in a query around the rows, so that DISTINCT and GROUP BY have done their work before.
+The rows are numbered per parent, in the queryset's order, and those with numbers inside the slice are kept. The
+numbering happens in a query around the rows, after DISTINCT and GROUP BY.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dorm.expressions.references import AnnotationRef
 
 
 def key_of(select: Any) -> Any:
-    """The column that tells whose row it is; None when the slice is of all rows at once."""
+    """The column that identifies the parent of a row; None when the slice is of all rows at once."""
     expression = select.state.partition
     if isinstance(expression, AnnotationRef):
         return select.scope.labels[expression.name]
@@ -32,7 +32,7 @@ def sliced(statement: Any, key: Any, order: list[tuple[Any, Any]], shown: int, l
     :param low: how many rows are left out, as a parameter; None for no row.
     :param high: the number of the last row, as a parameter; None for all.
     """
-    # names with spaces, because they stand beside those of columns
+    # names with spaces cannot clash with names of columns
     rows = statement.subquery()
     terms = [term.directed(_inside(rows, element)) for term, element in order]
     number = sa.func.row_number().over(partition_by=_inside(rows, key), order_by=terms).label("row number")
@@ -44,6 +44,6 @@ def sliced(statement: Any, key: Any, order: list[tuple[Any, Any]], shown: int, l
 
 
 def _inside(rows: Any, element: Any) -> Any:
-    """``element`` as a column of the subquery that selects it; what it does not select stands for itself."""
+    """``element`` as a column of the subquery, if that selects it; otherwise unchanged."""
     column = rows.corresponding_column(element)
     return element if column is None else column

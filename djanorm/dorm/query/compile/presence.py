@@ -1,8 +1,8 @@
-"""Whether related rows exist, in the form that the database answers in one pass.
+"""Whether related rows exist, in the form that the database can evaluate in one pass.
 
-``EXISTS`` about the row outside is the natural form, and the best one where the column that points at the row is indexed,
-or where the planner makes a join of it. Elsewhere it would read the whole table once per row; a membership in the keys
-that the related rows hold reads it once. Both mean the same: neither is ever NULL.
+A correlated ``EXISTS`` is the natural form, and the best one if the column that points at the outer row is indexed, or
+if the planner turns it into a join. Otherwise it would read the whole table once per row, while ``IN`` over the keys of
+the related rows reads it once. Both are equivalent: neither is ever NULL.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def related_rows(inner: Scope, prefix: tuple[Any, ...], outer: Join, conditions:
 
     :param inner: the scope of the related rows (see `Scope.rerooted`).
     :param prefix: the hops to them; the last one ties them to ``outer``.
-    :param conjunct: whether the condition stands alone among those that must all hold, itself or its opposite.
+    :param conjunct: whether the condition, or its opposite, is a member of a top-level AND.
     """
     hop = prefix[-1]
     joined = conjunct and inner.features.joins_exists
@@ -38,9 +38,9 @@ def related_rows(inner: Scope, prefix: tuple[Any, ...], outer: Join, conditions:
 
 
 def is_indexed(field: Any) -> bool:
-    """Whether rows are found by the value of a column without reading all: an index of its table begins with it.
+    """Whether rows can be found by the value of a column without a full scan: an index of its table begins with it.
 
-    What stands in a table that is not managed is not known.
+    The indexes of unmanaged tables are not known.
     """
     opts = field.model._meta
     if not opts.managed:

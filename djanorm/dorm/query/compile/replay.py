@@ -1,7 +1,7 @@
-"""The steps of a query in their order: conditions become clauses, and each step makes the joins that are its own.
+"""Replaying the steps of a query in order: conditions become clauses, and each step creates its own joins.
 
-``one | other`` stands among the steps as marks around its two sides. Each side sees its own joins only, as in a query of its
-own; where the other side has made a join of the same kind, both share it, since one related row is enough for either.
+``one | other`` is represented by marks around its two sides. Each side sees only its own joins, as in a separate query;
+if the other side has created a join of the same kind, both share it, since one related row suffices for either.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from dorm.query.describe.state import AnnotateStep, FilterStep, Mark
 
 
 class EmptyResult(Exception):
-    """Raised while compiling a query that no row can match."""
+    """Raised while compiling a query that cannot match any row."""
 
 
 class _Fork:
-    """Two sides, the first of which is being replayed, or has been.
+    """The two sides of ``one | other`` while they are replayed.
 
     :ivar seen: the joins that both sides see.
-    :ivar spare: what the surrounding fork had to spare.
-    :ivar shared: the joins that the first filter of either side may share, where it is sticky.
+    :ivar spare: the spare joins of the enclosing fork.
+    :ivar shared: the joins that the first filter of either side may share if it is sticky.
     :ivar clauses: the conditions of the side being replayed.
     :ivar first: the condition of the first side.
     :ivar first_seen: the joins that it saw.
     :ivar late: whether a condition is about groups.
-    :ivar columns: what the conditions read, for GROUP BY.
+    :ivar columns: the columns that the conditions read, for GROUP BY.
     """
 
     def __init__(self, connector: str, joins: Any, shared: set[Join]) -> None:
@@ -50,7 +50,7 @@ class Replay:
     """The replay of the steps of one SELECT.
 
     :param wanted: the names of the annotations to build.
-    :param multiplying: whether to build what decides how often a row comes, wanted or not.
+    :param multiplying: whether to build the annotations that fan rows out, wanted or not.
     """
 
     def __init__(self, select: Any, wanted: set[str], multiplying: bool) -> None:
@@ -64,7 +64,7 @@ class Replay:
     def run(self) -> None:
         """Replay all steps.
 
-        :raises EmptyResult: when no row can match.
+        :raises EmptyResult: when the query cannot match any row.
         """
         for step in self.select.state.steps:
             if isinstance(step, FilterStep):
@@ -80,7 +80,7 @@ class Replay:
         if not step.shared:
             self._shared = set()
         alone = all(fork.connector == AND for fork in self._forks)
-        # XOR needs operands that are true or false and never unknown
+        # the operands of XOR must be true or false, never unknown
         negated = None if any(fork.connector == XOR for fork in self._forks) else False
         with self.scope.reusing(self._shared):
             for node in _conjuncts(step.predicate):
@@ -94,7 +94,7 @@ class Replay:
                 self._add(clause, late, columns)
 
     def _add(self, clause: Clause, late: bool, columns: list[Any]) -> None:
-        """One more condition, of the innermost two sides of which one is enough."""
+        """Add a condition to the side of the innermost fork that is being replayed."""
         fork = next((fork for fork in reversed(self._forks) if fork.connector != AND), None)
         if fork is not None:
             fork.clauses.append(clause)
@@ -116,7 +116,7 @@ class Replay:
         self.scope.views[step.name] = list(self.scope.joins.seen)
 
     def _choose(self) -> None:
-        """What ``values()`` selects over relations of several rows."""
+        """Fix the joins of the values that ``values()`` selects over multi-valued relations."""
         if self.multiplying:
             with self.scope.reusing(None):
                 for _, expression in self.select.state.select or ():
@@ -133,7 +133,7 @@ class Replay:
         if mark.kind == "right":
             fork.first, fork.clauses = combined(AND, fork.clauses), []
             fork.first_seen, joins.seen = joins.seen, list(fork.seen)
-            # with AND both sides may be about different related rows
+            # with AND the sides may be about different related rows
             own = [join for join in fork.first_seen if join not in fork.seen]
             joins.spare += [j for j in own if fork.connector != AND or not j.hop.multiple]
             self._shared = fork.shared

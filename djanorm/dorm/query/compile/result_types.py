@@ -1,4 +1,4 @@
-"""What type comes out of an expression: the algebra of fields."""
+"""The result types of expressions: the algebra of fields."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CLOCK_FIELDS = {Kind.DATE: "DateField", Kind.TIME: "TimeField", Kind.DATETIME: 
 
 @cache
 def field_named(name: str, *arguments: int) -> Any:
-    """A free-standing field that converts results of a common type."""
+    """A field without a model that converts results of a common type."""
     if name == "DecimalField":
         digits = arguments or (None, None)
         return fields.DecimalField(max_digits=digits[0], decimal_places=digits[1] if len(digits) > 1 else None)
@@ -60,14 +60,14 @@ def is_number(field: Any) -> bool:
 
 
 def key_of(field: Any) -> Any:
-    """The field that says the type: of a foreign key, that of the key it points at."""
+    """The field that defines the type: for a foreign key, the key it points at."""
     while field is not None and getattr(field, "remote_field", None) is not None and field.concrete:
         field = field.target_field
     return field
 
 
 def free_number(field: Any) -> Any:
-    """For a computed number, a field that converts it: functions return other kinds of numbers than columns hold."""
+    """A field that converts a computed number: functions may return other kinds of numbers than columns hold."""
     base = key_of(field)
     if getattr(base, "from_db_value", None) is None:
         if kind_of(base) is Kind.FLOAT:
@@ -78,14 +78,14 @@ def free_number(field: Any) -> Any:
 
 
 class FieldAlgebra:
-    """What field comes out of an operation on others. It holds nothing and asks no database."""
+    """The field of the result of an operation on fields. Stateless; needs no database."""
 
     def field_named(self, name: str, *arguments: int) -> Any:
-        """A free-standing field of the named class; the arguments are its length, or its digits and places."""
+        """A field without a model of the named class; the arguments are its length, or its digits and places."""
         return field_named(name, *arguments)
 
     def natural_field(self, value: Any) -> Any:
-        """The field for a bare Python value, or None when its type says nothing."""
+        """The field for a bare Python value, or None when its type does not determine one."""
         for cls in type(value).__mro__:
             name = NATURAL_FIELDS.get(cls)
             if name is not None:
@@ -106,11 +106,11 @@ class FieldAlgebra:
         return holds is None or holds(value)
 
     def is_bare_value(self, expression: Any) -> bool:
-        """Whether it is a value whose type nobody stated."""
+        """Whether it is a value without a stated type."""
         return isinstance(expression, Slot | Value) and expression.output_field is None
 
     def field_beside(self, expression: Any, field: Any) -> Any:
-        """The field of a bare value next to something of ``field``: that one where it can hold the value."""
+        """The field of a bare value next to one of ``field``: ``field`` itself if it can hold the value."""
         sample = expression.sample if isinstance(expression, Slot) else expression.value
         return field if self.can_hold(field, sample) else self.natural_field(sample)
 
@@ -131,7 +131,7 @@ class FieldAlgebra:
     def common_field(self, found: Sequence[Any], expression: Any) -> Any:
         """One field for several branches.
 
-        :raises FieldError: when their types do not go together and nobody said which to take.
+        :raises FieldError: when their types do not go together and none is stated.
         """
         known = [field for field in found if field is not None]
         if not known:
@@ -190,14 +190,14 @@ class FieldAlgebra:
         )
 
     def computed_number(self, field: Any) -> Any:
-        """The field of a number that a function made of one of ``field``: it has digits of its own."""
+        """The field of a number computed from one of ``field``: not limited to the digits of ``field``."""
         return field_named("DecimalField") if self.is_decimal(field) else free_number(field)
 
     def text_field(self, field: Any) -> Any:
-        """The field of a text that a function made of one of ``field``: it has the lookups of that field's class."""
+        """The field of a text computed from one of ``field``, with the lookups of that field's class."""
         base = key_of(field)
         name = base.get_internal_type() if kind_of(base) is Kind.TEXT else "TextField"
-        # functions of text without case give plain text
+        # functions of case-insensitive text return plain text
         return field_named("TextField" if name == "CITextField" else name)
 
     def sum_field(self, field: Any) -> Any:
@@ -213,10 +213,10 @@ class FieldAlgebra:
         return field if kind_of(base) is Kind.DURATION else field_named("FloatField")
 
     def cut_field(self, unit: str, source: Any, field: Any, tzinfo: Any) -> Any:
-        """The field of a moment cut down to ``unit``: what is cut in a zone is read in that zone.
+        """The field of a moment truncated to ``unit``: a moment truncated in a zone is read in that zone.
 
-        :param source: the field of what is cut.
-        :param field: the stated field, or the one that the cut gives by itself.
+        :param source: the field of the moment.
+        :param field: the stated field, or the default one for the unit.
         :raises ValueError: for a zone for what is no moment.
         """
         zone = self._zone(key_of(source), tzinfo)
@@ -225,7 +225,7 @@ class FieldAlgebra:
         return field.in_zone(zone, unit not in TIME_UNITS)
 
     def _zone(self, base: Any, tzinfo: Any) -> Any:
-        """The zone in which moments of ``base`` are taken apart, or None."""
+        """The zone in which parts of moments of ``base`` are extracted, or None."""
         if kind_of(base) is not Kind.DATETIME:
             if tzinfo is not None and base is not None:
                 raise ValueError("tzinfo can only be used with DateTimeField.")
@@ -236,7 +236,7 @@ class FieldAlgebra:
 
 
 class ResultTypes(FieldAlgebra):
-    """The part of a scope that knows types, and the SQL that goes with them. It holds nothing."""
+    """The part of a scope that knows types, and the SQL that depends on them. Stateless."""
 
     features: Any
     hooks: Any
@@ -262,7 +262,7 @@ class ResultTypes(FieldAlgebra):
         return self.hooks.as_text(built.sql, key_of(built.field))
 
     def text_forms(self, built: Built) -> list[Any]:
-        """The texts in which a fragment of the value may be looked for."""
+        """The text forms of the value, in each of which a fragment may be searched."""
         if built.text is not None or kind_of(key_of(built.field)) is Kind.TEXT:
             return [self.as_text(built)]
         return self.hooks.text_forms(built.sql, key_of(built.field))
@@ -274,7 +274,7 @@ class ResultTypes(FieldAlgebra):
         return built._replace(sql=self.hooks.midnight(built.sql), field=field_named("DateTimeField"))
 
     def as_integer(self, built: Built) -> Any:
-        """The element as a 4-byte integer, which functions of text want."""
+        """The element as a 4-byte integer, as functions of text require."""
         return sa.cast(built.sql, sa.Integer())
 
     def averaged(self, element: Any, field: Any) -> Any:
@@ -294,7 +294,7 @@ class ResultTypes(FieldAlgebra):
         return self.hooks.date_part(part, argument.sql, name, kind_of(base) is Kind.DURATION)
 
     def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
-        """A date or datetime cut down to ``unit``, as the type of ``field``; a moment is read in the zone it was cut in.
+        """A date or datetime truncated to ``unit``, with the type of ``field``; a moment is read in the same zone.
 
         :raises TypeError: for what is no date, time or moment.
         :raises ValueError: for a unit that it does not have, or a zone for what is no moment.
@@ -323,7 +323,7 @@ class ResultTypes(FieldAlgebra):
             unit = "date" if kind is Kind.DATE else "time"
             return self.date_trunc(unit, argument, field, base.zone or UTC).sql
         if kind is Kind.BOOLEAN and is_number(base):
-            # not every database casts every kind of number
+            # some databases cannot cast every kind of number
             return argument.sql != sa.literal_column("0")
         return self.hooks.cast(argument.sql, argument.field, field)
 
@@ -356,7 +356,7 @@ def _check_trunc(unit: str, base: Any, field: Any) -> None:
 
 
 def _approximate(field: Any) -> bool | None:
-    """True of floats, False of decimals; None of integers, which go with both."""
+    """True for floats, False for decimals; None for integers, which go with both."""
     return {Kind.FLOAT: True, Kind.DECIMAL: False}.get(kind_of(field))
 
 

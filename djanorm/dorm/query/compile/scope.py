@@ -23,7 +23,7 @@ from dorm.query.compile.joins import Join, Joins, fresh_table
 from dorm.query.compile.verbatim import Verbatim
 from dorm.query.describe.paths import Path
 
-# the view of what values() selects; no annotation has this name
+# the view of the values that values() selects; annotations cannot have this name
 SELECTED = ""
 
 
@@ -32,10 +32,10 @@ class Compilation:
 
     :ivar literal: whether values are written out instead of bound (constraints).
     :ivar binds: parameter name -> Python source that computes it from the values tuple ``v``.
-    :ivar columns: parameter name -> names of the column it meets, for masking; "" for a number of rows.
-    :ivar doubts: parameter name -> names that it may be about besides all that stands in the statement.
+    :ivar columns: parameter name -> names of the column it is compared with, for masking; "" for a number of rows.
+    :ivar doubts: parameter name -> further names that it may belong to, besides all in the statement.
     :ivar mentioned: the names of fields whose columns have other names.
-    :ivar grouped: whether some query of it has groups.
+    :ivar grouped: whether any of its queries has groups.
     """
 
     literal = False
@@ -57,7 +57,7 @@ class Compilation:
 
     @contextmanager
     def near(self, names: str, *, alone: bool = False) -> Generator[None, None, None]:
-        """Inside, parameters that no column of their own is known of may be about these names too, or about them alone."""
+        """Inside the block, parameters with no known column are logged under these names (too, or only)."""
         previous = self._near, self._alone
         self._near, self._alone = f"{self._near} {names}", alone
         try:
@@ -66,9 +66,9 @@ class Compilation:
             self._near, self._alone = previous
 
     def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
-        """A parameter computed by ``source`` from the values ``v``; the same one wherever that stands again.
+        """A parameter computed by ``source`` from the values ``v``; the same one for the same source.
 
-        :param column: what is known of what it is compared with or written to; None for nothing.
+        :param column: the names of the column that it is compared with or written to; None if unknown.
         """
         key = (source, _type_key(type_))
         made = self._parameters.get(key)
@@ -87,13 +87,13 @@ class Compilation:
         return made
 
     def clear(self) -> None:
-        """Forget the tables and parameters of a statement that is begun anew."""
+        """Forget the tables and parameters of a statement that is compiled again."""
         self.table_names.clear()
         self.binds.clear()
         self._parameters.clear()
 
     def about(self, names: Sequence[str], text: str) -> tuple[str | None, ...]:
-        """What each parameter of the finished statement may be about, see ``Statement.columns``."""
+        """The columns that each parameter of the finished statement may belong to, see ``Statement.columns``."""
         beside = " ".join(self.mentioned)
         return tuple([self.columns.get(name, self._in_doubt(name, beside, text)) for name in names])
 
@@ -103,7 +103,7 @@ class Compilation:
 
 
 def _type_key(type_: Any) -> Any:
-    """What two types have in common that bind values alike."""
+    """A key that is equal for types that bind values alike."""
     if type_ is None or isinstance(type_, StoredType):
         return id(type_)
     return (type(type_), repr([item for item in vars(type_).items() if not item[0].startswith("_")]))
@@ -112,10 +112,10 @@ def _type_key(type_: Any) -> Any:
 class Scope(result_types.ResultTypes):
     """One query being built.
 
-    :param state: the (slotted) description.
+    :param state: the parameterized description.
     :param parent: the surrounding scope, for subqueries.
-    :ivar reaches_out: whether something in it reads a row of the scope around it.
-    :ivar views: the joins that each annotation sees, as they were at its own step.
+    :ivar reaches_out: whether it reads a row of the enclosing scope.
+    :ivar views: the joins that each annotation sees: those of its own step.
     """
 
     def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None) -> None:
@@ -140,7 +140,7 @@ class Scope(result_types.ResultTypes):
     # -- columns ---------------------------------------------------------------------------------------------------
 
     def column(self, path: Path) -> Built:
-        """The column at the end of a path; joins are made as needed."""
+        """The column at the end of a path; joins are created as needed."""
         hops = path.hops
         if self._prefix:
             count = len(self._prefix)
@@ -157,7 +157,7 @@ class Scope(result_types.ResultTypes):
         return Built(join.table.c[path.field.column], path.field)
 
     def annotation(self, name: str) -> Built:
-        """An annotation of this query, built anew over the joins of its own step."""
+        """An annotation of this query, built again over the joins of its own step."""
         if not self._own_annotations and self.parent is not None:
             self.reaches_out = True
             return self.parent.annotation(name)
@@ -169,12 +169,12 @@ class Scope(result_types.ResultTypes):
 
     @contextmanager
     def reading(self, name: str) -> Generator[None, None, None]:
-        """Inside, paths mean the joins that the annotation ``name`` sees, or what ``values()`` selects with SELECTED."""
+        """Inside the block, paths see the joins of the annotation ``name``, or of ``values()`` for SELECTED."""
         with self.reusing(None), self.joins.seeing(self.views.get(name)):
             yield
 
     def outer(self, name: str, depth: int) -> Built:
-        """A name of a surrounding query."""
+        """A name of an enclosing query."""
         scope: Scope | None = self
         for _ in range(depth):
             scope = scope.surrounding() if scope is not None else None
@@ -194,11 +194,11 @@ class Scope(result_types.ResultTypes):
             scope.isolated -= apart
 
     def aggregates_apart(self, reference: Any) -> set[int]:
-        """The ids of the aggregates behind a reference, which a subquery computes anew; the compiler's scope knows how."""
+        """The ids of the aggregates behind a reference that a subquery computes again; implemented by the compiler."""
         raise NotImplementedError
 
     def surrounding(self) -> Scope | None:
-        """The scope of the query around this one; a rerooted scope is part of its own query."""
+        """The scope of the enclosing query; a rerooted scope belongs to the query it was made for."""
         scope: Scope | None = self
         while scope is not None and scope._is_part:
             scope = scope.parent
@@ -220,7 +220,7 @@ class Scope(result_types.ResultTypes):
 
     @contextmanager
     def lenient(self) -> Generator[None, None, None]:
-        """Columns read here may be NULL without making the condition unknown: they demand no join."""
+        """Inside the block, columns may be NULL without making the condition unknown: they demand no join."""
         self._lenient += 1
         try:
             yield
@@ -241,9 +241,9 @@ class Scope(result_types.ResultTypes):
     # -- subqueries ------------------------------------------------------------------------------------------------
 
     def rerooted(self, prefix: tuple[Any, ...], *, own_annotations: bool = False) -> Scope:
-        """A scope for the rows at the end of ``prefix`` (whose last hop is left to a correlated condition).
+        """A scope for the rows at the end of ``prefix``, whose last hop becomes a correlated condition.
 
-        :param prefix: hops from this scope's rows; empty for the same row once more.
+        :param prefix: hops from this scope's rows; empty for another view of the same row.
         :param own_annotations: annotations read the joins of the new scope, not those of this one.
         """
         made = object.__new__(type(self))
@@ -271,7 +271,7 @@ class Scope(result_types.ResultTypes):
         return self.joins.root.table.c[hop.target_field.column] == outer_join.table.c[hop.source_field.column]
 
     def correlated(self, select: Any) -> Any:
-        """A SELECT inside another one: every table but its own belongs to the queries around it."""
+        """A SELECT inside another one: all tables but its own belong to enclosing queries."""
         return select.correlate_except(self.joins.root.table, *(join.table for join in self.joins.joins))
 
     def scalar(self, state: Any) -> tuple[Any, Any]:
@@ -289,7 +289,7 @@ class Scope(result_types.ResultTypes):
         return self.compile_subquery(state, "exists")[0].exists()
 
     def compile_subquery(self, state: Any, use: str, field: Any = None) -> tuple[Any, Any]:
-        """A subquery's SELECT and the field of its one column; the compiler's scope knows how."""
+        """A subquery's SELECT and the field of its one column; implemented by the compiler."""
         raise NotImplementedError
 
     def near(self, names: str) -> Any:
@@ -305,12 +305,12 @@ class Scope(result_types.ResultTypes):
         return Built(self.compilation.bind(f"v[{slot.index}]", type_), field)
 
     def bound(self, value: Any, field: Any) -> Built:
-        """A bound parameter with a value of its own."""
+        """A bound parameter with a constant value."""
         field = field or self.natural_field(value)
         return Built(sa.bindparam(None, value, type_=self.bind_type(field) if field else None, unique=True), field)
 
     def bound_beside(self, expression: Any, field: Any) -> Built:
-        """A bare value with the type of what it stands beside, where that type can hold it."""
+        """A bare value with the type of the other operand, if that type can hold it."""
         sample = expression.sample if isinstance(expression, Slot) else expression.value
         if not self.can_hold(field, sample):
             return expression.build(self)
@@ -325,7 +325,7 @@ class Scope(result_types.ResultTypes):
         return built.sql
 
     def comparable(self, built: Built) -> Built:
-        """``built`` as it is compared with others."""
+        """``built`` in the form in which it is compared."""
         plain = isinstance(built.sql, sa.Column | sa.BindParameter)
         if plain or self.compilation.literal or not self.is_decimal(built.field):
             return built
@@ -342,17 +342,17 @@ class Scope(result_types.ResultTypes):
         return condition.build(self).sql
 
     def condition_value(self, predicate: Any) -> Built:
-        """A condition as a value; the compiler's scope knows how."""
+        """A condition as a value; implemented by the compiler."""
         raise NotImplementedError
 
 
 def same_hops(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
-    """Whether two sequences of hops make the same joins."""
+    """Whether two sequences of hops lead to the same joins."""
     return len(a) == len(b) and all(
         x.source_field is y.source_field and x.target_field is y.target_field for x, y in zip(a, b, strict=True)
     )
 
 
 def names_of_column(field: Any) -> str:
-    """What a value of a column is about, for masking: the name of the column, and that of its field if it is another."""
+    """The names that a value of a column belongs to, for masking: the column's, and the field's if it differs."""
     return field.column if field.column == field.name else f"{field.column} {field.name}"

@@ -20,7 +20,7 @@ from dorm.query.describe.fan_out import multiplies, shown_and_sorted
 from dorm.query.describe.ordering import effective_order, is_constant, order_elements
 from dorm.query.describe.state import FilterStep, QueryState
 
-# the uses of a query whose rows have its values
+# the uses of a query that return its values
 SELECTING = frozenset(("rows", "scalar", "members", "inner"))
 
 
@@ -48,10 +48,10 @@ class Select:
     # -- conditions ------------------------------------------------------------------------------------------------
 
     def replay(self, *, annotations: bool, multiplying: bool = True) -> None:
-        """Filters and annotations in their order; joins come to be in that order.
+        """Replays filters and annotations in the order written; joins are created in that order.
 
-        :param annotations: build those that rows carry; those that something else refers to are built in any case.
-        :param multiplying: build those that decide how often a row comes.
+        :param annotations: build those that rows carry; those that are referred to are built in any case.
+        :param multiplying: build those that fan rows out.
         """
         wanted = _referred(self.state)
         if annotations:
@@ -62,7 +62,7 @@ class Select:
             Replay(self, wanted, multiplying).run()
 
     def _making_groups(self) -> set[str]:
-        """The annotations that decide what the groups hold: aggregates see the rows that others join, read or not."""
+        """The annotations that affect the groups: aggregates see the rows that other annotations join, read or not."""
         return {
             name
             for name, expression in self.state.annotations.items()
@@ -78,7 +78,7 @@ class Select:
         return self._is_annotated(name)
 
     def _is_annotated(self, name: str) -> bool:
-        """Whether ``name`` comes from ``annotate()``, and not from ``alias()``."""
+        """Whether ``name`` comes from ``annotate()`` rather than ``alias()``."""
         return self.state.selected is None or name in self.state.selected
 
     @property
@@ -88,11 +88,11 @@ class Select:
 
     @property
     def groups_values(self) -> bool:
-        """Whether the rows are groups of equal values, and no objects."""
+        """Whether the rows are groups of equal values rather than objects."""
         return self.state.group is not None and self.state.group != "pk"
 
     def join_rows(self) -> None:
-        """The joins by which selected values and the order give a row more than once, without their columns."""
+        """Create the joins of selected values and of the order that fan rows out, without their columns."""
         shown, sorting = shown_and_sorted(self.state)
         with self.scope.reading(SELECTED):
             self._join(shown)
@@ -107,7 +107,7 @@ class Select:
     # -- columns ---------------------------------------------------------------------------------------------------
 
     def select_rows(self) -> None:
-        """The columns of ordinary results."""
+        """Add the columns of ordinary results."""
         state = self.state
         if state.row == "instance":
             outputs, blocks = related_columns.columns_of(self.scope, self.columns)
@@ -232,7 +232,7 @@ class Select:
     def _group_by(self, hidden: list[Any]) -> list[Any]:
         """The terms of GROUP BY: the key (other columns depend on it), or what values() selected.
 
-        :param hidden: the columns that were selected only to sort by them.
+        :param hidden: the columns that were selected only for sorting.
         """
         state, scope = self.state, self.scope
         terms: list[Any] = []
@@ -266,14 +266,14 @@ class Select:
         if self.groups_values:
             terms.extend(self._place(label) for label in hidden)
         terms = _unique(terms + self._order_columns() + self._beside)
-        # TRUE and FALSE, or the numbers they are written as, would be taken for places of columns
+        # TRUE and FALSE, or the numbers they are written as, would be read as positions of columns
         terms = [sa.cast(term, sa.Boolean()) if is_constant(term) else term for term in terms]
         if scope.parent is None or scope.features.groups_by_outer_columns:
             return terms
         return [self._placed(term, hidden) for term in terms]
 
     def _placed(self, term: Any, hidden: list[Any]) -> Any:
-        """``term`` as a column of its own, which may hold what is read from the queries around this one."""
+        """``term`` as a separate column, which may contain references to enclosing queries."""
         if self.is_own(term) or (isinstance(term, elements.ColumnClause) and term.is_literal):
             return term
         column = term.label(f"g{len(hidden)}")
@@ -282,17 +282,17 @@ class Select:
         return self._place(column)
 
     def is_own(self, element: Any) -> bool:
-        """Whether ``element`` is a column of this query's tables, as it stands."""
+        """Whether ``element`` is a plain column of this query's tables."""
         joins = self.scope.joins
         tables = [joins.root.table, *(join.table for join in joins.joins)]
         return isinstance(element, sa.Column) and any(element.table is table for table in tables)
 
     def group_beside(self, *terms: Any) -> None:
-        """More terms of GROUP BY."""
+        """Further terms of GROUP BY."""
         self._beside += terms
 
     def _place(self, label: Any) -> Any:
-        """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""
+        """A selected column by its position. (A name would refer to a column of the table that has the same one.)"""
         place = next(n for n, column in enumerate(self.columns, 1) if column is label)
         return sa.literal_column(str(place))
 
@@ -342,7 +342,7 @@ class Select:
     def _order_columns(self) -> list[Any]:
         """Columns that ORDER BY reads, which PostgreSQL wants in the groups."""
         columns = []
-        # a selected column may be another row's: of the join that values() made
+        # a selected column may belong to another row: that of the join that values() created
         computed = [e.identity for _, e in self.state.select or () if not isinstance(e, ColumnRef)]
         selected = [] if self.state.row == "instance" else computed
         for term in self.ordering_terms if self.ordered else ():
@@ -406,7 +406,7 @@ def _depends(expression: Any) -> bool:
 
 
 def _shape(expression: Any) -> Any:
-    """What two equal expressions have in common; None for one that may hold what it does not tell."""
+    """A key that is equal for equal expressions; None for an expression that has none."""
     try:
         return expression.shape([])
     except Unshapable:

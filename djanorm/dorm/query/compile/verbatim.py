@@ -1,4 +1,4 @@
-"""``Verbatim``: SQL of the user's own as an element."""
+"""``Verbatim``: user-written SQL as an element."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from sqlalchemy.ext.compiler import compiles
 
 
 class Verbatim(sa.ColumnElement[Any]):
-    """Text with elements in between, in parentheses. Nothing in the text is read as a parameter: colons and percent
-    signs mean themselves.
+    """Text with elements in between, in parentheses.
+
+    The text has no parameters: colons and percent signs stand for themselves.
 
     :param pieces: texts and elements, in order.
     """

@@ -1,4 +1,4 @@
-"""The frame of a queryset: its description, and its place as a manager."""
+"""The base of querysets: the description they carry, and their role as managers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class QueryRoot(Generic[M, R]):
     _owned_as: str = ""
     _known_related: tuple[Any, Any] | None = None
     _own_root: ClassVar[bool] = False
-    # the class of the querysets that are made from one of this class
+    # the class of querysets derived from an object of this class
     _kind: ClassVar[Any]
 
     def __init__(self, model: Any = None, using: str | None = None) -> None:
@@ -79,11 +79,11 @@ class QueryRoot(Generic[M, R]):
         return made
 
     def _root(self) -> Self:
-        """Where a method of this object starts: itself, or what a manager's own ``get_queryset()`` gives."""
+        """The starting point of a method: this object, or the result of a manager's ``get_queryset()``."""
         return self.get_queryset() if self._own_root and self._is_manager else self
 
     def _with(self, state: QueryState) -> Self:
-        """The same kind of object with another description, and nothing fetched."""
+        """The same kind of object with another description and no fetched rows."""
         made = object.__new__(self._kind)
         data = made.__dict__
         data.update(self.__dict__)
@@ -103,7 +103,7 @@ class QueryRoot(Generic[M, R]):
         return made
 
     def _with_owner(self, field: Any, instance: Any, accessor: str) -> Self:
-        """The same queryset for the rows of ``instance.<accessor>``: results know it, and routers are told."""
+        """The same queryset for the rows of ``instance.<accessor>``, which results refer to and routers are told."""
         root = self._root()
         made = root._with(root.state)
         made.__dict__["_owned_as"] = accessor
@@ -127,7 +127,7 @@ class QueryRoot(Generic[M, R]):
     # -- pickling --------------------------------------------------------------------------------------------------
 
     def __setstate__(self, values: dict[str, Any]) -> None:
-        # a manager's class makes managers; what travelled says itself whether it was one
+        # objects of a manager's class are managers; the pickled state says whether this one was
         self.__dict__.clear()
         self.__dict__.update(values)
 

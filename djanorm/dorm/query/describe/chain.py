@@ -1,4 +1,4 @@
-"""Methods that describe: each returns a new queryset and runs nothing. Unknown names raise here."""
+"""The chain methods: each returns a new queryset and runs nothing. Unknown names raise here."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False))
 
     def exclude(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
-        """Rows for which not everything holds; NULL-safe, and whole objects over multi-valued relations."""
+        """Rows for which not all of it holds; NULL-safe, and over multi-valued relations about all related rows."""
         root = self._root()
         if not conditions and not lookups:
             return root._with(root.state)
@@ -87,8 +87,8 @@ class Chaining(QueryRoot[M, R]):
     def _linked_to(self, junction: Any, keys: list[Any], owner: str | None = None, after: int | None = None) -> Self:
         """Rows that a many-to-many junction links to ``keys``; the next ``filter()`` is about the same link.
 
-        :param owner: the attribute that gets the key on the other side, when each row should tell.
-        :param after: how many steps come before the link, as if the others were chained to it; None for all.
+        :param owner: the attribute of each row that gets the key on the other side, if any.
+        :param after: the number of steps before the link, as if the rest were chained to it; None for all.
         """
         state = self.state
         after = len(state.steps) if after is None else after
@@ -111,7 +111,7 @@ class Chaining(QueryRoot[M, R]):
         return self.filter(condition) if isinstance(condition, Q) else self.filter(**condition)
 
     def order_by(self, *terms: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M]) -> Self:
-        """Replaces the order; without terms the rows have none. A ``reverse()`` before it still holds.
+        """Replaces the order; without terms the rows are unordered. An earlier ``reverse()`` still applies.
 
         :param terms: names with an optional ``-``, paths, annotations, expressions, ``"?"``.
         :raises TypeError: after slicing.
@@ -134,7 +134,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(reversed=not state.reversed))
 
     def distinct(self, *names: Any) -> Self:
-        """Each row once; with names the first row of each value, where the database can."""
+        """Removes duplicate rows; with names, keeps the first row of each value, where the database supports it."""
         root = self._root()
         state = root.state
         if state.is_sliced:
@@ -151,7 +151,7 @@ class Chaining(QueryRoot[M, R]):
         """Computed values per row, as attributes.
 
         :raises ValueError: when a name is that of a field.
-        :raises TypeError: for values that are no expressions, and for those that would change the rows of a slice.
+        :raises TypeError: for values that are not expressions, and for those that would change the rows of a slice.
         """
         return self._annotate(expressions, named, True)
 
@@ -167,7 +167,7 @@ class Chaining(QueryRoot[M, R]):
             state = with_annotation(state, name, value, selected)
         return root._with(state)
 
-    # -- what rows are made of -------------------------------------------------------------------------------------
+    # -- the contents of rows --------------------------------------------------------------------------------------
 
     def values(
         self, *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M], **expressions: Any
@@ -283,7 +283,7 @@ class Chaining(QueryRoot[M, R]):
         return root._with(selecting(state, row, select))
 
     def select_related(self, *paths: Any) -> Self:
-        """Related objects of single-valued relations in the same query; None clears.
+        """Loads related objects of single-valued relations in the same query; None clears.
 
         :raises FieldDoesNotExist: for an unknown name or a plain field.
         :raises ValueError: for a relation of several rows.
@@ -307,9 +307,9 @@ class Chaining(QueryRoot[M, R]):
         return root._with(state.evolve(select_related=tuple(dict.fromkeys((*before, *named)))))
 
     def prefetch_related(self, *lookups: Any) -> Self:
-        """Related objects in one further query per relation; None clears.
+        """Loads related objects in one further query per relation; None clears.
 
-        :raises FieldDoesNotExist: for a name that is no relation.
+        :raises FieldDoesNotExist: for a name that is not a relation.
         """
         root = self._root()
         state = root.state
@@ -398,7 +398,7 @@ class Chaining(QueryRoot[M, R]):
         return root
 
     def cache(self, timeout: float | None = None, *, using: str = "default") -> Self:
-        """Keep the rows in a cache. Without configured caches, as here, an ordinary queryset."""
+        """Keeps the rows in a cache. Without configured caches it is an ordinary queryset."""
         root = self._root()
         return root._with(root.state)
 
@@ -428,7 +428,7 @@ def _need_unsliced(state: QueryState, what: str) -> None:
 def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str, Any], negated: bool) -> Predicate:
     """The resolved condition of one ``filter()`` or ``exclude()``.
 
-    :raises FieldError: for an aggregate where the rows are no groups.
+    :raises FieldError: for an aggregate when the rows are not groups.
     """
     names = Names(state)
     if not conditions:
@@ -447,7 +447,7 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
     """``state`` with one more annotation.
 
     :raises ValueError: when the name is that of a field, or cannot be a name.
-    :raises TypeError: when the value is no expression.
+    :raises TypeError: when the value is not an expression.
     """
     opts = state.opts
     if name in opts.names or name == "pk":
@@ -464,7 +464,7 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
         raise too_large()
     changes: dict[str, Any] = {}
     if isinstance(expression, AnnotationRef) and expression.name == name:
-        expression = state.annotations[name]  # promoted, or made an alias
+        expression = state.annotations[name]  # promoted to an annotation, or turned into an alias
     else:
         if name in state.annotations:
             state, expression = redefined(state, name, expression)
@@ -480,7 +480,7 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
     elif state.selected is not None:
         changes["selected"] = (*(n for n in state.selected if n != name), name)
     if expression.contains_aggregate:
-        # the first aggregate after values() makes its groups of what that selected
+        # the first aggregate after values() groups by the selected values
         plain = [n for n, selected in state.select or () if not selected.contains_aggregate]
         changes["group"] = "pk" if state.select is None else tuple(plain)
     if state.select is not None and selected:
@@ -492,7 +492,7 @@ def with_annotation(state: QueryState, name: str, value: Any, selected: bool) ->
 
 
 def check_alias(name: str) -> None:
-    """Refuse what is no name for a column of the result.
+    """Refuse a name that cannot be the name of a column of the result.
 
     :raises ValueError: naming it.
     """
@@ -507,7 +507,7 @@ def check_alias(name: str) -> None:
 def named_aggregates(positional: tuple[Any, ...], named: dict[str, Any], verb: str = "annotate") -> dict[str, Any]:
     """Names for positional aggregates: ``<field>__<function>``.
 
-    :raises TypeError: for what is no expression, and for expressions that have no default name.
+    :raises TypeError: for anything but an expression, and for expressions without a default name.
     :raises ValueError: when the default name is taken.
     """
     found: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """``one & other``, ``one | other``, ``one ^ other``: two querysets of one model as one condition.
 
-A side whose rows no condition describes (a slice) comes in by its keys. Either side keeps its joins and its annotations: what
-both are made of, the queryset that they started from, stands before them once.
+A sliced side, which a condition cannot describe, is included by its keys. Each side keeps its joins and annotations;
+the steps that both share, of the queryset that they started from, come once before them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def combined(one: Any, other: Any, connector: str) -> Any:
     """The rows of either side, of both, or of exactly one.
 
     :param connector: ``AND``, ``OR`` or ``XOR``.
-    :raises TypeError: for what cannot be combined with ``one``.
-    :raises NotSupportedError: when a side is a set operation, which has no conditions of its own.
+    :raises TypeError: for anything that cannot be combined with ``one``.
+    :raises NotSupportedError: when a side is a set operation, which cannot be described by conditions.
     """
     left, right = one._root(), _partner(one, other, OPERATORS[connector])
     if left.state.empty or right.state.empty:
@@ -40,7 +40,7 @@ def combined(one: Any, other: Any, connector: str) -> Any:
 
 
 def _in_common(left: QueryState, right: QueryState, connector: str) -> int:
-    """How many steps both sides begin with, and share.
+    """The number of steps that both sides begin with and share.
 
     With AND both sides may be about different related rows, so they share nothing, unless that would make an aggregate
     count the rows of both.
@@ -49,7 +49,7 @@ def _in_common(left: QueryState, right: QueryState, connector: str) -> int:
     if count is None:
         count = min(len(left.steps), len(right.steps))
     shared = left.steps[:count]
-    # what values() selects is the choice of each side
+    # each side chooses what values() selects
     count = next((n for n, step in enumerate(shared) if isinstance(step, Mark) and step.kind == "select"), count)
     aggregates = any(isinstance(step, AnnotateStep) and step.expression.contains_aggregate for step in shared[:count])
     return count if connector != AND or aggregates else 0
@@ -69,7 +69,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _apart(left: QueryState, right: QueryState, count: int) -> tuple[QueryState, QueryState]:
-    """Both sides, with a name that each defines in its own way meaning to each its own; rows carry that of the left."""
+    """Both sides, where a name defined differently keeps its meaning in each; rows carry the left one."""
     common = {step.name for step in left.steps[:count] if isinstance(step, AnnotateStep)}
     for name in [name for name in right.annotations if name in left.annotations and name not in common]:
         hidden = hidden_name(name, [*left.annotations, *right.annotations])
@@ -91,7 +91,7 @@ def _merged(left: QueryState, right: QueryState, steps: tuple[Any, ...]) -> Quer
 
 
 def _by_keys(side: Any) -> QueryState:
-    """The state of a side; of a slice, that of the rows with the keys of its rows."""
+    """The state of a side; for a slice, a state that selects its rows by key."""
     state: QueryState = side.state
     if not state.is_sliced:
         return state

@@ -1,7 +1,7 @@
-"""Which parts of a query give a row more than once: those that join a relation of several rows.
+"""Row fan-out: which parts of a query duplicate rows, because they join a multi-valued relation.
 
-Such a join decides how many rows there are, so it is made wherever rows are counted, aggregated or sliced, even when
-nobody reads its columns. Aggregates are no such part: their groups are the rows.
+Such a join changes the number of rows, so it is created whenever rows are counted, aggregated or sliced, even if its
+columns are not read. Aggregates do not fan out: their groups are the rows.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from dorm.query.describe.state import AnnotateStep, FilterStep, Mark
 
 
 def multiplies(expression: Expression) -> bool:
-    """Whether reading ``expression`` may join several rows."""
+    """Whether reading ``expression`` may join several related rows."""
     if isinstance(expression, ColumnRef):
         return bool(expression.path.multiple)
     return not hasattr(expression, "build_here") and any(multiplies(child) for child in expression.children())
 
 
 def rows_multiply(state: Any) -> bool:
-    """Whether annotations, selected values or the order of ``state`` may give a row more than once."""
+    """Whether annotations, selected values or the order of ``state`` may duplicate rows."""
     parts = [step.expression for step in state.steps if isinstance(step, AnnotateStep)]
     shown, sorting = shown_and_sorted(state)
     return any(multiplies(part) for part in (*parts, *shown, *sorting))
 
 
 def shown_and_sorted(state: Any) -> tuple[list[Expression], list[Expression]]:
-    """What the rows select, and what orders them, as joins are made for it."""
+    """The expressions that rows select and are ordered by, for which joins are created."""
     selected = () if state.row == "instance" else state.select or ()
     return [expression for _, expression in selected], [term.expression for term in effective_order(state)]
 
 
 def order_tells_apart(state: Any) -> bool:
-    """Whether there are more rows than without their order: it joins several, or DISTINCT or groups see its columns."""
+    """Whether the order adds rows: it joins several related rows, or DISTINCT or groups see its columns."""
     terms = effective_order(state)
     if any(multiplies(term.expression) for term in terms):
         return True
@@ -44,22 +44,22 @@ def order_tells_apart(state: Any) -> bool:
 
 
 def keeps_rows(state: Any, expression: Expression) -> bool:
-    """Whether a slice stays the slice of the same rows when they get ``expression`` as one more annotation."""
+    """Whether a slice keeps the same rows when ``expression`` is added as an annotation."""
     if multiplies(expression):
         return False
     if state.row != "instance":
         return not expression.contains_aggregate and not state.distinct and not isinstance(state.group, tuple)
     if not expression.contains_aggregate or state.group == "pk":
         return True
-    # an aggregate makes one row of those that a condition or the order repeats
+    # an aggregate merges the duplicates that a condition or the order produces
     filters = [e for step in state.steps if isinstance(step, FilterStep) for e in step.predicate.expressions()]
     return not state.distinct and not rows_multiply(state) and not any(multiplies(part) for part in filters)
 
 
 def selecting(state: Any, row: str, select: tuple[tuple[str, Expression], ...]) -> Any:
-    """``state`` with rows of other values; what they read over relations of several rows is joined at this step.
+    """``state`` with other selected values; multi-valued relations that they read are joined at this step.
 
-    :param row: what rows are made of, see :class:`QueryState`.
+    :param row: the kind of row, see :class:`QueryState`.
     """
     changes: dict[str, Any] = {"row": row, "select": select, "select_related": ()}
     if any(isinstance(expression, ColumnRef) and multiplies(expression) for _, expression in select):

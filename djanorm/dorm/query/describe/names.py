@@ -1,4 +1,4 @@
-"""Looking names up where the chain is built: the one place where an unknown one raises.
+"""Resolving names when the chain is built: the only place where an unknown name raises.
 
 :class:`Names` answers for one query state: its model's paths and its annotations.
 """
@@ -28,7 +28,7 @@ _RELATION_LOOKUPS = frozenset(("exact", "ne", "in", "gt", "gte", "lt", "lte", "r
 
 
 class Template:
-    """A keyword such as ``author__age__gte``, resolved for a model: all that does not depend on the value."""
+    """A keyword such as ``author__age__gte``, resolved for a model: everything that does not depend on the value."""
 
     __slots__ = ("bilateral", "exact_types", "field", "key", "left", "lookup", "relation")
 
@@ -63,7 +63,7 @@ class Template:
         return Leaf(self.left, self.lookup, right)
 
     def _transformed(self, value: Any) -> Any:
-        """The right-hand side under the transforms that want both sides."""
+        """The right-hand side with bilateral transforms applied."""
         if value is None or not self.lookup.strict:
             return value
         if isinstance(value, list | tuple | set):
@@ -80,7 +80,7 @@ class Template:
 
 
 def bilateral_transforms(left: Expression) -> tuple[Transform, ...]:
-    """The transforms of a left side that want the right side transformed too, in the order in which they apply."""
+    """The transforms of a left side that also apply to the right side, in order."""
     found: list[Transform] = []
     node = left
     while isinstance(node, Transform):
@@ -91,7 +91,7 @@ def bilateral_transforms(left: Expression) -> tuple[Transform, ...]:
 
 
 def _fixed_key(lookup: Any, left: Expression) -> Hashable:
-    """The shape of a comparison with one plain value, or None when the left side holds values or has no shape."""
+    """The shape of a comparison with one plain value; None when the left side has values or no shape."""
     values: list[Any] = []
     try:
         shape = left.shape(values)
@@ -117,7 +117,7 @@ class Names:
     # -- references ------------------------------------------------------------------------------------------------
 
     def reference(self, name: str) -> Expression:
-        """What ``F(name)`` means here: an annotation, a column, or transforms of either.
+        """The expression that ``F(name)`` refers to: an annotation, a column, or transforms of either.
 
         :raises FieldDoesNotExist: naming the bad part and the valid ones.
         """
@@ -171,7 +171,7 @@ class Names:
     # -- conditions ------------------------------------------------------------------------------------------------
 
     def template(self, name: str) -> Template:
-        """The resolved form of a lookup keyword; remembered per model when no annotation is involved."""
+        """The resolved form of a lookup keyword; cached per model when no annotation is involved."""
         if not self._annotations:
             cache = self.opts.query_cache
             key = ("lookup", name)

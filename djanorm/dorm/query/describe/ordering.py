@@ -26,7 +26,7 @@ def resolve_terms(names: Names, terms: Iterable[Any]) -> tuple[OrderBy, ...]:
     """The arguments of ``order_by()``. The name of a relation stands for the ``Meta.ordering`` of the related model.
 
     :raises FieldDoesNotExist: for an unknown name.
-    :raises FieldError: for something that cannot order rows.
+    :raises FieldError: for anything that cannot order rows.
     """
     return tuple(made for term in terms for made in _resolved(names, term))
 
@@ -64,7 +64,7 @@ def _checked(term: Any) -> OrderBy:
 def _named_terms(names: Names, term: str, followed: tuple[Any, ...]) -> tuple[OrderBy, ...]:
     """A name with an optional sign.
 
-    :param followed: the relations whose models' own order led here.
+    :param followed: the relations already followed through the order of their models.
     """
     if term == "?":
         return (OrderBy(RandomOrder()),)
@@ -92,7 +92,7 @@ def _named_terms(names: Names, term: str, followed: tuple[Any, ...]) -> tuple[Or
 
 
 def _relation_of(reference: Any, name: str) -> Any:
-    """The relation that a term ends on; None for columns, its key's among them."""
+    """The relation at the end of a term; None for columns, including those of keys."""
     if not isinstance(reference, ColumnRef) or name.rpartition("__")[2] == "pk":
         return None
     return reference.path.relation
@@ -117,7 +117,7 @@ class _NamesUnder(Names):
 def meta_order(opts: Any) -> tuple[OrderBy, ...]:
     """``Meta.ordering``, resolved once per model.
 
-    :raises ImproperlyConfigured: for a name that leads nowhere.
+    :raises ImproperlyConfigured: for an unknown name.
     """
     cache = opts.query_cache
     found = cache.get("meta_order")
@@ -133,7 +133,7 @@ def meta_order(opts: Any) -> tuple[OrderBy, ...]:
 
 
 class _Bare:
-    """The least a resolver of names needs."""
+    """The minimal state that a resolver of names needs."""
 
     annotations: dict[str, Any] = {}
     using = None
@@ -151,15 +151,15 @@ def effective_order(state: Any) -> tuple[OrderBy, ...]:
         if terms and state.distinct is True and state.select is not None:
             terms = _between_distinct_values(state, terms)
     if not terms and state.partition is not None:
-        # rows that are numbered must come in some order, and be the same ones each time
+        # numbered rows need a definite order, so that they are the same each time
         terms = resolve_terms(Names(state), ("pk",))
     return tuple(term.reverse_ordering() for term in terms) if state.reversed else terms
 
 
 def _between_distinct_values(state: Any, terms: tuple[OrderBy, ...]) -> tuple[OrderBy, ...]:
-    """Those terms of ``Meta.ordering`` that read nothing but what is selected.
+    """The terms of ``Meta.ordering`` that read only selected values.
 
-    The others would have to be selected as well, and would keep equal values apart, which nobody asked for.
+    Other terms would have to be selected as well, and would make equal values distinct.
     """
     selected = set()
     for _, expression in state.select:
@@ -179,10 +179,10 @@ def _between_distinct_values(state: Any, terms: tuple[OrderBy, ...]) -> tuple[Or
 
 
 def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
-    """The terms of ORDER BY with their elements, and the columns to be selected only to sort by them.
+    """The terms of ORDER BY with their elements, and the columns to select only for sorting.
 
-    DISTINCT wants what sorts the rows among the columns, and so does a query around this one. So do groups: a parameter in
-    ORDER BY is another one than the same value in GROUP BY, so that the database sees two expressions unless both refer to a
+    DISTINCT and an enclosing query require the sort expressions among the columns. So do groups: a parameter in ORDER
+    BY differs from one with the same value in GROUP BY, so the database sees two expressions unless both refer to a
     column of the result.
     """
     scope = select.scope
@@ -213,14 +213,14 @@ def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
 
 
 def is_constant(element: Any) -> bool:
-    """Whether ``element`` is a word of SQL that sorts nothing; a number among them would be the place of a column."""
+    """Whether ``element`` is a constant keyword, which sorts nothing; a number would be the position of a column."""
     while isinstance(element, sa.TypeCoerce | sql.Grouping):
         element = element.element if isinstance(element, sql.Grouping) else element.clause
     return isinstance(element, sql.True_ | sql.False_ | sql.Null)
 
 
 def _is_hidden(select: Any, term: OrderBy, key: Any, labelled: bool) -> bool:
-    """Whether ``key`` has to become a column for the rows to be sorted by it."""
+    """Whether ``key`` must be selected so that rows can be sorted by it."""
     state = select.state
     if state.partition is None:
         if labelled:

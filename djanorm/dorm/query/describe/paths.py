@@ -1,6 +1,6 @@
 """From ``"author__press__name"`` to the joins and the field it names.
 
-A resolved path is immutable, belongs to one model, and is remembered there: names are looked up once per model.
+A resolved path is immutable, belongs to one model, and is cached there: names are looked up once per model.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _may_be_lookup(relation: Any, field: Any, part: str) -> bool:
 
 
 def transform_of(field: Any, relation: Any, name: str) -> Any:
-    """The transform of a field, or of the relation by which a path came to it; None when there is none."""
+    """The transform of a field, or of the relation at the end of the path; None when there is none."""
     found = field.get_transform(name)
     if found is None and relation is not None:
         found = getattr(relation, "field", relation).get_transform(name)
@@ -110,7 +110,7 @@ def _unknown(opts: Any, here: Any, name: str, part: str) -> FieldDoesNotExist:
 
 
 def column_path(opts: Any, name: str) -> Path:
-    """The path that ``name`` names, with nothing after it.
+    """The path named by ``name``, which must not have further parts.
 
     :raises FieldDoesNotExist: for an unknown name, or one that goes on after a plain field.
     """

@@ -1,7 +1,7 @@
 """Resolved conditions: the tree that ``filter()`` and ``exclude()`` store.
 
-Every node knows its shape and its values from the moment it is made, so that a chained queryset states its key without
-walking anything twice.
+Every node knows its shape and values from its creation, so that a chained queryset computes its key without walking a
+node twice.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ NO_CONDITION = Junction((), AND, False)
 
 
 def joined(parts: list[Predicate], connector: str, negated: bool) -> Predicate:
-    """``parts`` joined by AND, OR or XOR. Those without any condition, such as ``Q()``, restrict nothing, negated or not."""
+    """``parts`` joined by AND, OR or XOR. Empty ones, such as ``Q()``, restrict nothing, negated or not."""
     kept = tuple([part for part in parts if not isinstance(part, Junction) or part.children])
     if not kept:
         return NO_CONDITION

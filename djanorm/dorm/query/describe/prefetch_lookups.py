@@ -1,4 +1,4 @@
-"""What ``prefetch_related()`` takes: names of relations, and ``Prefetch`` objects."""
+"""The arguments of ``prefetch_related()``: names of relations, and ``Prefetch`` objects."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dorm.utils.suggest import hint
 
 
 class Prefetch:
-    """One relation to prefetch, with a queryset of its own (as in Django 5.2).
+    """One relation to prefetch, with its own queryset (as in Django 5.2).
 
     :param lookup: the relation, nested ones joined by ``__``.
     :param queryset: what to fetch: its filters, order, ``select_related``, further prefetches and slices count.
     :param to_attr: store a plain list (or object) under this attribute instead of serving the accessor.
-    :raises ValueError: for a queryset whose rows are no instances, for a set operation, and for raw SQL.
+    :raises ValueError: for a queryset whose rows are not instances, for a set operation, and for raw SQL.
     """
 
     def __init__(self, lookup: Any, queryset: Any = None, to_attr: str | None = None) -> None:
@@ -60,14 +60,14 @@ def relation_of(opts: Any, name: str, lookup: str) -> Any:
 
 
 def _leads_on(item: Any, name: str) -> bool:
-    """Whether the name is that of a relation, and not of its column."""
+    """Whether the name is that of a relation rather than of its column."""
     return item.is_relation and (name == item.name or name != getattr(item, "attname", None))
 
 
 def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
-    """Refuse where the chain is built what cannot be prefetched.
+    """Refuse, when the chain is built, lookups that cannot be prefetched.
 
-    :param lookups: all of the query: one may go on below the ``to_attr`` of another one before it.
+    :param lookups: all lookups of the query: one may continue below the ``to_attr`` of an earlier one.
     :raises FieldDoesNotExist: for a name that is no relation.
     :raises ValueError: for a ``to_attr`` that would hide a field, and for a queryset of another model.
     """

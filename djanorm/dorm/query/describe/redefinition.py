@@ -1,4 +1,4 @@
-"""Annotations that are defined again: what referred to the old definition goes on meaning it, as in Django."""
+"""Redefined annotations: existing references keep referring to the old definition, as in Django."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState
 
 
 def redefined(state: QueryState, name: str, expression: Expression) -> tuple[QueryState, Expression]:
-    """``state`` with the annotation ``name`` moved out of the way, and the new definition with its references to it.
+    """``state`` with the annotation ``name`` renamed, and the new definition with its references to it updated.
 
     Order terms are names, and follow the new one.
     """
@@ -24,12 +24,12 @@ def redefined(state: QueryState, name: str, expression: Expression) -> tuple[Que
 
 
 def hidden_name(name: str, taken: Iterable[str]) -> str:
-    """A name for the annotation ``name`` that no user can write, and that is not among ``taken``."""
+    """A hidden name for the annotation ``name``: users cannot write it, and it is not among ``taken``."""
     return f"{name} {sum(other.startswith(f'{name} ') for other in taken)}"
 
 
 def set_aside(state: QueryState, name: str, hidden: str) -> QueryState:
-    """``state`` with the annotation ``name`` under a hidden name, as which no row carries it."""
+    """``state`` with the annotation ``name`` under a hidden name, so that rows do not carry it."""
     old = AnnotationRef(hidden, state.annotations[name])
 
     def moved(part: Any) -> Any:

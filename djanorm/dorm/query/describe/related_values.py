@@ -1,4 +1,4 @@
-"""What the user compares a relation with: instances, raw keys, querysets."""
+"""The values that a relation may be compared with: instances, raw keys, querysets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dorm.expressions.base import are_values, is_operand
 def key_value(relation: Any, field: Any, value: Any, lookup: str) -> Any:
     """``value`` with every model instance replaced by the key that ``relation`` points at.
 
-    :raises ValueError: for an instance of another model, or one that is not saved.
+    :raises ValueError: for an instance of another model, or an unsaved one.
     """
     if hasattr(value, "get_queryset"):
         _check_queryset(relation, value.get_queryset().state)
@@ -57,12 +57,12 @@ def _is_row_of(value: Any, model: Any) -> bool:
 
 
 def _is_key(relation: Any) -> bool:
-    """Whether the relation is its model's primary key, so that it may be compared with rows of that model too."""
+    """Whether the relation is its model's primary key, so that it can also be compared with instances of that model."""
     return bool(getattr(relation, "primary_key", False))
 
 
 def _attribute(relation: Any, field: Any, value: Any) -> str:
-    """Where ``value`` keeps what the column of ``field`` holds.
+    """The attribute of ``value`` that corresponds to the column of ``field``.
 
     The column may be several keys away from the relation: each may point at a key that is a relation itself.
     """

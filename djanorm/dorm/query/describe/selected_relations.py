@@ -11,7 +11,7 @@ from dorm.utils.suggest import hint
 
 
 def loaded_fields(opts: Any, only: frozenset[str] | None, defer: frozenset[str], prefix: str = "") -> tuple[Any, ...]:
-    """The fields that are loaded of a model that stands at ``prefix`` (``"author__"``)."""
+    """The loaded fields of the model at ``prefix`` (``"author__"``)."""
     if not only and not defer:
         return opts.concrete_fields
     size = len(prefix)
@@ -76,7 +76,7 @@ def _all_required(opts: Any, depth: int) -> dict[str, Any]:
 
 
 def step_of(opts: Any, name: str, path: str) -> Any:
-    """The relation that one name of a ``select_related`` path means.
+    """The relation named by one part of a ``select_related`` path.
 
     :raises FieldDoesNotExist: for an unknown name or a plain field.
     :raises ValueError: for a relation of several rows.

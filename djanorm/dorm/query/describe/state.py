@@ -1,7 +1,7 @@
 """``QueryState``: the description of a query and nothing else.
 
-Frozen. Chain methods make changed copies; the compiler reads it; ``shape()`` splits it into a hashable structure (the key
-of its plan) and a flat list of values.
+Frozen. Chain methods make changed copies; the compiler reads it; ``shape()`` splits it into a hashable structure (the
+key of its plan) and a flat list of values.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dorm.query.describe.predicates import Predicate
 
 
 class FilterStep:
-    """One call of ``filter()`` or ``exclude()``: conditions that share their multi-valued joins.
+    """One call of ``filter()`` or ``exclude()``, whose conditions share their multi-valued joins.
 
     :ivar shared: whether it also shares those of the step before.
     """
@@ -52,7 +52,7 @@ class AnnotateStep:
 
 
 class Mark:
-    """A place among the steps: where ``values()`` selects over relations, or where a side of ``one | other`` begins or ends.
+    """A position among the steps: ``values()`` selects over relations, or a side of ``one | other`` begins or ends.
 
     :ivar kind: ``"select"``, ``"left"``, ``"right"`` or ``"end"``.
     :ivar connector: of the two sides: ``AND``, ``OR`` or ``XOR``.
@@ -72,7 +72,7 @@ class Mark:
 
 
 def sharing(steps: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``steps`` with the first filter, of either side of a fork, sharing the joins of the filter before them."""
+    """``steps`` with the first filter (of each side of a fork) sharing the joins of the filter before it."""
     made: list[Any] = []
     waiting = True
     starts: list[bool] = []
@@ -115,12 +115,13 @@ class QueryState:
     :ivar selected: names of the annotations that rows carry; None means all.
     :ivar order: None for ``Meta.ordering``, else resolved terms.
     :ivar low, high: the slice.
-    :ivar partition: what the slice is taken anew for each value of (a sliced ``Prefetch``); None: of all rows at once.
+    :ivar partition: the expression for each value of which the slice is taken separately (a sliced ``Prefetch``); None:
+        for all rows at once.
     :ivar row: ``"instance"``, ``"dict"``, ``"tuple"``, ``"flat"`` or ``"named"``.
-    :ivar select: ``(name, expression)`` of each selected value, for rows that are no instances; None means all fields.
+    :ivar select: ``(name, expression)`` of each selected value, for rows other than instances; None means all fields.
     :ivar group: None, ``"pk"``, or the names that ``values()`` had selected when the first aggregate came.
     :ivar combined: ``(operator, all, states)`` for set operations.
-    :ivar narrows_branches: whether ``select`` is what the branches of a set operation select, and not what is taken of it.
+    :ivar narrows_branches: whether ``select`` applies to the branches of a set operation rather than to its result.
     :ivar aggregates: ``(name, expression)`` of each result of ``aggregate()``.
     :ivar assignments: ``(field, expression)`` of each new value of ``update()``.
     :ivar sticky: the next filter shares the joins of the one before (many-to-many managers).
@@ -180,18 +181,18 @@ class QueryState:
 
     @property
     def is_sliced(self) -> bool:
-        """Whether a slice was taken."""
+        """Whether the query is sliced."""
         low = self.low
         return self.high is not None or not isinstance(low, int) or low > 0
 
     @property
     def hides_rows(self) -> bool:
-        """Whether it leaves out rows of its model."""
+        """Whether it may leave out rows of its model."""
         return self.empty or self.is_sliced or any(isinstance(step, FilterStep) for step in self.steps)
 
     @property
     def contains_outer(self) -> bool:
-        """Whether a condition refers to a surrounding query."""
+        """Whether a condition refers to an enclosing query."""
         return any(
             step.predicate.contains_outer if isinstance(step, FilterStep) else step.expression.contains_outer
             for step in self.steps
@@ -247,7 +248,7 @@ def _shape_low(low: int, values: list[Any]) -> Hashable:
 
 
 def _shape_high(high: int | None, values: list[Any]) -> Hashable:
-    # what the database gets is a number of rows; the plan turns the two bounds into it
+    # the database gets a number of rows, which the plan computes from the two bounds
     if high is None:
         return False
     values.append(high)

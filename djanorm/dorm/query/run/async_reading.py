@@ -1,4 +1,4 @@
-"""The async doors that querysets and set operations share."""
+"""The async wrappers of the reading verbs, shared by querysets and set operations."""
 
 from __future__ import annotations
 

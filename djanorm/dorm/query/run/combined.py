@@ -21,14 +21,14 @@ from dorm.utils.suggest import hint
 class CombinedQuerySet(ReadingDoors[M, R]):
     """The rows of a set operation. It can be ordered by output columns, sliced, counted, narrowed and combined again.
 
-    What would act on one branch only raises ``NotSupportedError``.
+    Methods that would act on a single branch raise ``NotSupportedError``.
     """
 
     def __bool__(self) -> bool:
         return bool(self._fetch_all())
 
     def _output_names(self) -> dict[str, str]:
-        """Valid names of output columns, as they may be written -> as the compiler knows them."""
+        """The names of output columns: as users may write them -> as the compiler uses them."""
         assert self.state.combined is not None
         first = self.state.combined[2][0]
         if self.state.select is not None:
@@ -71,7 +71,7 @@ class CombinedQuerySet(ReadingDoors[M, R]):
         )
         select = tuple((name, F(self._output(name))) for name in names)
         state = self.state
-        # before a slice the set is one of the selected values, as in Django; a slice has its rows already
+        # without a slice the set operation is over the selected values, as in Django; the rows of a slice are fixed
         narrows = state.combined is not None and state.combined[0] == "union" and not state.is_sliced
         chosen = tuple((n, _Narrowed(e)) for n, e in select)
         return self._with(state.evolve(row=row, select=chosen, narrows_branches=narrows))
@@ -101,7 +101,7 @@ class CombinedQuerySet(ReadingDoors[M, R]):
             self._refuse("get() with conditions")
         return super().get()
 
-    # -- what would act on one branch ------------------------------------------------------------------------------
+    # -- methods that would act on one branch ----------------------------------------------------------------------
 
     def _refuse(self, method: str) -> NoReturn:
         assert self.state.combined is not None
@@ -207,7 +207,7 @@ def combine(first: Any, operator: str, others: tuple[Any, ...], every: bool) -> 
     using = next((s.using for s in states if s.using is not None), None)
     changes: dict[str, Any] = {"combined": (operator, every, tuple(kept)), "row": row, "using": using}
     if row == "instance":
-        # a set has no columns of related models: what the first queryset joins is fetched like what it prefetches
+        # a set operation has no columns of related models: select_related() of the first queryset becomes a prefetch
         changes["prefetch"] = (*paths_of(root.state), *root.state.prefetch)
     if not kept:
         changes["combined"] = (operator, every, (root.state,))
@@ -247,14 +247,14 @@ def _width(state: QueryState) -> int:
 
 
 def _source(state: QueryState) -> QueryState:
-    """What says the columns of a state: itself, or the first branch of a set operation that selects none."""
+    """The state that defines the columns: itself, or the first branch of a set operation without a selection."""
     while state.combined is not None and state.select is None:
         state = state.combined[2][0]
     return state
 
 
 def _attributes(state: QueryState) -> list[str]:
-    """The attributes that instances get from the columns of a query."""
+    """The attributes that the columns of a query set on instances."""
     state = _source(state)
     return [*(field.attname for field in loaded_fields(state.opts, state.only, state.defer)), *_shown(state)]
 
@@ -265,7 +265,7 @@ def _shown(state: QueryState) -> tuple[str, ...]:
 
 
 def _without_empty(operator: str, states: list[QueryState]) -> list[QueryState]:
-    """The branches that matter."""
+    """The branches that may have rows."""
     first, *others = states
     if operator == "union":
         return [state for state in states if not state.empty]
@@ -282,7 +282,7 @@ def union_with(head: Any, others: tuple[Any, ...], every: bool, order_by: Any) -
 
     :param others: managers, querysets, or ``(queryset, {output name: expression or field name})``.
     :raises TypeError: for anything else.
-    :raises FieldDoesNotExist: for a name in a mapping that is no output column.
+    :raises FieldDoesNotExist: for a name in a mapping that is not an output column.
     """
     root = head._root()
     if root.state.row == "instance":

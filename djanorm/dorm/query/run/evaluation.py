@@ -1,4 +1,4 @@
-"""Evaluation of a queryset: the database it reads from, the rows it keeps, and how it shows itself."""
+"""Evaluation of a queryset: the database it reads from, the rows it caches, and its text and HTML forms."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from dorm.query.run.prefetch import prefetch_instances
 
 
 class Evaluation(Chaining[M, R]):
-    """A queryset that runs its query once, when somebody asks for its rows, and keeps them."""
+    """A queryset that runs its query once, when its rows are first used, and caches them."""
 
     # -- the database ----------------------------------------------------------------------------------------------
 
     @property
     def db(self) -> str:
-        """The alias that a read would go to."""
+        """The alias that a read would use."""
         hints = self._hints
         return self._read_alias() if hints is None else self._alias_of_owned(hints)
 
     def _read_alias(self) -> str:
-        """The alias to read from, just before that happens."""
+        """The alias to read from, determined just before reading."""
         hints = self._hints
         if hints is not None:
             alias = self._alias_of_owned(hints)
@@ -75,7 +75,7 @@ class Evaluation(Chaining[M, R]):
         return rows
 
     def _finish(self, rows: list[Any], state: QueryState, alias: str) -> None:
-        """What is added to fetched instances: the owner of a related manager, and prefetched relations."""
+        """Adds to fetched instances the owner of a related manager, and prefetched relations."""
         known = self._known_related
         if known is not None:
             field, owner = known
@@ -96,7 +96,7 @@ class Evaluation(Chaining[M, R]):
         if rows is not None:
             return len(rows)
         if self._is_manager:
-            # list(manager) asks for a length on the way; it must not cost a query of its own
+            # list() calls len() as a size hint; do not run a COUNT for it
             raise TypeError(
                 f"A manager has no len(): use {self.state.opts.object_name}.{self.name or 'objects'}.count()."
             )
@@ -136,7 +136,7 @@ class Evaluation(Chaining[M, R]):
         """One row, or a lazy slice.
 
         :raises IndexError: when there is no such row.
-        :raises TypeError: for something else than an integer or a slice.
+        :raises TypeError: for anything but an integer or a slice.
         :raises ValueError: for negative positions and steps.
         """
         if isinstance(item, slice):

@@ -1,8 +1,8 @@
 """From the driver's tuples to instances, dicts, tuples: one generated function per plan.
 
-Instances are made without ``__init__`` and without validation. They are built as objects of a plain twin class, which has
-the same layout but no ``__setattr__``, and then given their own class: attributes are stored as fast and as compactly as
-Python can store them.
+Instances are made without ``__init__`` and without validation. They are built as objects of a plain twin class, which
+has the same layout but no ``__setattr__``, and then given their own class: attributes are stored as fast and as
+compactly as Python can store them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PIECE = 1000
 
 
 class Owned(NamedTuple):
-    """How the instances that a prefetch loads tell whose they are.
+    """Which attribute of a prefetched instance identifies its parent.
 
     :ivar key: the attribute, or annotation, that holds the owner's key.
-    :ivar back: the attribute that gets the owner. None for linked rows: one may come for several owners, is one instance
-        all the same, and does not keep the key.
+    :ivar back: the attribute that gets the owner. None for linked rows: one instance may belong to several owners, and
+        does not keep the key.
     """
 
     key: str
@@ -94,9 +94,10 @@ def make_hydrator(layout: Layout, dialect: Any, alias: str) -> Hydrate:
 
 
 def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, owned: Owned) -> OwnedHydrate:
-    """A function of the driver's rows and the owners, which hands each instance to its owner as it makes it.
+    """A function of the driver's rows and the owners, which hands each instance to its owner when it creates it.
 
-    ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that function.
+    ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that
+    function.
     """
     return _instances(layout, dialect, alias, owned)
 
@@ -115,7 +116,7 @@ def make_row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
 
 
 def _pieces(rows: list[Any]) -> Iterator[Any]:
-    """The rows, let go of piece by piece: the instances move into the memory that the tuples leave."""
+    """Yields rows in chunks and drops each chunk, so that instances can reuse its memory."""
     for start in range(0, len(rows), PIECE):
         end = start + PIECE
         piece = rows[start:end]
@@ -187,14 +188,14 @@ def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = N
 
 
 def _linked(source: RowText, layout: Layout, owned: Owned, annotations: list[Any], start: int) -> list[Any]:
-    """The first lines of a loop over linked rows: an instance that was made before goes to one more owner.
+    """The first lines of a loop over linked rows: an instance that exists already is handed to a further owner.
 
     :returns: the annotations that the instances keep.
     """
     key = next(n for n, output in enumerate(layout.outputs) if output.field.primary_key)
     kept = [(output, value) for output, value in annotations if output.name != owned.key]
     owner = next(value for output, value in annotations if output.name == owned.key)
-    # the key tells rows apart, unless they carry values of their own, which may be unhashable
+    # the key distinguishes rows, unless they carry further values, which may be unhashable
     values = [f"repr(c{start + n})" for n, (output, _) in enumerate(annotations) if output.name != owned.key]
     source.lines += [
         f"    key = ({', '.join([f'c{key}', *values])})",
@@ -208,7 +209,7 @@ def _linked(source: RowText, layout: Layout, owned: Owned, annotations: list[Any
 
 
 def _from_db(source: RowText, model: Any, columns: list[tuple[Output, int]], alias: str) -> None:
-    """The instance as the model's own ``from_db()`` makes it."""
+    """The instance that the model's ``from_db()`` returns."""
     names = source.keep([output.name for output, _ in columns], "names")
     parts = [source.column(position, output.field, output.type) for output, position in columns]
     source.lines.append(
@@ -252,12 +253,12 @@ def _attribute(owner: str, name: str) -> str:
 
 
 def twin_of(opts: Any) -> type:
-    """A plain class whose objects can become instances of the model."""
+    """A plain class whose objects can be turned into instances of the model."""
     cache = opts.query_cache
     twin = cache.get("twin")
     if twin is None:
         twin = type(opts.object_name, (), {})
-        twin().__class__ = opts.model  # fails here, clearly, for a model whose objects have another layout
+        twin().__class__ = opts.model  # fails early for a model whose objects have another layout
         cache["twin"] = twin
     return twin
 

@@ -1,8 +1,8 @@
-"""May this attribute be loaded here? The rule for lazy access in async code.
+"""Whether an attribute may be loaded lazily here: the rules for async code.
 
-Reading a relation or a deferred column that is not there yet is a blocking query on the sync connection. Without an event
-loop, and inside the bridge, that is what it should be. In a running loop it blocks everybody else, so it warns once per
-attribute (`ASYNC_LAZY`); inside an open `aatomic` it could not even see the transaction, so it raises.
+Reading a relation or a deferred column that is not loaded runs a blocking query on the sync connection. Without an
+event loop, and inside the bridge, that is fine. In a running loop it blocks all other tasks, so it warns once per
+attribute (`ASYNC_LAZY`); inside an open `aatomic` it would not see the transaction, so it raises.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dorm.exceptions import ImproperlyConfigured, LazyLoadError, LazyLoadWarning
 
 POLICIES = ("warn", "raise", "allow")
 
-# True while an instance is described: what it lacks is not loaded for that.
+# True while the repr of an instance is built, for which nothing is loaded.
 _describing: ContextVar[bool] = ContextVar("dorm_describing", default=False)
 
 # Attributes that were warned about already, as "app.Model.name".
@@ -26,7 +26,7 @@ _warned: set[str] = set()
 
 
 def check_lazy_access(instance: Any, name: str, alias: str) -> None:
-    """Say whether ``instance.<name>`` may be loaded by a blocking query now.
+    """Check that ``instance.<name>`` may be loaded by a blocking query now.
 
     :raises LazyLoadError: in a `repr`, inside an open `aatomic` of that alias, and everywhere in async code when
         ``ASYNC_LAZY`` is ``"raise"``.

@@ -1,6 +1,6 @@
 """The way of a query: shape → plan → binds → execute → hydrate. Prefetching follows in ``prefetch``.
 
-A newcomer finds any query here: :func:`plan_for` turns a state into a plan (compiled once per shape), the session of the
+Every query passes here: :func:`plan_for` turns a state into a plan (compiled once per shape), the session of the
 current scope executes it, and the plan's hydrator makes the rows.
 """
 
@@ -44,7 +44,7 @@ def fetch(state: QueryState, alias: str, use: str = "rows") -> list[Any]:
 def fetch_owned(state: QueryState, alias: str, owned: Owned, owners: Any) -> list[Any]:
     """The rows of ``state`` as instances, each handed to its owner.
 
-    :param owners: what takes the instances, by the owner's key; see :func:`make_owned_hydrator`.
+    :param owners: the callables that receive the instances, by the owner's key; see :func:`make_owned_hydrator`.
     :returns: the instances, linked ones once.
     """
     if state.empty:
@@ -110,7 +110,7 @@ def explain(state: QueryState, alias: str, analyze: bool, format: str | None, op
 
 
 def _text(part: Any) -> str:
-    # drivers read a plan that is a document
+    # drivers decode a plan in JSON format
     return json.dumps(part, indent=2) if isinstance(part, list | dict) else str(part)
 
 

@@ -15,8 +15,8 @@ Values travel beside the key as a flat tuple, in the order in which the shape is
 state is copied with a numbered slot in the place of each value, so a parameter knows its position however often and
 wherever the compiler renders it.
 
-An expression that carries state which its ``anatomy`` does not name raises ``Unshapable``: its query is compiled each time
-and cached never, rather than wrongly. The cache is bounded, drops what was used longest ago, and counts.
+An expression that carries state which its ``anatomy`` does not name raises ``Unshapable``: its query is compiled each
+time and cached never, rather than wrongly. The cache is bounded, drops what was used longest ago, and counts.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ EMPTY = Plan(None, None, lambda rows: [], None)
 
 
 class PlanCache:
-    """A bounded mapping from shapes to plans. When it is full, plans that were not used of late go first.
+    """A bounded mapping from shapes to plans. When it is full, plans that were not used recently are evicted first.
 
     :ivar hits, misses, uncacheable: counters since the last :meth:`clear`.
     """
@@ -100,7 +100,7 @@ class PlanCache:
         return plan
 
     def put(self, key: Hashable, plan: Any) -> None:
-        """Remember a plan, making room when there is none: the second chance algorithm, which costs a hit nothing."""
+        """Store a plan, evicting others when full: the second chance algorithm, which adds no cost to a hit."""
         with self._lock:
             while len(self._plans) >= self.capacity:
                 old, candidate = self._plans.popitem(last=False)

@@ -20,7 +20,7 @@ OWNER = "_prefetch_owner"
 
 
 class Chosen(list[Any]):
-    """The rows of one owner that a queryset of the user's brought.
+    """The rows of one owner from a user-supplied queryset.
 
     :ivar ordered: whether they came in an order.
     """
@@ -29,7 +29,7 @@ class Chosen(list[Any]):
 
 
 class ChosenInOrder(Chosen):
-    """Rows in the order of the user's queryset."""
+    """Rows in the order of the user-supplied queryset."""
 
     ordered = True
 
@@ -61,7 +61,7 @@ def prefetch_instances(rows: list[Any], lookups: tuple[Any, ...], alias: str | N
     for lookup in every:
         name, _, rest = lookup.lookup.partition("__")
         if rest:
-            # "printed__pages" goes on below Prefetch("book_set", to_attr="printed")
+            # "printed__pages" continues below Prefetch("book_set", to_attr="printed")
             before = attributes.get(name)
             key = (name, None) if before is None else (before.lookup, before.to_attr)
             steps.setdefault(key, []).append(Prefetch(rest, lookup.queryset, lookup.to_attr))
@@ -95,7 +95,7 @@ def _prefetch_one(
 
 
 class _Owners(dict[Any, Any]):
-    """What takes the rows of each parent, by key. Rows of nobody, which only the database finds equal, are lost."""
+    """Maps a parent's key to the callable that receives its rows; rows that match no key in Python are discarded."""
 
     def __init__(self, takers: Any, stranger: Any) -> None:
         super().__init__(takers)
@@ -126,7 +126,7 @@ class _Step:
             self.kind = ChosenInOrder if queryset.get_queryset().ordered else Chosen
 
     def run(self) -> list[Any]:
-        """Fetch what is not there yet, and stitch; the related instances of all rows, each once."""
+        """Fetch missing rows and attach them. Returns the related instances of all rows, each once."""
         waiting = self._waiting()
         found = self._fetch(waiting) if waiting else []
         if len(waiting) == len(self.rows):
@@ -147,7 +147,7 @@ class _Step:
         return queryset
 
     def _matching(self, field: Any, keys: list[Any]) -> Any:
-        """The rows whose ``field`` is one of ``keys``, with that field loaded: they are put together by it."""
+        """The rows whose ``field`` is one of ``keys``, with that field loaded, by which they are attached."""
         base = self._base()
         queryset = _unsliced(base).filter(**{f"{field.name}__in": keys})
         state = queryset.state
@@ -202,10 +202,10 @@ class _Step:
         self._store(rows, keys, lists)
         return found
 
-    # -- where results go ------------------------------------------------------------------------------------------
+    # -- storing results -------------------------------------------------------------------------------------------
 
     def _waiting(self) -> list[Any]:
-        """The rows that have no result yet; what was asked for in its own way is asked for again."""
+        """Instances not yet prefetched; a lookup with its own queryset or `to_attr` is always fetched again."""
         place = self.place
         if self.queryset is not None or self.to_attr is not None:
             return self.rows
@@ -222,7 +222,7 @@ class _Step:
 
     def _store(self, rows: list[Any], keys: list[Any], lists: dict[Any, list[Any]]) -> None:
         place, to_attr, single = self.place, self.to_attr, self.single
-        # several instances of one row have lists of their own
+        # several instances of one row get separate lists
         shared = len(lists) < len(rows)
         for row, key in zip(rows, keys, strict=True):
             mine = self.kind(lists.get(key, ())) if shared else lists[key]
@@ -238,7 +238,7 @@ class _Step:
 
 
 def _fetch_owned(queryset: Any, owned: Owned, owners: Any) -> list[Any]:
-    """The instances of ``queryset``, with all that belongs to them, each handed to its owner."""
+    """The instances of ``queryset``, with their annotations and prefetches, each handed to its owner."""
     alias = queryset._read_alias()
     found = pipeline.fetch_owned(queryset.state, alias, owned, owners)
     if found:
@@ -252,7 +252,7 @@ def _unsliced(queryset: Any) -> Any:
 
 
 def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
-    """``queryset`` with the slice of ``sliced``, if it has one, taken for each value of ``name``."""
+    """``queryset`` with the slice of ``sliced``, if any, taken separately for each value of ``name``."""
     if not sliced.state.is_sliced:
         return queryset
     state = queryset.state
@@ -261,7 +261,7 @@ def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
 
 
 def _steps_of_manager(queryset: Any) -> int:
-    """How many steps of a queryset are those with which its model's default manager starts.
+    """The number of leading steps of a queryset that come from its model's default manager.
 
     The link to the owners comes after them, where a related manager puts it.
     """

@@ -20,7 +20,7 @@ M = TypeVar("M")
 class RawQuerySet(Generic[M]):
     """The rows of a hand-written SELECT as instances. Lazy; the rows are kept.
 
-    Columns are matched by name; other columns become attributes; missing ones are loaded when they are read.
+    Columns are matched by name; other columns become attributes; missing ones are deferred.
 
     :param sql: the text; never build it from user input.
     :param params: a list for ``%s`` and ``?``, a mapping for ``%(name)s``.
@@ -90,7 +90,7 @@ class RawQuerySet(Generic[M]):
 
     @staticmethod
     def _adapted(value: Any, dialect: Any) -> Any:
-        """A Python value as its type stores it, so that raw SQL compares with what the library wrote."""
+        """A Python value as its type stores it, so that raw SQL compares it with stored values correctly."""
         if hasattr(value, "_meta"):
             value = value.pk
         field = Value(value).result_field() if value is not None else None
@@ -149,7 +149,7 @@ class RawQuerySet(Generic[M]):
         return self._fetch_all()[item]
 
     def iterator(self) -> Iterator[M]:
-        """The rows, not kept."""
+        """The rows one by one, without caching them."""
         return iter(self.using(self._using)._fetch_all())
 
     async def aiterator(self) -> AsyncIterator[M]:

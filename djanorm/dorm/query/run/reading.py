@@ -78,7 +78,7 @@ class Reading(Evaluation[M, R]):
             return self._fetch(made)
         if sliced:
             return self._with(state)[:GET_LIMIT]._fetch_all()
-        # which of several rows DISTINCT ON takes depends on the order
+        # which row DISTINCT ON keeps depends on the order
         order = state.order if isinstance(state.distinct, tuple) else ()
         return self._fetch(state.evolve(order=order, high=GET_LIMIT))
 
@@ -184,7 +184,7 @@ class Reading(Evaluation[M, R]):
 
         :param expressions: aggregates that get the name ``<field>__<function>``.
         :returns: a dict of results by name.
-        :raises TypeError: for an expression that is no aggregate, or one without a name.
+        :raises TypeError: for an expression that is not an aggregate, or one without a name.
         """
         if isinstance(self.state.distinct, tuple):
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
@@ -227,7 +227,7 @@ class Reading(Evaluation[M, R]):
         if root.state.row != "instance":
             raise TypeError("in_bulk() cannot be used with values() or values_list().")
         field = opts.pk if field_name == "pk" else opts.get_field(field_name)
-        column = getattr(field, "concrete", False)  # a relation seen from its other end has none
+        column = getattr(field, "concrete", False)  # the reverse side of a relation has none
         if not column or not (field.unique or field_name in _single_unique(opts) or _is_distinct_on(root.state, field)):
             raise InvalidArgument(f"in_bulk()'s field_name must be a unique field but {field_name!r} isn't.")
         if id_list is not None:
@@ -307,18 +307,18 @@ class Reading(Evaluation[M, R]):
 
 
 def _inlined(expression: Any, siblings: dict[str, Any]) -> Any:
-    """References to earlier results of the same ``aggregate()`` call, replaced by what they name."""
+    """References to earlier results of the same ``aggregate()`` call, replaced by those expressions."""
     if isinstance(expression, AnnotationRef) and expression.name in siblings:
         return siblings[expression.name]
     return expression.rebuilt(lambda child: _inlined(child, siblings)) if expression.anatomy else expression
 
 
 class _AskError(Exception):
-    """Only the database can tell."""
+    """Raised when only the database knows the result."""
 
 
 def _of_nothing(expression: Any) -> Any:
-    """The result of an aggregate over no row, when the database was not asked.
+    """The result of an aggregate over no rows, when no query was sent.
 
     :raises _AskError: for an expression whose result is not known here.
     """
@@ -337,7 +337,7 @@ def _of_nothing(expression: Any) -> Any:
 
 
 def _over_nothing(state: QueryState, aggregates: tuple[tuple[str, Any], ...]) -> QueryState:
-    """The aggregates over no row of ``state``, as a query that is sent."""
+    """The aggregates over an empty selection of ``state``, computed by the database."""
     never = FilterStep(Term(RawSQL("1 = 0", output_field=BooleanField())))
     steps = (*(step for step in state.steps if not isinstance(step, FilterStep)), never)
     return state.evolve(

@@ -1,7 +1,7 @@
-"""Querysets as people read them: the statement with its parameters, and the first rows as text or as an HTML table.
+"""The readable forms of querysets: the statement with its parameters, and the first rows as text or as an HTML table.
 
-Nothing here costs a query that nobody sees: text never runs one while an event loop is running, where it would block
-everybody and could not see the transaction of the task.
+The text form never runs a query while an event loop is running: it would block the loop and could not see the
+transaction of the task.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOTHING = "(no statement: the query matches nothing)"
 
 
 class Shown(NamedTuple):
-    """A statement and its parameters, sensitive ones masked. As text: what ``print()`` shows.
+    """A statement and its parameters, sensitive ones masked. ``str()`` shows both.
 
     :ivar sql: the statement with the placeholders of its driver; empty when nothing would be sent.
     :ivar params: the parameters in the order of the placeholders.
@@ -41,7 +41,7 @@ class Shown(NamedTuple):
 class ShownQuery:
     """``queryset.query``: as text, the statement with its parameters in place, as in Django.
 
-    The text is for reading. It is not what is sent: values travel beside the statement.
+    The text is for reading only: the real statement is sent with its values as parameters.
     """
 
     __slots__ = ("_alias", "_state")
@@ -127,7 +127,7 @@ def table_of(queryset: Any) -> str | None:
 
 
 def record_of(instance: Any) -> str:
-    """What an instance holds as an HTML table of two columns. Nothing is loaded."""
+    """The values of an instance as an HTML table of two columns. Nothing is loaded."""
     data = instance.__dict__
     names = [field.attname for field in instance._meta.concrete_fields if field.attname in data]
     rows = [(name, _cells([data[name]], [is_sensitive(name)])) for name in names]

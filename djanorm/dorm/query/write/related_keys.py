@@ -7,7 +7,7 @@ from typing import Any
 
 
 def key_of(field: Any, related: Any) -> Any:
-    """What the column of the foreign key ``field`` holds for ``related``; None before that has a key.
+    """The value of the foreign key ``field`` for ``related``; None while that has no key.
 
     A column of ``related`` that was deferred is loaded.
     """
@@ -17,9 +17,10 @@ def key_of(field: Any, related: Any) -> Any:
 
 
 def settle(instance: Any, relations: Iterable[Any], verb: str) -> None:
-    """Bring foreign keys in step with the instances assigned to them, right before they are written.
+    """Update foreign keys from the instances assigned to them, right before they are written.
 
-    Whoever was saved after it was assigned gives its key now; one whose key is another by now is forgotten.
+    An instance that was saved after it was assigned gives its key now; one whose key differs by now is dropped from the
+    cache.
 
     :param relations: the foreign keys that will be written.
     :param verb: the method that writes them, for the error.
@@ -45,7 +46,7 @@ def settle(instance: Any, relations: Iterable[Any], verb: str) -> None:
 
 
 def forget_refused(opts: Any, instances: Iterable[Any]) -> None:
-    """Take instances that were not stored out of the one-to-one caches of their relatives: they are nobody's."""
+    """Remove instances that could not be stored from the one-to-one caches of the instances they refer to."""
     relations = [field for field in opts.concrete_fields if field.one_to_one]
     if relations:
         for instance in instances:
@@ -55,7 +56,7 @@ def forget_refused(opts: Any, instances: Iterable[Any]) -> None:
 
 
 def forget_half_made(opts: Any, values: dict[str, Any]) -> None:
-    """Take the instance that could not be made of ``values`` out of the one-to-one caches of the instances among them."""
+    """Remove the instance that could not be created from ``values`` from their one-to-one caches."""
     for field in opts.concrete_fields:
         related = values.get(field.name) if field.one_to_one else None
         made = getattr(related, "__dict__", {}).get(field.remote_field.accessor_name()) if related is not None else None
@@ -64,7 +65,7 @@ def forget_half_made(opts: Any, values: dict[str, Any]) -> None:
 
 
 def forget_reverse(field: Any, instance: Any) -> None:
-    """Take ``instance`` out of the one-to-one cache of the instance that its ``field`` refers to."""
+    """Remove ``instance`` from the one-to-one cache of the instance that its ``field`` refers to."""
     if not field.one_to_one:
         return
     related = instance.__dict__.get(field.name)

@@ -1,4 +1,4 @@
-"""Verbs that write: create and its kin, update, delete. Bulk verbs stand in ``bulk``."""
+"""Verbs that write: create and its variants, update, delete. The bulk verbs are in ``bulk``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Writing(Reading[M, R]):
     def create(self, **values: Any) -> M:
         """Build an instance and insert it.
 
-        :raises DuplicateError: which is a ``ValidationError`` and an ``IntegrityError``, for a value that must be unique.
+        :raises DuplicateError: which is a ``ValidationError`` and an ``IntegrityError``, for a value that must be
+            unique.
         """
         root = self._root()
         made = root._new(values)
@@ -34,7 +35,7 @@ class Writing(Reading[M, R]):
         return made
 
     def _new(self, values: dict[str, Any]) -> Any:
-        """An instance of the values that a verb got.
+        """A new instance of the values that a verb was given.
 
         :raises ValueError: for the reverse side of a one-to-one relation: that column stands in the other table.
         """
@@ -77,7 +78,7 @@ class Writing(Reading[M, R]):
                 made._state.unique_checked = True
                 made.save(force_insert=True, using=alias)
         except IntegrityError:
-            # a lost race leaves the winner's row; any other violation leaves none
+            # after a lost race the winner's row exists; after any other violation there is none
             rows = found._with(found.state)._at_most_two((), lookups)
             if not rows:
                 raise
@@ -85,7 +86,7 @@ class Writing(Reading[M, R]):
         return made, True
 
     def exists_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[bool, M]:
-        """Like :meth:`get_or_create` with the flag first and saying the opposite.
+        """Like :meth:`get_or_create`, with the opposite flag, which comes first.
 
         :returns: ``(existed, instance)``.
         """
@@ -187,7 +188,7 @@ class Writing(Reading[M, R]):
 def new_values(state: QueryState, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """The values of a new row: plain equality lookups, and the defaults with callables called.
 
-    :raises FieldError: for a default that is no field of the model.
+    :raises FieldError: for a default that is not a field of the model.
     """
     values = {name: value for name, value in lookups.items() if "__" not in name}
     check_settable(state, defaults)
@@ -196,10 +197,10 @@ def new_values(state: QueryState, lookups: dict[str, Any], defaults: dict[str, A
 
 
 def check_settable(state: QueryState, values: dict[str, Any]) -> None:
-    """Refuse names that are no columns of the model.
+    """Refuse names that are not columns of the model.
 
     :raises FieldDoesNotExist: naming them.
-    :raises TypeError: for what is no mapping.
+    :raises TypeError: for anything but a mapping.
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"Values are given as a dict by field, not as {type(values).__name__}.")
@@ -214,7 +215,7 @@ def check_settable(state: QueryState, values: dict[str, Any]) -> None:
 
 
 def saved_names(opts: Any, values: dict[str, Any]) -> list[str] | None:
-    """The fields to save after setting ``values``; None for all, when a value is no column."""
+    """The fields to save after setting ``values``; None for all, when a value is not a column."""
     names = []
     for name in values:
         field = opts.pk if name == "pk" else opts.names.get(name)
@@ -246,8 +247,8 @@ def assign(instance: Any, values: Mapping[str, Any]) -> None:
 def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict[Any, Any]:
     """The new values of an UPDATE by field, converted.
 
-    :raises FieldDoesNotExist: for a name that is no column of the model.
-    :raises FieldError: for one that is no column of this row, and for a column that gets two values.
+    :raises FieldDoesNotExist: for a name that is not a column of the model.
+    :raises FieldError: for one that is not a column of this row, and for a column that gets two values.
     :raises ValidationError: by field, for all values that do not fit, as the constructor's.
     """
     opts = state.opts
@@ -255,7 +256,7 @@ def assigned_values(state: QueryState, pairs: Iterable[tuple[str, Any]]) -> dict
     found: dict[Any, Any] = {}
     wrong: dict[str, ValidationError] = {}
     for name, value in pairs:
-        # "pk" names no column here, as in Django: a key is changed under its own name
+        # as in Django, "pk" is not a column here: a key is changed under its own name
         item = opts.names.get(name)
         if item is None:
             raise FieldDoesNotExist(
