@@ -6,22 +6,13 @@ reads no settings file.
 
 from __future__ import annotations
 
-from dorm import exceptions, expressions, functions, indexes, lookups, signals, transaction, validators
+from typing import TYPE_CHECKING
+
+from dorm import exceptions, expressions, functions, indexes, lookups, signals, validators
 from dorm.aggregates import Aggregate, Avg, Count, Max, Min, StdDev, Sum, Variance
 from dorm.conf import configure, parse_database_url, settings
 from dorm.constraints import CheckConstraint, Deferrable, ExclusionConstraint, UniqueConstraint
 from dorm.db.bridge import inline
-from dorm.db.connection import (
-    aconnection_for,
-    ahealth_check,
-    close_all,
-    close_all_async,
-    connection_for,
-    get_async_connection,
-    get_connection,
-    health_check,
-    pool_stats,
-)
 from dorm.exceptions import (
     AtomicBlockError,
     CheckViolation,
@@ -165,17 +156,8 @@ from dorm.functions import (
 )
 from dorm.indexes import Index
 from dorm.lookups import Lookup, Transform, register_lookup, unregister_lookup
-from dorm.meta.schema import acreate_tables, adrop_tables, create_tables, drop_tables
-from dorm.models import BaseManager, Manager, ManyRelatedManager, Model, RelatedManager, aload, load, run
-from dorm.query import (
-    CombinedQuerySet,
-    EmptyQuerySet,
-    Prefetch,
-    QuerySet,
-    RawQuerySet,
-    aprefetch_related_objects,
-    prefetch_related_objects,
-)
+from dorm.models import BaseManager, Manager, ManyRelatedManager, Model, RelatedManager
+from dorm.query import EmptyQuerySet, Prefetch, QuerySet
 from dorm.signals import (
     Signal,
     m2m_changed,
@@ -187,7 +169,52 @@ from dorm.signals import (
     pre_save,
 )
 from dorm.utils.identifiers import QuotedName
+from dorm.utils.lazy import lazy_names
 from dorm.validators import validate_email
+
+# What only a running program asks for is loaded when it does.
+if TYPE_CHECKING:
+    from dorm import transaction
+    from dorm.db.connection import (
+        aconnection_for,
+        ahealth_check,
+        close_all,
+        close_all_async,
+        connection_for,
+        get_async_connection,
+        get_connection,
+        health_check,
+        pool_stats,
+    )
+    from dorm.meta.schema import acreate_tables, adrop_tables, create_tables, drop_tables
+    from dorm.models import aload, load, run
+    from dorm.query import CombinedQuerySet, RawQuerySet, aprefetch_related_objects, prefetch_related_objects
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "dorm": ("transaction",),
+            "dorm.db.connection": (
+                "aconnection_for",
+                "ahealth_check",
+                "close_all",
+                "close_all_async",
+                "connection_for",
+                "get_async_connection",
+                "get_connection",
+                "health_check",
+                "pool_stats",
+            ),
+            "dorm.meta.schema": ("acreate_tables", "adrop_tables", "create_tables", "drop_tables"),
+            "dorm.models.loading": ("aload", "load", "run"),
+            "dorm.query": (
+                "CombinedQuerySet",
+                "RawQuerySet",
+                "aprefetch_related_objects",
+                "prefetch_related_objects",
+            ),
+        },
+    )
 
 __version__ = "5.0.0.dev0"
 

@@ -5,9 +5,9 @@ They only declare: ``meta/tables.py`` writes their DDL and ``models/`` validates
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions.base import Expression
@@ -17,38 +17,51 @@ from dorm.fields.numbers import BooleanField
 from dorm.indexes import filled, repr_of
 from dorm.utils.identifiers import check_field_name, check_identifier, check_operator, check_operator_class
 
-#: Compiles a ``Q`` or an expression over one model into a SQLAlchemy element over ``table``: ``(options, what,
-#: table)``. The query layer, which knows how, puts its function here.
-CompileHook: TypeAlias = Callable[[Any, Any, Any], Any]
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Table
+
+    from dorm.meta.options import Options
 
 
-#: Checks one instance against a constraint: ``(constraint, model, instance, exclude, using)``.
-ValidateHook: TypeAlias = Callable[[Any, Any, Any, Any, str], None]
+class ConditionCompiler(Protocol):
+    """Makes SQLAlchemy elements of what constraints and indexes say about one table: a room of ``query``."""
+
+    def condition_on(self, options: Options, condition: object, table: Table) -> ColumnElement[bool]: ...
+    def expression_on(self, options: Options, expression: object, table: Table) -> ColumnElement[Any]: ...
+
+
+class ConstraintCheck(Protocol):
+    """Checks one instance against a constraint: a room of ``models``."""
+
+    def validate_constraint(
+        self, constraint: Any, model: type[Any], instance: Any, exclude: Collection[str] | None, using: str
+    ) -> None: ...
 
 
 class _Hooks:
-    compile_condition: CompileHook | None = None
-    compile_expression: CompileHook | None = None
-    validate: ValidateHook | None = None
+    """Rooms above, which put themselves here; modules that load when they are first needed."""
+
+    compiler: ConditionCompiler | None = None
+    check: ConstraintCheck | None = None
 
 
 hooks = _Hooks()
 
 
-def compile_condition(options: Any, condition: Any, table: Any) -> Any:
+def compile_condition(options: Options, condition: object, table: Table) -> ColumnElement[bool]:
     """A boolean element for ``condition`` over the columns of ``table``."""
-    return _hook(hooks.compile_condition, "conditions")(options, condition, table)
+    return _compiler("conditions").condition_on(options, condition, table)
 
 
-def compile_expression(options: Any, expression: Any, table: Any) -> Any:
+def compile_expression(options: Options, expression: object, table: Table) -> ColumnElement[Any]:
     """An element for ``expression`` over the columns of ``table``."""
-    return _hook(hooks.compile_expression, "expressions")(options, expression, table)
+    return _compiler("expressions").expression_on(options, expression, table)
 
 
-def _hook(found: CompileHook | None, what: str) -> CompileHook:
-    if found is None:
+def _compiler(what: str) -> ConditionCompiler:
+    if hooks.compiler is None:
         raise ImproperlyConfigured(f"Nothing compiles {what} of constraints and indexes yet: import dorm first.")
-    return found
+    return hooks.compiler
 
 
 def _is_boolean(condition: Any) -> bool:
@@ -104,9 +117,9 @@ class BaseConstraint:
         :raises ValidationError: when the instance violates it.
         :raises NotImplementedError: for a kind of constraint that cannot be checked from here.
         """
-        if hooks.validate is None:
+        if hooks.check is None:
             raise NotImplementedError(f"{type(self).__name__} cannot be validated: import dorm first.")
-        hooks.validate(self, model, instance, exclude, using)
+        hooks.check.validate_constraint(self, model, instance, exclude, using)
 
     def for_model(self, options: Any) -> BaseConstraint:
         """A copy that belongs to one model, patterns in its name filled in."""

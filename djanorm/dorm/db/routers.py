@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from time import monotonic
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.conf.settings import settings
 from dorm.db import bridge
-from dorm.db.sessions import async_block, sync_block
 from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.db import sessions
+else:
+    sessions = lazy_import("dorm.db.sessions", globals())
 
 DEFAULT = "default"
 _routers: tuple[Any, ...] | None = None
@@ -109,8 +114,8 @@ def _ask(routers: tuple[Any, ...], name: str, model: Any, hints: dict[str, Any])
 
 def _in_block(alias: str) -> bool:
     if bridge.in_bridge():
-        return async_block(alias) is not None
-    return sync_block(alias) is not None
+        return sessions.async_block(alias) is not None
+    return sessions.sync_block(alias) is not None
 
 
 def _was_written(model: Any, alias: str) -> bool:

@@ -27,14 +27,14 @@ class Registry:
     :ivar model_base: the class ``Model``, set by the models layer.
     :ivar model_state: the class of ``instance._state``, set by the models layer.
     :ivar make_model: ``(name, bases, attributes) -> class``; by default the metaclass of ``model_base``.
-    :ivar collector: the class that deletes with cascades, set by the models layer.
+    :ivar deletion: the room that deletes with cascades, with its ``Collector``; set by the models layer.
     """
 
     def __init__(self) -> None:
         self.version = 0
         self.model_base: Any = None
         self.model_state: Any = None
-        self.collector: Any = None
+        self.deletion: Any = None
         self._models: dict[str, Any] = {}
         self._abstract: dict[str, Any] = {}
         self._pending: dict[int, Any] = {}

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dorm.constraints import hooks
 from dorm.meta.registry import registry
 from dorm.models.accessors import install_reverse, remove_reverse
 from dorm.models.base import Model
-from dorm.models.constraint_checks import validate_constraint
-from dorm.models.deletion import Collector
-from dorm.models.loading import aload, load, run
 from dorm.models.manager import BaseManager, Manager
 from dorm.models.many_to_many import ManyRelatedManager
 from dorm.models.metaclass import ModelBase
 from dorm.models.related_managers import RelatedManager
 from dorm.models.state import ModelState
+from dorm.utils.lazy import lazy_import, lazy_names
 
-# The lower layers know models only as data; they are given these classes here.
+if TYPE_CHECKING:
+    from dorm.models.deletion import Collector
+    from dorm.models.loading import aload, load, run
+else:
+    __getattr__, __dir__ = lazy_names(
+        __name__, {"dorm.models.deletion": ("Collector",), "dorm.models.loading": ("aload", "load", "run")}
+    )
+
+# The lower layers know models only as data; they are given these classes and rooms here.
 registry.model_base = Model
 registry.model_state = ModelState
-registry.collector = Collector
-hooks.validate = validate_constraint
+registry.deletion = lazy_import("dorm.models.deletion", globals())
+hooks.check = lazy_import("dorm.models.constraint_checks", globals())
 registry.on_relation(install_reverse)
 registry.on_removal(remove_reverse)
 

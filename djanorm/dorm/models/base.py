@@ -7,19 +7,27 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dorm.db import bridge
 from dorm.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
-from dorm.models import construction, deletion, loading, saving, validation
+from dorm.models import construction
 from dorm.models.keys import PrimaryKey
 from dorm.models.manager import DefaultManager
 from dorm.models.metaclass import ModelBase
 from dorm.models.state import LazyState
 from dorm.query.run.lazy_access import description
-from dorm.query.run.shown import record_of
+from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
     from dorm.meta.options import Options
+    from dorm.models import deletion, loading, saving, validation
     from dorm.models.keys import ImplicitKey
     from dorm.models.state import ModelState
     from dorm.query.queryset import QuerySet
+    from dorm.query.run import shown
+else:
+    deletion = lazy_import("dorm.models.deletion", globals())
+    loading = lazy_import("dorm.models.loading", globals())
+    saving = lazy_import("dorm.models.saving", globals())
+    validation = lazy_import("dorm.models.validation", globals())
+    shown = lazy_import("dorm.query.run.shown", globals())
 
 
 class Model(metaclass=ModelBase):
@@ -117,7 +125,7 @@ class Model(metaclass=ModelBase):
 
     def _repr_html_(self) -> str:
         """The values as an HTML table, for notebooks; sensitive columns are masked and nothing is loaded."""
-        return record_of(self)
+        return shown.record_of(self)
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: pk={self.pk!r}>"

@@ -6,13 +6,18 @@ asked only for what is missing. On the class, a forward relation is its field, a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.paths import FieldRef, RelationRef
 from dorm.models.assignment import check_aliases
-from dorm.models.loading import load_deferred, read_alias
 from dorm.query.run.lazy_access import check_lazy_access
 from dorm.query.write.related_keys import key_of
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.models import loading
+else:
+    loading = lazy_import("dorm.models.loading", globals())
 
 
 class RelatedObjectDoesNotExist(AttributeError):
@@ -59,7 +64,7 @@ class PlainColumn:
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
             return FieldRef(self.field.attname, self.field)
-        return load_deferred(instance, self.field.attname)
+        return loading.load_deferred(instance, self.field.attname)
 
 
 class ForwardRelation:
@@ -83,7 +88,7 @@ class ForwardRelation:
             values[field.name] = None
             return None
         related = field.target_model()
-        alias = read_alias(instance, related)
+        alias = loading.read_alias(instance, related)
         check_lazy_access(instance, field.name, alias)
         found = related._base_manager.using(alias).get(**{field.target_field.attname: key})
         values[field.name] = found
@@ -120,7 +125,7 @@ class ReverseOneToOne:
         key = key_of(field, instance)
         if key is None:
             return None
-        alias = read_alias(instance, related)
+        alias = loading.read_alias(instance, related)
         check_lazy_access(instance, self.name, alias)
         try:
             found = related._base_manager.using(alias).get(**{field.attname: key})

@@ -7,16 +7,23 @@ whatever their number; with a user-defined junction model the existing links are
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from dorm.db import bridge, routers, transactions
+from dorm.db import bridge, routers
 from dorm.expressions.conditions import Q
 from dorm.models.assignment import check_aliases, is_expression
 from dorm.models.related_managers import RelatedManager
 from dorm.query.queryset import QuerySet
-from dorm.query.write import row_writes
 from dorm.query.write.related_keys import key_of
 from dorm.signals import m2m_changed
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.db import transactions
+    from dorm.query.write import row_writes
+else:
+    transactions = lazy_import("dorm.db.transactions", globals())
+    row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
 M = TypeVar("M")
 

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
-from dorm.db import bridge, transactions
+from dorm.db import bridge
 from dorm.models.manager import BaseManager
-from dorm.query.write import row_writes
+from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
     from typing import Never
 
+    from dorm.db import transactions
     from dorm.expressions.paths import RelationRef
+    from dorm.query.write import row_writes
+else:
+    transactions = lazy_import("dorm.db.transactions", globals())
+    row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
 M = TypeVar("M")
 N = TypeVar("N")

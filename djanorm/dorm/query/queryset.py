@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from dorm.db import bridge
 from dorm.query.describe.base import M, R
 from dorm.query.run.async_reading import ReadingDoors
-from dorm.query.run.combined import CombinedQuerySet, combine, union_with
 from dorm.query.write.bulk import BATCH, Bulk
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.query.run import combined
+else:
+    combined = lazy_import("dorm.query.run.combined", globals())
 
 
 class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
@@ -21,17 +26,17 @@ class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
 
     # -- set operations --------------------------------------------------------------------------------------------
 
-    def union(self, *others: Any, all: bool = False) -> CombinedQuerySet[M, R]:
+    def union(self, *others: Any, all: bool = False) -> combined.CombinedQuerySet[M, R]:
         """The rows of any of the querysets, without duplicates unless ``all``."""
-        return combine(self, "union", others, all)
+        return combined.combine(self, "union", others, all)
 
-    def intersection(self, *others: Any) -> CombinedQuerySet[M, R]:
+    def intersection(self, *others: Any) -> combined.CombinedQuerySet[M, R]:
         """The rows that are in all of the querysets."""
-        return combine(self, "intersection", others, False)
+        return combined.combine(self, "intersection", others, False)
 
-    def difference(self, *others: Any) -> CombinedQuerySet[M, R]:
+    def difference(self, *others: Any) -> combined.CombinedQuerySet[M, R]:
         """The rows of this queryset that are not in any of the others."""
-        return combine(self, "difference", others, False)
+        return combined.combine(self, "difference", others, False)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -121,9 +126,9 @@ class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
 
     # -- for managers ----------------------------------------------------------------------------------------------
 
-    def union_with(self, *others: Any, all: bool = False, order_by: Any = None) -> CombinedQuerySet[Any, Any]:
+    def union_with(self, *others: Any, all: bool = False, order_by: Any = None) -> combined.CombinedQuerySet[Any, Any]:
         """UNION over different models, as dicts; see :func:`dorm.query.run.combined.union_with`."""
-        return union_with(self, others, all, order_by)
+        return combined.union_with(self, others, all, order_by)
 
     def db_manager(self, using: str | None = None) -> Self:
         """The same manager on another database."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dorm import constraints
 from dorm.db import engines
 from dorm.expressions.base import as_operand
 from dorm.query.compile.clauses import Clauses
@@ -57,7 +56,3 @@ def expression_on(options: Any, expression: Any, table: Any) -> Any:
     slots = Slots()
     resolved = as_operand(expression).resolve(Names(QueryState(options))).slotted(slots)
     return resolved.build(_scope(options, table, slots.samples)).sql
-
-
-constraints.hooks.compile_condition = condition_on
-constraints.hooks.compile_expression = expression_on

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import bridge
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 from dorm.query.describe.base import M, R
-from dorm.query.run import pipeline
 from dorm.query.run.reading import Reading
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.query.run import pipeline
+else:
+    pipeline = lazy_import("dorm.query.run.pipeline", globals())
 
 
 class ReadingDoors(Reading[M, R]):

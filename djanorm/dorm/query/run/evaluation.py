@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from dorm.db import routers
 from dorm.query.describe.base import M, R
 from dorm.query.describe.chain import Chaining
 from dorm.query.describe.state import QueryState
-from dorm.query.run import pipeline, shown
 from dorm.query.run.lazy_access import check_lazy_access
-from dorm.query.run.prefetch import prefetch_instances
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.query.run import pipeline, prefetch, shown
+else:
+    pipeline = lazy_import("dorm.query.run.pipeline", globals())
+    shown = lazy_import("dorm.query.run.shown", globals())
+    prefetch = lazy_import("dorm.query.run.prefetch", globals())
 
 
 class Evaluation(Chaining[M, R]):
@@ -85,7 +91,7 @@ class Evaluation(Chaining[M, R]):
                 if data.setdefault(field.attname, key) == key and field.name not in data:
                     data[field.name] = owner
         if state.prefetch:
-            prefetch_instances(rows, state.prefetch, alias)
+            prefetch.prefetch_instances(rows, state.prefetch, alias)
 
     def __iter__(self) -> Iterator[R]:
         rows = self._result_cache

@@ -10,11 +10,17 @@ from __future__ import annotations
 import sys
 import warnings
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.conf import settings
-from dorm.db import bridge, transactions
+from dorm.db import bridge
 from dorm.exceptions import ImproperlyConfigured, LazyLoadError, LazyLoadWarning, MixedWorldsError
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.db import transactions
+else:
+    transactions = lazy_import("dorm.db.transactions", globals())
 
 POLICIES = ("warn", "raise", "allow")
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from dorm.aggregates import Aggregate
 from dorm.constraints import UniqueConstraint
-from dorm.db.session import LARGEST_CHUNK
 from dorm.exceptions import InvalidArgument
 from dorm.expressions.arithmetic import ExpressionWrapper
 from dorm.expressions.base import Expression, as_operand, is_operand
@@ -24,11 +23,18 @@ from dorm.query.describe.names import Names
 from dorm.query.describe.ordering import resolve_terms
 from dorm.query.describe.predicates import Term
 from dorm.query.describe.state import FilterStep, QueryState
-from dorm.query.run import pipeline
 from dorm.query.run.evaluation import Evaluation
-from dorm.query.run.prefetch import Chosen, prefetch_instances
-from dorm.query.run.raw import RawQuerySet
 from dorm.utils.bounds import check_number
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.db import session
+    from dorm.query.run import pipeline, prefetch, raw
+else:
+    session = lazy_import("dorm.db.session", globals())
+    pipeline = lazy_import("dorm.query.run.pipeline", globals())
+    prefetch = lazy_import("dorm.query.run.prefetch", globals())
+    raw = lazy_import("dorm.query.run.raw", globals())
 
 GET_LIMIT = 2
 SORTED_ALIKE = frozenset({int, UUID})
@@ -104,7 +110,7 @@ class Reading(Evaluation[M, R]):
         rows = self._result_cache
         if rows is None or self._origin is None:
             return None
-        if rows.ordered if isinstance(rows, Chosen) else self.ordered:
+        if rows.ordered if isinstance(rows, prefetch.Chosen) else self.ordered:
             return rows
         return sorted(rows, key=attrgetter("pk")) if all(type(row.pk) in SORTED_ALIKE for row in rows) else None
 
@@ -267,8 +273,10 @@ class Reading(Evaluation[M, R]):
         return root._stream_rows(root._checked_chunks(chunk_size))
 
     def _checked_chunks(self, chunk_size: int | None) -> Generator[list[R], None, None]:
-        if chunk_size is not None and not 1 <= chunk_size <= LARGEST_CHUNK:
-            raise InvalidArgument(f"chunk_size must be at least 1 and at most {LARGEST_CHUNK}, not {chunk_size}.")
+        if chunk_size is not None and not 1 <= chunk_size <= session.LARGEST_CHUNK:
+            raise InvalidArgument(
+                f"chunk_size must be at least 1 and at most {session.LARGEST_CHUNK}, not {chunk_size}."
+            )
         if self.state.prefetch and chunk_size is None:
             raise ValueError("chunk_size must be provided when using QuerySet.iterator() after prefetch_related().")
         return self._stream_chunks(chunk_size or pipeline.STREAM_CHUNK)
@@ -290,12 +298,12 @@ class Reading(Evaluation[M, R]):
                 if state.row == "instance":
                     self._finish(rows, state.evolve(prefetch=()), alias)
                     if state.prefetch:
-                        prefetch_instances(rows, state.prefetch, alias)
+                        prefetch.prefetch_instances(rows, state.prefetch, alias)
                 yield rows
         finally:
             chunks.close()
 
-    def raw(self, sql: str, params: Any = None, translations: dict[str, str] | None = None) -> RawQuerySet[M]:
+    def raw(self, sql: str, params: Any = None, translations: dict[str, str] | None = None) -> raw.RawQuerySet[M]:
         """Instances from verbatim SQL.
 
         :param sql: a SELECT that returns the key; ``%s``, ``?`` or ``%(name)s`` placeholders.
@@ -303,7 +311,7 @@ class Reading(Evaluation[M, R]):
         """
         root = self._root()
         state = root.state
-        return RawQuerySet(root.model, sql, params, state.using, translations, state.prefetch)
+        return raw.RawQuerySet(root.model, sql, params, state.using, translations, state.prefetch)
 
 
 def _inlined(expression: Any, siblings: dict[str, Any]) -> Any:

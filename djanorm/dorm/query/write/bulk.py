@@ -6,24 +6,34 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from dorm.db import transactions
-from dorm.db.sessions import session as session_of
-from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.conditional import Case, When
 from dorm.expressions.references import F
 from dorm.expressions.values import Prepared, Value
-from dorm.query.compile.scope import names_of_column
 from dorm.query.describe.base import M, R
-from dorm.query.run.plan import plans
-from dorm.query.write import inserts, row_writes
 from dorm.query.write.related_keys import forget_refused, settle
 from dorm.query.write.verbs import Writing
+from dorm.utils.lazy import lazy_import
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.db import sessions, transactions
+    from dorm.dialects import sql
+    from dorm.query.compile import scope
+    from dorm.query.run import plan
+    from dorm.query.write import inserts, row_writes
+else:
+    transactions = lazy_import("dorm.db.transactions", globals())
+    sessions = lazy_import("dorm.db.sessions", globals())
+    sql = lazy_import("dorm.dialects.sql", globals())
+    scope = lazy_import("dorm.query.compile.scope", globals())
+    plan = lazy_import("dorm.query.run.plan", globals())
+    inserts = lazy_import("dorm.query.write.inserts", globals())
+    row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
 BATCH = 1000
 CASES = 100
@@ -163,7 +173,7 @@ class Bulk(Writing[M, R]):
         if any(row.pk is None for row in rows):
             raise ValueError("All bulk_update() objects must have a primary key set.")
         alias = root._write_alias()
-        session = session_of(alias)
+        session = sessions.session(alias)
         limit = max(1, session.features.max_parameters // (2 * len(chosen) + 1))
         size = min(batch_size or len(rows), limit)
         count = 0
@@ -266,7 +276,7 @@ def _batches(groups: Iterable[_Group], size: int) -> list[_Group]:
 
 
 def _splits(alias: str, batches: list[_Group]) -> bool:
-    features = session_of(alias).features
+    features = sessions.session(alias).features
     return any(len(fields) * len(part) > features.max_parameters for fields, part, _ in batches)
 
 
@@ -355,14 +365,14 @@ def _update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alia
     narrowed = bool(root.state.steps) or root.state.empty
     if narrowed or any(isinstance(value, Expression) for line in values for value in line):
         return _update_by_expressions(root, opts, fields, rows, values, alias)
-    session = session_of(alias)
+    session = sessions.session(alias)
     unique = dict(zip((row.pk for row in reversed(rows)), reversed(values), strict=True))
     write = _update_by_case if len(unique) <= CASES or not session.features.update_from_values else _update_from_values
     return write(opts, fields, list(unique), list(unique.values()), alias)
 
 
 def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
-    session = session_of(alias)
+    session = sessions.session(alias)
     dialect = session.dialect
     quote = dialect.identifier_preparer.quote
     key = opts.pk
@@ -378,18 +388,18 @@ def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[
         whens = " ".join([f"WHEN {key_mark} THEN {parameter.mark}"] * len(keys))
         pieces.append(f"{column} = CASE {quote(key.column)} {whens} ELSE {column} END")
         params += itertools.chain.from_iterable(zip(keys, column_values, strict=True))
-        columns += [names_of_column(key), names_of_column(field)] * len(keys)
+        columns += [scope.names_of_column(key), scope.names_of_column(field)] * len(keys)
     table = dialect.identifier_preparer.format_table(opts.table)
     marks = ", ".join([key_mark] * len(keys))
     sql = f"UPDATE {table} SET {', '.join(pieces)} WHERE {quote(key.column)} IN ({marks})"
     return row_writes.run_text(
-        opts, sql, params + keys, using=alias, columns=(*columns, *[names_of_column(key)] * len(keys))
+        opts, sql, params + keys, using=alias, columns=(*columns, *[scope.names_of_column(key)] * len(keys))
     )
 
 
 def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
     """Join a list of rows: a CASE is read once per row and branch, so its cost is the square of the batch."""
-    session = session_of(alias)
+    session = sessions.session(alias)
     dialect = session.dialect
     quote = dialect.identifier_preparer.quote
     written = [opts.pk, *fields]
@@ -406,7 +416,7 @@ def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: l
         + f" FROM (VALUES {', '.join(lines)}) AS new WHERE {target}.{quote(opts.pk.column)} = new.column1"
     )
     params = list(itertools.chain.from_iterable(zip(*sent, strict=True)))
-    columns = tuple(names_of_column(field) for field in written) * len(keys)
+    columns = tuple(scope.names_of_column(field) for field in written) * len(keys)
     return row_writes.run_text(opts, sql, params, using=alias, columns=columns)
 
 
@@ -424,7 +434,7 @@ class _Parameter:
         text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
         self.mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
         kind = dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))
-        self.first = hooks_for(session.features).typed_parameter(self.mark, kind)
+        self.first = sql.hooks_for(session.features).typed_parameter(self.mark, kind)
         self._process = type_.dialect_impl(dialect).bind_processor(dialect)
         self.used = False
 
@@ -437,10 +447,10 @@ class _Parameter:
 def _parameter(opts: Any, field: Any, session: Any) -> _Parameter:
     """The parameter of a field, compiled once."""
     key = ("bulk parameter", session.alias, opts, opts.registry.version, field.attname)
-    found: _Parameter | None = plans.get(key)
+    found: _Parameter | None = plan.plans.get(key)
     if found is None:
         found = _Parameter(field, session)
-        plans.put(key, found)
+        plan.plans.put(key, found)
     return found
 
 

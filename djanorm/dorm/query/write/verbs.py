@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dorm.db import transactions
 from dorm.exceptions import FieldDoesNotExist, FieldError, IntegrityError, ValidationError
 from dorm.expressions.base import as_operand, is_operand
 from dorm.meta.registry import registry
@@ -15,9 +14,16 @@ from dorm.query.describe.names import Names
 from dorm.query.describe.related_values import key_value
 from dorm.query.describe.state import QueryState
 from dorm.query.run.reading import Reading
-from dorm.query.write import row_writes
 from dorm.query.write.related_keys import forget_half_made
+from dorm.utils.lazy import lazy_import
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.db import transactions
+    from dorm.query.write import row_writes
+else:
+    transactions = lazy_import("dorm.db.transactions", globals())
+    row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
 
 class Writing(Reading[M, R]):
@@ -170,7 +176,7 @@ class Writing(Reading[M, R]):
             return 0, {}
         alias = root._write_alias()
         opts = state.opts
-        collector = registry.collector
+        collector = registry.deletion.Collector
         bare = state.evolve(lock=None, prefetch=(), select_related=(), using=alias)
         if collector.is_direct(opts):
             count = row_writes.delete_state(bare, alias)
