@@ -50,7 +50,7 @@ def watching() -> Iterator[Callable[..., None]]:
 
 
 def note(sender: str, sql: str, **_: Any) -> None:
-    """In the world of whatever runs: the session of the scope."""
+    """On the session of the scope that runs the statement, sync or async."""
     Noted.objects.create(text=sql[:400])
 
 

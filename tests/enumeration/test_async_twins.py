@@ -165,11 +165,11 @@ def test_signals_send_in_both_worlds():
 
 # -- no logic behind ``await`` ------------------------------------------------------------------------------------------
 
-# Where waiting itself is done; everything above is doors.
+# Where waiting itself is done; everything above is async wrappers.
 MACHINERY = ("db/", "dialects/", "signals.py", "transaction.py", "utils/held.py")
 
 
-def doors() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
+def wrappers() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:
     for file in package_files():
         if file.name.startswith(MACHINERY):
             continue
@@ -185,11 +185,11 @@ def statements(node: ast.AsyncFunctionDef) -> list[ast.stmt]:
     return body
 
 
-def test_async_verbs_are_doors_without_logic():
+def test_async_verbs_are_wrappers_without_logic():
     """One statement, or a loop that passes rows on; branches belong into the sync verb."""
     logic = [
         f"{place}: {node.name}"
-        for place, node in doors()
+        for place, node in wrappers()
         if not node.name.startswith("_")
         and len([one for one in statements(node) if not isinstance(one, ast.AsyncFor)]) > 1
     ]

@@ -47,7 +47,7 @@ def test_no_imports_by_name_elsewhere():
     assert not found, report(found)
 
 
-def test_nobody_below_the_surface_imports_the_front_door():
+def test_modules_of_the_package_do_not_import_the_public_package():
     """``import dorm`` from inside is a circle; only what stands on the public names may do it."""
     surface = ("contrib/", "cli/", "testing/", "__main__.py")
     found = [
@@ -62,6 +62,6 @@ def test_nobody_below_the_surface_imports_the_front_door():
 
 
 def reaches_in(node: ast.ImportFrom) -> bool:
-    """``from dorm import exceptions`` names a module and is fine; ``from dorm import Model`` names the front door."""
+    """``from dorm import exceptions`` names a module and is fine; ``from dorm import Model`` names the public package."""
     modules = {file.module.partition(".")[2] for file in package_files()}
     return any(alias.name not in modules for alias in node.names)

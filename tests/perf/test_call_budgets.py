@@ -145,7 +145,7 @@ def test_a_cached_plan_saves_most_of_the_work(filled):
     assert calls(compiled) > 4 * calls(lambda: P.get(pk=1))
 
 
-def test_the_async_door_adds_little(filled):
+def test_an_async_wrapper_adds_little(filled):
     import asyncio
 
     from dorm.db.connection import close_all_async

@@ -140,7 +140,7 @@ def test_bulk_creation_of_another_number_of_rows_hits(counted):
     assert Author.objects.count() == 9
 
 
-def test_the_async_door_uses_the_plans_of_the_sync_one(counted):
+def test_an_async_verb_uses_the_plans_of_the_sync_one(counted):
     import asyncio
 
     from dorm.db.connection import close_all_async

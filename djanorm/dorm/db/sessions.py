@@ -11,7 +11,7 @@ from asyncio import _get_running_loop
 from typing import Any
 
 from dorm.conf.settings import settings
-from dorm.db import bridge, engines, worlds
+from dorm.db import bridge, engines, mixing
 from dorm.db.blocks import Block, open_block
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession, async_block
@@ -152,7 +152,7 @@ def _task_session(alias: str) -> TaskSession:
         found = _open_task_session(sessions, alias)
     view = open_block(alias)
     if view is not None and not view.transaction.session.asynchronous:
-        raise worlds.async_inside_sync(alias, view)
+        raise mixing.async_inside_sync(alias, view)
     return found
 
 
@@ -174,16 +174,16 @@ def _of_this_context(found: ThreadSession) -> ThreadSession:
         where = view.transaction.session
         if where.asynchronous:
             if loop is not None and where.loop() is loop:
-                raise worlds.sync_inside_async(found.alias)
+                raise mixing.sync_inside_async(found.alias)
             view = None
         elif where.thread == threading.get_ident():
             found = where
         elif inline:
-            raise worlds.inline_elsewhere(found.alias)
+            raise mixing.inline_elsewhere(found.alias)
         else:
             view = None
     if inline and loop is not None:
-        worlds.take_turn(found, view)
+        mixing.take_turn(found, view)
         return found
     if view is not None or (loop is not None and _is_around(found._block)):
         return found

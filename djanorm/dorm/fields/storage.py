@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeEngine
 from dorm.db.masking import is_sensitive
 from dorm.dialects.kinds import Kind
 from dorm.exceptions import FinishedText, ValidationError
-from dorm.fields.types import CustomType, EnumType, SpelledType, WrittenType
+from dorm.fields.types import CustomType, EnumType, PreparedType, SpelledType
 
 
 class Stored:
@@ -78,7 +78,7 @@ class Stored:
         if not self.refuses_on_write and not self.has_own_preparation():
             return made
         prepare = self._prepared if self.has_own_preparation() else self.storable
-        return WrittenType(self.plain_type(), made, prepare, self.unstorable)
+        return PreparedType(self.plain_type(), made, prepare, self.unstorable)
 
     def has_own_preparation(self) -> bool:
         """Whether a user's class overrides ``get_prep_value()``, which then runs for every value sent."""

@@ -382,7 +382,7 @@ class CustomType(StoredType):
         return self.inner.decoder(features) if isinstance(self.inner, StoredType) else None
 
 
-class WrittenType(StoredType):
+class PreparedType(StoredType):
     """Prepares and validates raw instance values, then encodes them with the column type.
 
     :param inner: the type that binds prepared values.
@@ -568,10 +568,10 @@ __all__ = [
     "EnumType",
     "FloatType",
     "JSONType",
+    "PreparedType",
     "SpelledType",
     "StoredType",
     "TextFormType",
     "TimeType",
     "UUIDType",
-    "WrittenType",
 ]

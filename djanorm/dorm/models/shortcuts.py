@@ -21,7 +21,7 @@ def install_shortcuts(model: type[Any], field: Any) -> None:
         for word, forward in (("next", True), ("previous", False)):
             neighbour = _neighbour(field, forward)
             _add(model, f"get_{word}_by_{field.name}", neighbour)
-            _add(model, f"aget_{word}_by_{field.name}", _async_door(neighbour))
+            _add(model, f"aget_{word}_by_{field.name}", _async_wrapper(neighbour))
 
 
 def _add(model: type[Any], name: str, method: Any) -> None:
@@ -66,8 +66,8 @@ def _neighbour(field: Any, forward: bool) -> Callable[..., Any]:
     return neighbour
 
 
-def _async_door(method: Callable[..., Any]) -> Callable[..., Any]:
-    async def door(self: Any, **lookups: Any) -> Any:
+def _async_wrapper(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def wrapper(self: Any, **lookups: Any) -> Any:
         return await bridge.run_async(method, self, **lookups)
 
-    return door
+    return wrapper

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dorm.db import bridge
 from dorm.query.describe.base import M, R
-from dorm.query.run.async_reading import ReadingDoors
+from dorm.query.run.async_reading import AsyncReading
 from dorm.query.write.bulk import BATCH, Bulk
 from dorm.utils.lazy import lazy_import
 
@@ -17,7 +17,7 @@ else:
     combined = lazy_import("dorm.query.run.combined", globals())
 
 
-class QuerySet(Bulk[M, R], ReadingDoors[M, R]):
+class QuerySet(Bulk[M, R], AsyncReading[M, R]):
     """A lazy, immutable query for rows of a model (as in Django 5.2).
 
     Chain methods return new querysets and run nothing. Iterating, ``len()``, ``bool()``, ``await`` and ``async for``

@@ -108,7 +108,7 @@ class RightSide:
         expression = self.expressions[position]
         if field is not None and self._scope.is_bare_value(expression):
             return self._scope.bound_beside(expression, field)
-        with self._scope.near(self.column()):
+        with self._scope.attributing_to(self.column()):
             return expression.build(self._scope)
 
     def column(self) -> str:
@@ -213,7 +213,7 @@ class Clauses:
         self.read.extend(leaf.expressions())
         with scope.collecting() as touched:
             right = RightSide(scope, leaf)
-            with scope.near(right.column()):
+            with scope.attributing_to(right.column()):
                 left = scope.comparable(leaf.left.build(scope))
             for expression in leaf.right.expressions:
                 left = scope.beside_moment(left, expression.result_field())

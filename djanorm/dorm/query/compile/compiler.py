@@ -390,7 +390,7 @@ def update(compilation: Compilation, state: QueryState) -> Statement:
         if isinstance(expression, Slot):
             element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), names_of_column(field))
         else:
-            with select.scope.near(names_of_column(field)):
+            with select.scope.attributing_to(names_of_column(field)):
                 element = clauses.beside(select.scope, expression.build(select.scope), field)
         assigned[table.c[field.column]] = element
     if select.scope.joins.joins:

@@ -56,7 +56,7 @@ class Compilation:
         self._alone = False
 
     @contextmanager
-    def near(self, names: str, *, alone: bool = False) -> Generator[None, None, None]:
+    def attributing_to(self, names: str, *, alone: bool = False) -> Generator[None, None, None]:
         """Inside the block, parameters with no known column are logged under these names (too, or only)."""
         previous = self._near, self._alone
         self._near, self._alone = f"{self._near} {names}", alone
@@ -292,9 +292,9 @@ class Scope(result_types.ResultTypes):
         """A subquery's SELECT and the field of its one column; implemented by the compiler."""
         raise NotImplementedError
 
-    def near(self, names: str) -> Any:
-        """See :meth:`Compilation.near`."""
-        return self.compilation.near(names)
+    def attributing_to(self, names: str) -> Any:
+        """See :meth:`Compilation.attributing_to`."""
+        return self.compilation.attributing_to(names)
 
     # -- values ----------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ else:
     pipeline = lazy_import("dorm.query.run.pipeline", globals())
 
 
-class ReadingDoors(Reading[M, R]):
+class AsyncReading(Reading[M, R]):
     """The async twins of the reading verbs; each is one trip through the bridge."""
 
     # -- awaiting --------------------------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from dorm.query.describe.base import M, R
 from dorm.query.describe.names import Names
 from dorm.query.describe.selected_relations import loaded_fields, paths_of
 from dorm.query.describe.state import QueryState
-from dorm.query.run.async_reading import ReadingDoors
+from dorm.query.run.async_reading import AsyncReading
 from dorm.utils.suggest import hint
 
 
-class CombinedQuerySet(ReadingDoors[M, R]):
+class CombinedQuerySet(AsyncReading[M, R]):
     """The rows of a set operation. It can be ordered by output columns, sliced, counted, narrowed and combined again.
 
     Methods that would act on a single branch raise ``NotSupportedError``.

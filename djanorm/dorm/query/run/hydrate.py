@@ -24,7 +24,7 @@ OwnedHydrate = Callable[[list[Any], Any], list[Any]]
 PIECE = 1000
 
 
-class Owned(NamedTuple):
+class ParentKey(NamedTuple):
     """Which attribute of a prefetched instance identifies its parent.
 
     :ivar key: the attribute, or annotation, that holds the owner's key.
@@ -93,13 +93,13 @@ def make_hydrator(layout: Layout, dialect: Any, alias: str) -> Hydrate:
     return _values(layout, dialect, alias)
 
 
-def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, owned: Owned) -> OwnedHydrate:
+def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, parent_key: ParentKey) -> OwnedHydrate:
     """A function of the driver's rows and the owners, which hands each instance to its owner when it creates it.
 
     ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that
     function.
     """
-    return _instances(layout, dialect, alias, owned)
+    return _instances(layout, dialect, alias, parent_key)
 
 
 @cache
@@ -144,7 +144,7 @@ def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
     return source.define("rows", fast_names=True)
 
 
-def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = None) -> Any:
+def _instances(layout: Layout, dialect: Any, alias: str, parent_key: ParentKey | None = None) -> Any:
     model = layout.opts.model
     plain = not _overrides_from_db(model)
     source = RowText(layout, dialect, alias)
@@ -155,11 +155,11 @@ def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = N
     pieces = source.keep(_pieces, "pieces")
     loop = f"for {_targets(total)} in rows if len(rows) <= {PIECE} else {pieces}(rows):"
     after: list[str] = []
-    if owned is None:
+    if parent_key is None:
         source.lines.append(loop)
-    elif owned.back is None:
+    elif parent_key.back is None:
         source.lines += ["known = {}", "seen = known.get", loop]
-        annotations = _linked(source, layout, owned, annotations, start)
+        annotations = _linked(source, layout, parent_key, annotations, start)
         after += ["    known[key] = o", "    take(o)"]
     else:
         source.lines.append(loop)
@@ -176,27 +176,27 @@ def _instances(layout: Layout, dialect: Any, alias: str, owned: Owned | None = N
     for number, block in enumerate(layout.blocks):
         if block.parent is None:
             _store(source, "o", block.attribute, f"r{number}", "    ", plain)
-    if owned is not None and owned.back is not None:
-        source.lines.append(f"    owner, take = owners[{_attribute('o', owned.key)}]")
-        if all(block.parent is not None or block.attribute != owned.back for block in layout.blocks):
-            _store(source, "o", owned.back, "owner", "    ", plain)
+    if parent_key is not None and parent_key.back is not None:
+        source.lines.append(f"    owner, take = owners[{_attribute('o', parent_key.key)}]")
+        if all(block.parent is not None or block.attribute != parent_key.back for block in layout.blocks):
+            _store(source, "o", parent_key.back, "owner", "    ", plain)
     if plain:
         source.lines.append(f"    o.__class__ = {source.keep(model, 'Model')}")
     source.lines += [*after, "    add(o)", "return out"]
-    parameters = ("rows",) if owned is None else ("rows", "owners")
+    parameters = ("rows",) if parent_key is None else ("rows", "owners")
     return source.define(*parameters, fast_names=True)
 
 
-def _linked(source: RowText, layout: Layout, owned: Owned, annotations: list[Any], start: int) -> list[Any]:
+def _linked(source: RowText, layout: Layout, parent_key: ParentKey, annotations: list[Any], start: int) -> list[Any]:
     """The first lines of a loop over linked rows: an instance that exists already is handed to a further owner.
 
     :returns: the annotations that the instances keep.
     """
     key = next(n for n, output in enumerate(layout.outputs) if output.field.primary_key)
-    kept = [(output, value) for output, value in annotations if output.name != owned.key]
-    owner = next(value for output, value in annotations if output.name == owned.key)
+    kept = [(output, value) for output, value in annotations if output.name != parent_key.key]
+    owner = next(value for output, value in annotations if output.name == parent_key.key)
     # the key distinguishes rows, unless they carry further values, which may be unhashable
-    values = [f"repr(c{start + n})" for n, (output, _) in enumerate(annotations) if output.name != owned.key]
+    values = [f"repr(c{start + n})" for n, (output, _) in enumerate(annotations) if output.name != parent_key.key]
     source.lines += [
         f"    key = ({', '.join([f'c{key}', *values])})",
         f"    take = owners[{owner}]",

@@ -16,7 +16,7 @@ from dorm.db.sessions import session as session_of
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import TransactionManagementError
 from dorm.query.describe.state import QueryState
-from dorm.query.run.hydrate import Owned, make_owned_hydrator
+from dorm.query.run.hydrate import ParentKey, make_owned_hydrator
 from dorm.query.run.plan import EMPTY, Plan, plan_for
 
 STREAM_CHUNK = 2000
@@ -41,7 +41,7 @@ def fetch(state: QueryState, alias: str, use: str = "rows") -> list[Any]:
     return plan.hydrate(session.fetch(statement, values if bind is None else bind(values)))
 
 
-def fetch_owned(state: QueryState, alias: str, owned: Owned, owners: Any) -> list[Any]:
+def fetch_owned(state: QueryState, alias: str, parent_key: ParentKey, owners: Any) -> list[Any]:
     """The rows of ``state`` as instances, each handed to its owner.
 
     :param owners: the callables that receive the instances, by the owner's key; see :func:`make_owned_hydrator`.
@@ -55,9 +55,9 @@ def fetch_owned(state: QueryState, alias: str, owned: Owned, owners: Any) -> lis
         return []
     if state.lock is not None:
         _check_lock(session)
-    hydrate = plan.owned.get(owned)
+    hydrate = plan.owned.get(parent_key)
     if hydrate is None:
-        hydrate = plan.owned[owned] = make_owned_hydrator(plan.layout, session.dialect, alias, owned)
+        hydrate = plan.owned[parent_key] = make_owned_hydrator(plan.layout, session.dialect, alias, parent_key)
     return hydrate(session.fetch(plan.statement, _params(plan, values)), owners)
 
 

@@ -57,7 +57,7 @@ class Plan:
     :ivar statement: what the session executes; None when no row can match.
     :ivar bind: from the values of a state to the parameters of the statement; None when they are the same.
     :ivar hydrate: from the driver's rows to the rows of the queryset.
-    :ivar owned: the same for the rows of a prefetch, made when they are first asked for.
+    :ivar owned: the same for the rows of a prefetch, by `ParentKey`; built when first needed.
     """
 
     __slots__ = ("bind", "hydrate", "layout", "owned", "statement", "used")

@@ -14,7 +14,7 @@ from dorm.expressions.base import Unshapable
 from dorm.query.describe.names import Names
 from dorm.query.describe.prefetch_lookups import Prefetch, as_objects, check_lookups, relation_of
 from dorm.query.run import pipeline
-from dorm.query.run.hydrate import Owned
+from dorm.query.run.hydrate import ParentKey
 
 OWNER = "_prefetch_owner"
 
@@ -182,7 +182,7 @@ class _Step:
         if lists:
             owners = {key: (row, lists[key].append) for row, key in zip(rows, keys, strict=True) if key is not None}
             queryset = self._matching(field, list(lists))
-            found = _fetch_owned(queryset, Owned(field.attname, field.name), _Owners(owners, (None, _ignore)))
+            found = _fetch_owned(queryset, ParentKey(field.attname, field.name), _Owners(owners, (None, _ignore)))
         self._store(rows, keys, lists)
         return found
 
@@ -198,7 +198,7 @@ class _Step:
             base = self._base()
             linked = _unsliced(base)._linked_to(junction, list(lists), OWNER, _steps_of_manager(base))
             queryset = _sliced_as(base, linked, OWNER)
-            found = _fetch_owned(queryset, Owned(OWNER), _Owners(owners, _ignore))
+            found = _fetch_owned(queryset, ParentKey(OWNER), _Owners(owners, _ignore))
         self._store(rows, keys, lists)
         return found
 
@@ -237,10 +237,10 @@ class _Step:
                 data["_prefetched"] = {place: mine}
 
 
-def _fetch_owned(queryset: Any, owned: Owned, owners: Any) -> list[Any]:
+def _fetch_owned(queryset: Any, parent_key: ParentKey, owners: Any) -> list[Any]:
     """The instances of ``queryset``, with their annotations and prefetches, each handed to its owner."""
     alias = queryset._read_alias()
-    found = pipeline.fetch_owned(queryset.state, alias, owned, owners)
+    found = pipeline.fetch_owned(queryset.state, alias, parent_key, owners)
     if found:
         queryset._finish(found, queryset.state, alias)
     return found

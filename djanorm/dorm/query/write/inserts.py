@@ -16,7 +16,7 @@ from dorm.exceptions import FieldError
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Value
-from dorm.fields.types import CustomType, StoredType, WrittenType
+from dorm.fields.types import CustomType, PreparedType, StoredType
 from dorm.functions.base import Func
 from dorm.functions.numbers import Round
 from dorm.query.compile.compiler import QueryScope
@@ -219,7 +219,7 @@ def _flattener(fields: Sequence[Any], dialect: Any) -> Callable[[Sequence[Any]],
     for number, field in enumerate(fields):
         sql_type = field.write_type()
         column = f"c{number}"
-        if isinstance(sql_type, StoredType) and not isinstance(sql_type, (CustomType, WrittenType)):
+        if isinstance(sql_type, StoredType) and not isinstance(sql_type, (CustomType, PreparedType)):
             process = sql_type.encoder(features_of(dialect))
             template = "None if {0} is None else {process}({0})"
         else:
@@ -312,7 +312,7 @@ def with_expressions(
                     resolved = as_stored(resolved, options, field.name)
                 _refuse(options, field, resolved)
                 alone = all(isinstance(node, Value | Func) for node in resolved.flatten())
-                with compilation.near(names_of_column(field), alone=alone):
+                with compilation.attributing_to(names_of_column(field), alone=alone):
                     element = resolved.slotted(slots).build(scope).sql
             else:
                 name = f"given{number}"
