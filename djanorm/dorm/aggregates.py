@@ -41,7 +41,7 @@ class Aggregate(Func):
     :param distinct: count or sum each different value once.
     :param filter: a condition; only rows for which it holds are aggregated.
     :param default: the result when there is no row (NULL when left out).
-    :raises TypeError: for a wrong number of arguments, or a filter that is no condition.
+    :raises TypeError: for a wrong number of arguments, or a filter that is not a condition.
     """
 
     anatomy: ClassVar[tuple[str, ...]] = ("source_expressions", "filter", "default", "distinct")

@@ -268,8 +268,8 @@ def aatomic(using: Any = "default", *, durable: bool = False, savepoint: bool = 
     """A block like :func:`atomic` for async code, by ``async with`` or as a decorator of ``async def``.
 
     The block belongs to the task; tasks started inside share it, one statement at a time. A block that such a task
-    opens while another task has one open inside raises ``RuntimeError``. An async generator that holds
-    one has to be closed by whoever leaves it early: ``async with contextlib.aclosing(generator())``.
+    opens while another task has one open inside raises ``RuntimeError``. An async generator that holds one must be
+    closed by code that leaves it early: ``async with contextlib.aclosing(generator())``.
     """
     if callable(using):
         return _AsyncAtomic("default", durable, savepoint, retry)(using)

@@ -1,4 +1,4 @@
-"""Signatures of cached payloads: only what somebody with the key has written is unpickled.
+"""Signatures of cached payloads: only what was written with the key is unpickled.
 
 The key is CACHE_SIGNING_KEY, else SECRET_KEY. The signature covers the cache key as well, so that an entry cannot be
 moved under another one. CACHE_INSECURE_PICKLE switches signatures off, for caches that only this program can write to.

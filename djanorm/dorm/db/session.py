@@ -538,7 +538,7 @@ class Session:
                 hooks.after(call)
 
     def _has_events(self) -> bool:
-        """Whether somebody listens to the SQLAlchemy engine's events."""
+        """Whether the SQLAlchemy engine's events have listeners."""
         source = self._event_source
         if source is None:
             source = self._event_source = self.engine

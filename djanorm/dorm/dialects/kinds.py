@@ -1,4 +1,4 @@
-"""What values are to a database, whatever class of field holds them."""
+"""The kinds of values for a database, independent of the class of the field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from enum import StrEnum
 class Kind(StrEnum):
     """What the values of a field are: ``Field.kind``, inherited by every class made from the field.
 
-    Dialects, the compiler and schemas decide by it, so that a field of the user's own is treated as the one it is made from.
+    Dialects, the compiler and schemas decide by it, so that a user-defined field is treated like the one it derives
+    from.
     """
 
     TEXT = "text"

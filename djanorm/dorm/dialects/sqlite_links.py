@@ -448,7 +448,7 @@ class Stream:
         return marshal.loads(self._file.read(LENGTH.unpack(header)[0]))  # noqa: S302 - written by _spool()
 
     def forget(self) -> None:
-        """The connection serves somebody else by now."""
+        """The connection is in use elsewhere by now."""
         self.close()
 
     def close(self) -> None:
@@ -510,7 +510,7 @@ class ThreadedStream:
         return self._next() if self.detached else self.step(self._next)
 
     def forget(self) -> None:
-        """The connection serves somebody else by now."""
+        """The connection is in use elsewhere by now."""
         self.close()
 
     def close(self) -> None:

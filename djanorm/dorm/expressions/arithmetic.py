@@ -77,7 +77,7 @@ class ExpressionWrapper(Expression):
 
     :param expression: any expression or condition.
     :param output_field: the field that says the type of its results: a field, a field class or the name of a type.
-    :raises ImproperlyConfigured: for what is none of these.
+    :raises ImproperlyConfigured: for anything else.
     """
 
     anatomy = ("expression",)

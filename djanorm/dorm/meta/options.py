@@ -298,7 +298,7 @@ class Options:
 
     @property
     def query_cache(self) -> dict[Any, Any]:
-        """A dictionary for whatever is derived from this model; emptied whenever models change."""
+        """A dictionary for data derived from this model; emptied when models change."""
         if self._registry_version != self.registry.version:
             self._refresh()
         return self._query_cache

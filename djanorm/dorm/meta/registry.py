@@ -22,7 +22,7 @@ _SETTINGS_THAT_MATTER = frozenset({"USE_TZ", "TIME_ZONE"})
 class Registry:
     """Models by label, and what is linked between them.
 
-    ``version`` grows with every change; whatever is derived from models is valid for one version only.
+    ``version`` grows with every change; data derived from models is valid for one version only.
 
     :ivar model_base: the class ``Model``, set by the models layer.
     :ivar model_state: the class of ``instance._state``, set by the models layer.
@@ -156,7 +156,10 @@ class Registry:
         return callback
 
     def on_removal(self, callback: RelationCallback) -> RelationCallback:
-        """Call ``callback(relation)`` when a relation disappears because its model was replaced. Returns the callback."""
+        """Call ``callback(relation)`` when a relation disappears because its model was replaced.
+
+        Returns the callback.
+        """
         self._removal_callbacks.append(callback)
         return callback
 

@@ -2,7 +2,7 @@
 
 The `Collector` first walks every rule without writing anything, so that a protected or restricted row stops the
 deletion before it began. Then, in one transaction: columns set to NULL or a default, referring rows, junction rows, and
-the rows themselves. Keys are enough for all of this; instances are loaded only where somebody listens to their signals.
+the rows themselves. Keys are enough for all of this; instances are loaded only when their signals have receivers.
 """
 
 from __future__ import annotations

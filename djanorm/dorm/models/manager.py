@@ -73,7 +73,7 @@ class BaseManager(QuerySet[M, M], Generic[M]):
 
 
 def _queryset_class(manager: type[Any]) -> type[Any]:
-    """The class of a manager's querysets: the queryset class it is built on, where it has no methods of its own.
+    """The class of a manager's querysets: the queryset class it is built on, unless it defines methods itself.
 
     Where it has, those must chain too, so its querysets get their own class, which inherits from it: those of a
     ``PostManager`` are called ``PostQuerySet``.
@@ -112,7 +112,7 @@ class Manager(BaseManager[M], Generic[M]):
 class DefaultManager:
     """The attribute `Model.objects` as type checkers see it: a plain manager of the class it is read on.
 
-    The metaclass gives each concrete model without managers of its own a real one. On the others reading it raises
+    The metaclass gives each concrete model that declares no manager a real one. On the others reading it raises
     AttributeError.
     """
 

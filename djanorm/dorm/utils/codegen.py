@@ -9,8 +9,8 @@ What may enter the text
 
 No value of a row, no argument of a query and no ``repr`` of an object ever enters it.
 
-Each function has a file name of its own under which :mod:`linecache` holds its lines, so that a traceback, ``inspect`` and
-a debugger show them. The lines are dropped when the function is gone.
+Each function has a file name of its own under which :mod:`linecache` holds its lines, so that a traceback, ``inspect``
+and a debugger show them. The lines are dropped when the function is gone.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def define(name: str, text: str, names: Mapping[str, object], subject: str) -> C
     # without a time of change the entry is never compared with a file
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     # a frame of a traceback keeps the code, though the function may be gone. The collector may call this at any moment,
-    # also while somebody walks over the cache, so the entry is removed later
+    # also during an iteration over the cache, so the entry is removed later
     weakref.finalize(code, _gone.append, file).atexit = False
     return function
 

@@ -1,8 +1,8 @@
 """Imports that happen when something of the module is first used.
 
-``import dorm`` stays cheap this way: what only a query, a write or a connection needs is loaded by the first one. A module
-is imported lazily where ``import dorm`` would otherwise load it, and nowhere else; an ``if TYPE_CHECKING`` above says to
-type checkers and readers what the name is::
+``import dorm`` stays cheap this way: what only a query, a write or a connection needs is loaded by the first one. A
+module is imported lazily where ``import dorm`` would otherwise load it, and nowhere else; an ``if TYPE_CHECKING`` above
+says to type checkers and readers what the name is::
 
     if TYPE_CHECKING:
         from dorm.query.run import pipeline
@@ -33,7 +33,7 @@ class LazyModule:
         return f"<module {self._module!r}, not loaded>"
 
     def __getattr__(self, name: str) -> Any:
-        # a module that another thread is just importing is waited for: nobody sees half of one
+        # waits for a module that another thread is importing, so that a half-loaded one is never used
         module = import_module(self._module)
         for bound, value in tuple(self._importer.items()):
             if value is self:
@@ -42,7 +42,9 @@ class LazyModule:
 
 
 def lazy_import(module: str, importer: dict[str, Any]) -> Any:
-    """What stands for ``module``, a dotted name, until it is used. ``importer`` is ``globals()`` of the importing module.
+    """A stand-in for ``module``, a dotted name, that imports it when first used.
+
+    ``importer`` is ``globals()`` of the importing module.
 
     Raises what the import raises, when the module is first used and each time until it succeeds.
     """
@@ -52,10 +54,11 @@ def lazy_import(module: str, importer: dict[str, Any]) -> Any:
 def lazy_names(
     package: str, sources: Mapping[str, Sequence[str]]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of a package that takes names from modules when somebody asks for them.
+    """``__getattr__`` and ``__dir__`` of a package that imports the modules of its names when they are first used.
 
-    ``sources`` says per module which names are its; those of ``package`` itself are its submodules. A name that was asked
-    for is an ordinary attribute of the package afterwards. Any other name raises ``AttributeError``, as for every module.
+    ``sources`` says per module which names are its; those of ``package`` itself are its submodules. A name that was
+    asked for is an ordinary attribute of the package afterwards. Any other name raises ``AttributeError``, as for every
+    module.
     """
     modules = {name: module for module, names in sources.items() for name in names}
 

@@ -217,7 +217,7 @@ class FieldAlgebra:
 
         :param source: the field of the moment.
         :param field: the stated field, or the default one for the unit.
-        :raises ValueError: for a zone for what is no moment.
+        :raises ValueError: for a zone with anything but a moment.
         """
         zone = self._zone(key_of(source), tzinfo)
         if zone is None or kind_of(field) is not Kind.DATETIME:
@@ -284,7 +284,7 @@ class ResultTypes(FieldAlgebra):
     def date_part(self, part: str, argument: Built, tzinfo: Any) -> Any:
         """One part of a date or time as an integer.
 
-        :raises ValueError: for a field that has no such part, or a zone for what is no moment.
+        :raises ValueError: for a field without such a part, or a zone with anything but a moment.
         """
         base = key_of(argument.field)
         if base is not None:
@@ -296,8 +296,8 @@ class ResultTypes(FieldAlgebra):
     def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
         """A date or datetime truncated to ``unit``, with the type of ``field``; a moment is read in the same zone.
 
-        :raises TypeError: for what is no date, time or moment.
-        :raises ValueError: for a unit that it does not have, or a zone for what is no moment.
+        :raises TypeError: for anything but a date, time or moment.
+        :raises ValueError: for a unit that it does not have, or a zone with anything but a moment.
         """
         base = key_of(argument.field)
         _check_trunc(unit, base, field)

@@ -43,7 +43,7 @@ class Prefetch:
 def relation_of(opts: Any, name: str, lookup: str) -> Any:
     """The relation that one step of a prefetch names.
 
-    :raises FieldDoesNotExist: for a name that is no relation.
+    :raises FieldDoesNotExist: for a name that is not a relation.
     """
     item = opts.names.get(name)
     if item is None:
@@ -68,7 +68,7 @@ def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
     """Refuse, when the chain is built, lookups that cannot be prefetched.
 
     :param lookups: all lookups of the query: one may continue below the ``to_attr`` of an earlier one.
-    :raises FieldDoesNotExist: for a name that is no relation.
+    :raises FieldDoesNotExist: for a name that is not a relation.
     :raises ValueError: for a ``to_attr`` that would hide a field, and for a queryset of another model.
     """
     named: dict[str, Any] = {}

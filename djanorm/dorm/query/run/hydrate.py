@@ -242,7 +242,7 @@ def _object(source: RowText, name: str, opts: Any, columns: list[tuple[Output, i
 
 
 def _store(source: RowText, owner: str, attribute: str, value: str, indent: str, plain: bool = True) -> None:
-    """An assignment; ``plain`` where the owner's class has no ``__setattr__`` of its own yet."""
+    """An assignment; ``plain`` where the owner's class does not have its ``__setattr__`` yet."""
     target = _attribute(owner, attribute) if plain else f"{owner}.__dict__[{quoted(attribute)}]"
     source.lines.append(f"{indent}{target} = {value}")
 

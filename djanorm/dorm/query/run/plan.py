@@ -16,7 +16,8 @@ state is copied with a numbered slot in the place of each value, so a parameter 
 wherever the compiler renders it.
 
 An expression that carries state which its ``anatomy`` does not name raises ``Unshapable``: its query is compiled each
-time and cached never, rather than wrongly. The cache is bounded, drops what was used longest ago, and counts.
+time and cached never, rather than wrongly. The cache is bounded, evicts the least recently used plans, and counts hits
+and misses.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
 def compile_plan(
     state: QueryState, alias: str, use: str, engine: Any, identity: Hashable = None
 ) -> tuple[Plan, list[Any]]:
-    """A plan compiled anew, and the values of ``state`` to bind.
+    """A newly compiled plan, and the values of ``state`` to bind.
 
     :raises FieldError: for a query that is nested too deeply to be compiled.
     """

@@ -193,7 +193,7 @@ def check_batch_size(batch_size: int | None) -> None:
 
 
 def check_instances(opts: Any, rows: list[Any]) -> None:
-    """Refuse what is no instance of the model.
+    """Refuse anything that is not an instance of the model.
 
     :raises TypeError: naming the first one.
     """

@@ -108,7 +108,7 @@ def _default_values(text: str) -> str:
 
 
 def _without_names(text: str) -> str:
-    """The text with every quoted name blanked: names may hold whatever a statement is taken apart by."""
+    """The text with every quoted name blanked, because names may contain the key words that it is split at."""
     return _QUOTED.sub(lambda found: "_" * len(found.group()), text)
 
 
