@@ -12,7 +12,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, cast, overload
 
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar
@@ -22,6 +22,7 @@ from dorm.expressions.base import Expression
 from dorm.expressions.paths import PathOperators
 from dorm.fields.checked import Checked
 from dorm.fields.choices import enum_of, normalize_choices
+from dorm.fields.instances import Instance, Linked, LinkedByName, LinksMany
 from dorm.fields.options import NOT_PROVIDED
 from dorm.fields.storage import Stored
 from dorm.lookups import registry as lookup_registry
@@ -30,12 +31,11 @@ from dorm.utils.identifiers import check_identifier
 if TYPE_CHECKING:
     from dorm.expressions.paths import FieldRef, RelationRef
     from dorm.fields.related import ForeignKey, ManyToManyField
-    from dorm.models.base import Model
-    from dorm.models.many_to_many import ManyRelatedManager
 
 T = TypeVar("T", default=Any)
 N = TypeVar("N")
 M = TypeVar("M")
+R = TypeVar("R")
 
 _creation_counter = itertools.count()
 
@@ -182,13 +182,19 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         @overload
         def __get__(self: ForeignKey[N], instance: None, owner: type[M]) -> RelationRef[N, M]: ...  # type: ignore
         @overload
+        def __get__(self: ManyToManyField[Never], instance: None, owner: type[M]) -> RelationRef[Any, M]: ...  # type: ignore
+        @overload
         def __get__(self: ManyToManyField[N], instance: None, owner: type[M]) -> RelationRef[N, M]: ...  # type: ignore
         @overload
-        def __get__(self: ManyToManyField[N], instance: Model, owner: Any) -> ManyRelatedManager[N]: ...  # type: ignore
+        def __get__(self: ManyToManyField[Never], instance: LinkedByName[R], owner: Any) -> R: ...  # type: ignore
+        @overload
+        def __get__(self: ManyToManyField[Linked[R]], instance: Instance, owner: Any) -> R: ...  # type: ignore
+        @overload
+        def __get__(self: ManyToManyField[N], instance: LinksMany[N, R], owner: Any) -> R: ...  # type: ignore
         @overload
         def __get__(self, instance: None, owner: type[M]) -> FieldRef[T, M]: ...
         @overload
-        def __get__(self, instance: Model, owner: Any) -> T: ...
+        def __get__(self, instance: Instance, owner: Any) -> T: ...
         @overload
         def __get__(self, instance: object, owner: Any) -> Self: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...

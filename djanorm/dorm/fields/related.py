@@ -7,7 +7,7 @@ as a :class:`~dorm.fields.relations.Relation`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Never, TypeAlias, cast, overload
 
 from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
@@ -24,6 +24,7 @@ from dorm.utils.identifiers import check_dotted, check_identifier
 from dorm.utils.suggest import hint
 
 N = TypeVar("N", default=Any)
+N_co = TypeVar("N_co", default=Any, covariant=True)
 T = TypeVar("T")
 
 TypedTarget: TypeAlias = "type[T] | Callable[[], type[T]]"
@@ -437,7 +438,7 @@ class ManyToManyOptions(FieldOptions[Any], total=False):
     db_constraint: bool
 
 
-class ManyToManyField(RelatedField[N], Generic[N]):
+class ManyToManyField(RelatedField[Any], Generic[N_co]):
     """Any number of rows of another model, through a junction table.
 
     :param through: the model of the junction, or its name; made automatically when left out.
@@ -452,7 +453,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
     own_options: ClassVar[Mapping[str, Any]] = {"db_table": None, "db_constraint": True}
 
     if TYPE_CHECKING:
-        # a many-to-many field reads as a manager, which `models/` knows; see the overload in dorm.models
+        # a many-to-many field reads as a manager, which `models/` knows; see the overloads in dorm.fields.base
         @overload
         def __init__(
             self: ManyToManyField[T],
@@ -462,7 +463,7 @@ class ManyToManyField(RelatedField[N], Generic[N]):
         ) -> None: ...
         @overload
         def __init__(
-            self: ManyToManyField[Any], to: str, related_name: str | None = None, **options: Unpack[ManyToManyOptions]
+            self: ManyToManyField[Never], to: str, related_name: str | None = None, **options: Unpack[ManyToManyOptions]
         ) -> None: ...
         def __init__(self, to: Any, related_name: str | None = None, **options: Any) -> None: ...
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from dorm.db import bridge
 from dorm.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
+from dorm.fields.instances import Instance
 from dorm.models import construction
 from dorm.models.keys import PrimaryKey
 from dorm.models.manager import DefaultManager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from dorm.meta.options import Options
     from dorm.models import deletion, loading, saving, validation
     from dorm.models.keys import ImplicitKey
+    from dorm.models.many_to_many import ManyRelatedManager
     from dorm.models.state import ModelState
     from dorm.query.queryset import QuerySet
     from dorm.query.run import shown
@@ -29,8 +31,10 @@ else:
     validation = lazy_import("dorm.models.validation", globals())
     shown = lazy_import("dorm.query.run.shown", globals())
 
+N = TypeVar("N")
 
-class Model(metaclass=ModelBase):
+
+class Model(Instance, metaclass=ModelBase):
     """A row, and the class that describes its table.
 
     Fields are class attributes; an inner ``class Meta``, or keywords after the base classes, carry the options::
@@ -55,6 +59,13 @@ class Model(metaclass=ModelBase):
     if TYPE_CHECKING:
         _state: ModelState
         id = ImplicitKey()
+
+        # what `ManyToManyField` reads as on an instance, see dorm.fields.instances
+        @property
+        def _linked_manager(self) -> ManyRelatedManager[Self]: ...
+        @property
+        def _unknown_manager(self) -> ManyRelatedManager[Any]: ...
+        def _manager_of(self, row: N, /) -> ManyRelatedManager[N]: ...
 
         def __init_subclass__(
             cls,
