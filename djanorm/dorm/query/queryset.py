@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from dorm.db import bridge
+from dorm.expressions.base import Expression
+from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.query.describe.base import M, R
 from dorm.query.run.async_reading import AsyncReading
 from dorm.query.write.bulk import BATCH, Bulk
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
 else:
     combined = lazy_import("dorm.query.run.combined", globals())
 
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+E = TypeVar("E")
+G = TypeVar("G")
+
 
 class QuerySet(Bulk[M, R], AsyncReading[M, R]):
     """A lazy, immutable query for rows of a model (as in Django 5.2).
@@ -23,6 +32,94 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
     Chain methods return new querysets and run nothing. Iterating, ``len()``, ``bool()``, ``await`` and ``async for``
     run the query once and keep the rows. Type parameters: the model, and the type of a row.
     """
+
+    # -- what rows are made of -------------------------------------------------------------------------------------
+
+    def values(
+        self, *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M], **expressions: Any
+    ) -> QuerySet[M, dict[str, Any]]:
+        """Rows as dicts of the named fields, relation paths and annotations.
+
+        Without names: all fields of the model, and annotations.
+        """
+        return self._values("dict", fields, expressions)
+
+    @overload
+    def values_list(  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload]
+        self, a: TypedExpression[A, M] | Computed[A], /, *, flat: Literal[True]
+    ) -> QuerySet[M, A]: ...
+    @overload
+    def values_list(self, a: TypedExpression[A, M] | Computed[A], /) -> QuerySet[M, tuple[A]]: ...
+    @overload
+    def values_list(
+        self, a: TypedExpression[A, M] | Computed[A], b: TypedExpression[B, M] | Computed[B], /
+    ) -> QuerySet[M, tuple[A, B]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        d: TypedExpression[D, M] | Computed[D],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C, D]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        d: TypedExpression[D, M] | Computed[D],
+        e: TypedExpression[E, M] | Computed[E],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C, D, E]]: ...
+    @overload
+    def values_list(
+        self,
+        a: TypedExpression[A, M] | Computed[A],
+        b: TypedExpression[B, M] | Computed[B],
+        c: TypedExpression[C, M] | Computed[C],
+        d: TypedExpression[D, M] | Computed[D],
+        e: TypedExpression[E, M] | Computed[E],
+        f: TypedExpression[G, M] | Computed[G],
+        /,
+    ) -> QuerySet[M, tuple[A, B, C, D, E, G]]: ...
+    @overload
+    def values_list(
+        self,
+        *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M],
+        flat: Literal[True],
+        **expressions: Any,
+    ) -> QuerySet[M, Any]: ...
+    @overload
+    def values_list(
+        self,
+        *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M],
+        flat: bool = False,
+        named: bool = False,
+        **expressions: Any,
+    ) -> QuerySet[M, tuple[Any, ...]]: ...
+    def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any) -> Any:
+        """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples.
+
+        Without a field, ``flat`` gives the values of the model's first.
+
+        :raises TypeError: for ``flat`` together with ``named``.
+        :raises ValueError: for ``flat`` with several fields.
+        """
+        if flat and named:
+            raise TypeError("'flat' and 'named' can't be used together.")
+        if flat and len(fields) + len(expressions) > 1:
+            raise ValueError("'flat' needs exactly one field: values_list('name', flat=True).")
+        return self._values("flat" if flat else "named" if named else "tuple", fields, expressions)
 
     # -- set operations --------------------------------------------------------------------------------------------
 
@@ -39,6 +136,16 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
         return combined.combine(self, "difference", others, False)
 
     # -- reading ---------------------------------------------------------------------------------------------------
+
+    async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
+        """The rows of :meth:`values`, fetched."""
+        return await self.values(*fields, **expressions)
+
+    async def avalues_list(
+        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
+    ) -> list[Any]:
+        """The rows of :meth:`values_list`, fetched."""
+        return await self.values_list(*fields, flat=flat, named=named, **expressions)
 
     async def alatest(self, *fields: str) -> R:
         return await bridge.run_async(self.latest, *fields)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from typing_extensions import assert_type
 
 import dorm
 from dorm import ForeignKey, RelatedManager
+from dorm.models import ManyRelatedManager
 
 
 class Author(dorm.Model):
@@ -37,6 +40,13 @@ class Book(dorm.Model):
 
 class Review(dorm.Model):
     stars = dorm.IntegerField()
+    readers = dorm.ManyToManyField("Reader")
+    critics: dorm.ManyToManyField["Reader"] = dorm.ManyToManyField("Reader", related_name="criticised")
+    friends = dorm.ManyToManyField(lambda: Reader, related_name="befriended")
+
+
+class Reader(dorm.Model):
+    name = dorm.CharField(max_length=10)
 
 
 def forward(book: Book, profile: Profile) -> None:
@@ -79,3 +89,13 @@ async def many_async(book: Book, tag: Tag) -> None:
     assert_type(await book.tags.afirst(), Tag | None)
     async for one in book.tags.all():
         assert_type(one, Tag)
+
+
+def many_named_by_text(review: Review) -> None:
+    assert_type(review.readers, ManyRelatedManager[Any])
+    assert_type(review.critics, ManyRelatedManager[Reader])
+    assert_type(review.friends, ManyRelatedManager[Reader])
+    review.readers.add(1)
+    review.readers.ad(1)  # error
+    Review.objects.filter(Review.readers[Reader.name] == "Ada")
+    Review.objects.filter(Review.critics[Reader.name] == "Ada")

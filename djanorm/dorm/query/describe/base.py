@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, overload
+from typing import Any, ClassVar, Generic, Never, Self, overload
 
 from typing_extensions import TypeVar
 
+from dorm.fields.instances import Instance
 from dorm.query.describe.names import Names
 from dorm.query.describe.state import QueryState
-
-if TYPE_CHECKING:
-    from dorm.models import Model
 
 M = TypeVar("M", default=Any)
 R = TypeVar("R", default=M)
@@ -150,7 +148,7 @@ class QueryRoot(Generic[M, R]):
     @overload
     def __get__(self, instance: None, owner: Any) -> Self: ...
     @overload
-    def __get__(self, instance: Model, owner: Any) -> Never: ...
+    def __get__(self, instance: Instance, owner: Any) -> Never: ...
     @overload
     def __get__(self, instance: object, owner: Any) -> Self: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import Any, Self
 
 from dorm.db import masking
 from dorm.exceptions import FieldDoesNotExist, FieldError
 from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import AND, OR, XOR, Q
-from dorm.expressions.paths import Computed, RelationRef, TypedExpression
+from dorm.expressions.paths import RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef, weight
 from dorm.fields.relations import Hop
 from dorm.query.describe.base import M, QueryRoot, R
@@ -24,16 +24,6 @@ from dorm.query.describe.redefinition import redefined
 from dorm.query.describe.selected_relations import step_of
 from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState, sharing
 from dorm.utils.bounds import PARTS, check_number, too_large
-
-if TYPE_CHECKING:
-    from dorm.query.queryset import QuerySet
-
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-E = TypeVar("E")
-G = TypeVar("G")
 
 
 class Chaining(QueryRoot[M, R]):
@@ -169,92 +159,6 @@ class Chaining(QueryRoot[M, R]):
 
     # -- the contents of rows --------------------------------------------------------------------------------------
 
-    def values(
-        self, *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M], **expressions: Any
-    ) -> QuerySet[M, dict[str, Any]]:
-        """Rows as dicts of the named fields, relation paths and annotations.
-
-        Without names: all fields of the model, and annotations.
-        """
-        return self._values("dict", fields, expressions)
-
-    @overload
-    def values_list(  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload]
-        self, a: TypedExpression[A, M] | Computed[A], /, *, flat: Literal[True]
-    ) -> QuerySet[M, A]: ...
-    @overload
-    def values_list(self, a: TypedExpression[A, M] | Computed[A], /) -> QuerySet[M, tuple[A]]: ...
-    @overload
-    def values_list(
-        self, a: TypedExpression[A, M] | Computed[A], b: TypedExpression[B, M] | Computed[B], /
-    ) -> QuerySet[M, tuple[A, B]]: ...
-    @overload
-    def values_list(
-        self,
-        a: TypedExpression[A, M] | Computed[A],
-        b: TypedExpression[B, M] | Computed[B],
-        c: TypedExpression[C, M] | Computed[C],
-        /,
-    ) -> QuerySet[M, tuple[A, B, C]]: ...
-    @overload
-    def values_list(
-        self,
-        a: TypedExpression[A, M] | Computed[A],
-        b: TypedExpression[B, M] | Computed[B],
-        c: TypedExpression[C, M] | Computed[C],
-        d: TypedExpression[D, M] | Computed[D],
-        /,
-    ) -> QuerySet[M, tuple[A, B, C, D]]: ...
-    @overload
-    def values_list(
-        self,
-        a: TypedExpression[A, M] | Computed[A],
-        b: TypedExpression[B, M] | Computed[B],
-        c: TypedExpression[C, M] | Computed[C],
-        d: TypedExpression[D, M] | Computed[D],
-        e: TypedExpression[E, M] | Computed[E],
-        /,
-    ) -> QuerySet[M, tuple[A, B, C, D, E]]: ...
-    @overload
-    def values_list(
-        self,
-        a: TypedExpression[A, M] | Computed[A],
-        b: TypedExpression[B, M] | Computed[B],
-        c: TypedExpression[C, M] | Computed[C],
-        d: TypedExpression[D, M] | Computed[D],
-        e: TypedExpression[E, M] | Computed[E],
-        f: TypedExpression[G, M] | Computed[G],
-        /,
-    ) -> QuerySet[M, tuple[A, B, C, D, E, G]]: ...
-    @overload
-    def values_list(
-        self,
-        *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M],
-        flat: Literal[True],
-        **expressions: Any,
-    ) -> QuerySet[M, Any]: ...
-    @overload
-    def values_list(
-        self,
-        *fields: str | Expression | TypedExpression[Any, M] | RelationRef[Any, M],
-        flat: bool = False,
-        named: bool = False,
-        **expressions: Any,
-    ) -> QuerySet[M, tuple[Any, ...]]: ...
-    def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any) -> Any:
-        """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples.
-
-        Without a field, ``flat`` gives the values of the model's first.
-
-        :raises TypeError: for ``flat`` together with ``named``.
-        :raises ValueError: for ``flat`` with several fields.
-        """
-        if flat and named:
-            raise TypeError("'flat' and 'named' can't be used together.")
-        if flat and len(fields) + len(expressions) > 1:
-            raise ValueError("'flat' needs exactly one field: values_list('name', flat=True).")
-        return self._values("flat" if flat else "named" if named else "tuple", fields, expressions)
-
     def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
         root = self._root()
         state: QueryState = root.state
@@ -389,9 +293,9 @@ class Chaining(QueryRoot[M, R]):
         """
         root = self._root()
         if column is not None:
-            return root.values_list(column, flat=True)
+            return root._values("flat", (column,), {})
         if root.state.row == "instance":
-            return root.values_list("pk", flat=True)
+            return root._values("flat", ("pk",), {})
         if len(root.state.select or ()) != 1:
             names = ", ".join(name for name, _ in root.state.select or ())
             raise ValueError(f"lookup() needs the name of a column: this queryset selects {names}.")

@@ -61,16 +61,6 @@ class AsyncReading(Reading[M, R]):
     async def aexists(self) -> bool:
         return await bridge.run_async(self.exists)
 
-    async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
-        """The rows of :meth:`values`, fetched."""
-        return await self.values(*fields, **expressions)
-
-    async def avalues_list(
-        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
-    ) -> list[Any]:
-        """The rows of :meth:`values_list`, fetched."""
-        return await self.values_list(*fields, flat=flat, named=named, **expressions)
-
     async def aexplain(
         self, *, format: str | None = None, analyze: bool = False, verbose: bool = False, **options: bool
     ) -> str:

@@ -183,7 +183,7 @@ class Writing(Reading[M, R]):
             result = (count, {opts.label: count}) if count else (0, {})
         else:
             with transactions.atomic(alias):
-                keys = root._with(bare).values_list("pk", flat=True)._fetch_all()
+                keys = root._with(bare)._values("flat", ("pk",), {})._fetch_all()
                 collection = collector(alias, signals=False)
                 collection.collect_keys(opts, keys)
                 result = collection.delete()
