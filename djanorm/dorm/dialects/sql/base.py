@@ -6,7 +6,7 @@ Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -239,9 +239,17 @@ class SqlHooks:
         """An INSERT that knows ON CONFLICT."""
         return sa.insert(table)
 
-    def typed_parameter(self, mark: str, kind: str) -> str:
-        """A parameter in a list of rows, written so that its column has the type ``kind``, NULL or not."""
-        return mark
+    def typed_parameter(self, parameter: Any, type_: Any, dialect: Any) -> Any:
+        """A parameter in a list of rows, written so that its column has the type ``type_``, NULL or not."""
+        return parameter
+
+    def arrays_as_rows(self, names: Sequence[str], types: Sequence[Any], dialect: Any) -> Any:
+        """A table made of one array per column, with the number of the row as its last column.
+
+        :param names: those of the parameters.
+        :param types: those of the arrays' elements. The values are sent as they are.
+        """
+        raise self.unsupported("arrays as rows", "send the values row by row")
 
     def distinct_on(self, select: Any, columns: list[Any]) -> Any:
         """A SELECT of the first row for each value of the columns."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -89,6 +89,18 @@ class JsonTexts(sa.types.TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Any) -> Any:
         return [json.dumps(item) for item in value]
+
+
+class _NamedType(sa.types.UserDefinedType[Any]):
+    """A type by its name in SQL, without any conversion."""
+
+    cache_ok = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.name
 
 
 class PostgresqlHooks(SqlHooks):
@@ -230,8 +242,15 @@ class PostgresqlHooks(SqlHooks):
     def json_has_key(self, document: Any, key: Any) -> Any:
         return sa.func.jsonb_exists(document, key)
 
-    def typed_parameter(self, mark: str, kind: str) -> str:
-        return mark if "::" in mark else f"CAST({mark} AS {kind})"
+    def typed_parameter(self, parameter: Any, type_: Any, dialect: Any) -> Any:
+        written_with_type = parameter.type.dialect_impl(dialect).render_bind_cast
+        return parameter if written_with_type else sa.cast(parameter, type_)
+
+    def arrays_as_rows(self, names: Sequence[str], types: Sequence[Any], dialect: Any) -> Any:
+        kinds = [_NamedType(dialect.type_compiler_instance.process(type_)) for type_ in types]
+        arrays = [sa.bindparam(name, type_=sa.ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)]
+        columns = [f"c{number}" for number in range(len(arrays))]
+        return sa.func.unnest(*arrays).table_valued(*columns, with_ordinality="place", name="given").render_derived()
 
     def insert(self, table: Any) -> Any:
         return postgresql.insert(table)

@@ -181,13 +181,19 @@ def _compile(state: QueryState, alias: str, use: str, engine: Any, identity: Has
 
 
 def compile_statement(
-    sql: Any, compilation: Compilation, kind: Any, identity: Hashable = None, width: int | None = None
+    sql: Any,
+    compilation: Compilation,
+    kind: Any,
+    identity: Hashable = None,
+    width: int | None = None,
+    assigned: Sequence[str] | None = None,
 ) -> tuple[Statement, Binder | None]:
     """An SQLAlchemy statement as text for the driver, and the function that binds values to it.
 
     :param width: how many values there will be; when they are the parameters as they stand, no function is needed.
+    :param assigned: the columns that an INSERT without values has values for: none of them, to insert nothing but defaults.
     """
-    compiled = sql.compile(dialect=compilation.dialect, compile_kwargs={})
+    compiled = sql.compile(dialect=compilation.dialect, column_keys=assigned)
     names = list(compiled.positiontup or ())
     processors = compiled._bind_processors
     binder = FunctionText("bind", "parameters of a statement")

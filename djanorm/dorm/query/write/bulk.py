@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import sqlalchemy as sa
-
-from dorm.expressions.base import Expression
-from dorm.expressions.conditional import Case, When
-from dorm.expressions.references import F
-from dorm.expressions.values import Prepared, Value
 from dorm.query.describe.base import M, R
 from dorm.query.write.related_keys import forget_refused, settle
 from dorm.query.write.verbs import Writing
@@ -22,22 +15,15 @@ from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
     from dorm.db import sessions, transactions
-    from dorm.dialects import sql
-    from dorm.query.compile import scope
-    from dorm.query.run import plan
-    from dorm.query.write import inserts, row_writes
+    from dorm.query.write import bulk_updates, computed_inserts, row_writes
 else:
     transactions = lazy_import("dorm.db.transactions", globals())
     sessions = lazy_import("dorm.db.sessions", globals())
-    sql = lazy_import("dorm.dialects.sql", globals())
-    scope = lazy_import("dorm.query.compile.scope", globals())
-    plan = lazy_import("dorm.query.run.plan", globals())
-    inserts = lazy_import("dorm.query.write.inserts", globals())
+    bulk_updates = lazy_import("dorm.query.write.bulk_updates", globals())
+    computed_inserts = lazy_import("dorm.query.write.computed_inserts", globals())
     row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
 BATCH = 1000
-CASES = 100
-"""Up to here ``bulk_update`` writes ``UPDATE … CASE``; more rows are joined as a list of values."""
 
 
 class Bulk(Writing[M, R]):
@@ -179,7 +165,7 @@ class Bulk(Writing[M, R]):
         count = 0
         with transactions.atomic(alias) if len(rows) > size else nullcontext():
             for at in range(0, len(rows), size):
-                count += _update_batch(root, opts, chosen, rows[at : at + size], alias)
+                count += bulk_updates.update_batch(root, opts, chosen, rows[at : at + size], alias)
         return count
 
 
@@ -249,7 +235,7 @@ def _insert(
     with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
         for fields, part, values in batches:
             missing = [f for f in opts.concrete_fields if not _among(f, fields)] if keys else []
-            missing += inserts.computed(fields, values) if keys else []
+            missing += computed_inserts.computed(fields, values) if keys else []
             returning = (*missing, *(f for f in back if not _among(f, missing)))
             found = row_writes.insert_rows(opts, fields, values, using=alias, returning=returning, on_conflict=conflict)
             names = [field.attname for field in returning]
@@ -331,7 +317,7 @@ def _upsert(
     if whole:
         returning = tuple(opts.concrete_fields)
     else:
-        made = [f for fields, _, given in groups for f in (opts.pk, *inserts.computed(fields, given))]
+        made = [f for fields, _, given in groups for f in (opts.pk, *computed_inserts.computed(fields, given))]
         returning = tuple({id(field): field for field in (*unique, *made)}.values())
     names = [field.attname for field in returning]
     at_key = [names.index(name) for name in identify]
@@ -351,131 +337,3 @@ def _upsert(
         row._state.adding = False
         row._state.db = alias
         row._state.written = True
-
-
-def _update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias: str) -> int:
-    values = []
-    relations = [field for field in fields if field.is_relation]
-    for row in rows:
-        if relations:
-            settle(row, relations, "bulk_update")
-        values.append(
-            [field.pre_save(row, False) if field.prepares else getattr(row, field.attname) for field in fields]
-        )
-    narrowed = bool(root.state.steps) or root.state.empty
-    if narrowed or any(isinstance(value, Expression) for line in values for value in line):
-        return _update_by_expressions(root, opts, fields, rows, values, alias)
-    session = sessions.session(alias)
-    unique = dict(zip((row.pk for row in reversed(rows)), reversed(values), strict=True))
-    write = _update_by_case if len(unique) <= CASES or not session.features.update_from_values else _update_from_values
-    return write(opts, fields, list(unique), list(unique.values()), alias)
-
-
-def _update_by_case(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
-    session = sessions.session(alias)
-    dialect = session.dialect
-    quote = dialect.identifier_preparer.quote
-    key = opts.pk
-    of_key = _parameter(opts, key, session)
-    key_mark, keys = of_key.mark, of_key.bound(keys)
-    params: list[Any] = []
-    columns: list[Any] = []
-    pieces = []
-    for position, field in enumerate(fields):
-        parameter = _parameter(opts, field, session)
-        column_values = parameter.bound([line[position] for line in values])
-        column = quote(field.column)
-        whens = " ".join([f"WHEN {key_mark} THEN {parameter.mark}"] * len(keys))
-        pieces.append(f"{column} = CASE {quote(key.column)} {whens} ELSE {column} END")
-        params += itertools.chain.from_iterable(zip(keys, column_values, strict=True))
-        columns += [scope.names_of_column(key), scope.names_of_column(field)] * len(keys)
-    table = dialect.identifier_preparer.format_table(opts.table)
-    marks = ", ".join([key_mark] * len(keys))
-    sql = f"UPDATE {table} SET {', '.join(pieces)} WHERE {quote(key.column)} IN ({marks})"
-    return row_writes.run_text(
-        opts, sql, params + keys, using=alias, columns=(*columns, *[scope.names_of_column(key)] * len(keys))
-    )
-
-
-def _update_from_values(opts: Any, fields: list[Any], keys: list[Any], values: list[list[Any]], alias: str) -> int:
-    """Join a list of rows: a CASE is read once per row and branch, so its cost is the square of the batch."""
-    session = sessions.session(alias)
-    dialect = session.dialect
-    quote = dialect.identifier_preparer.quote
-    written = [opts.pk, *fields]
-    parameters = [_parameter(opts, field, session) for field in written]
-    sent = [p.bound(column) for p, column in zip(parameters, [keys, *zip(*values, strict=True)], strict=True)]
-    line = f"({', '.join(parameter.mark for parameter in parameters)})"
-    first = f"({', '.join(parameter.first for parameter in parameters)})"
-    lines = [first, *[line] * (len(keys) - 1)]
-    table = dialect.identifier_preparer.format_table(opts.table)
-    target = quote(opts.table.name)
-    sql = (
-        f"UPDATE {table} SET "
-        + ", ".join(f"{quote(field.column)} = new.column{number}" for number, field in enumerate(fields, 2))
-        + f" FROM (VALUES {', '.join(lines)}) AS new WHERE {target}.{quote(opts.pk.column)} = new.column1"
-    )
-    params = list(itertools.chain.from_iterable(zip(*sent, strict=True)))
-    columns = tuple(scope.names_of_column(field) for field in written) * len(keys)
-    return row_writes.run_text(opts, sql, params, using=alias, columns=columns)
-
-
-class _Parameter:
-    """How the values of a field are written in the text of a bulk UPDATE.
-
-    :ivar mark: the parameter, with the cast that some databases want.
-    :ivar first: the same in the first of a list of rows, from which such a list takes the types of its columns.
-    """
-
-    __slots__ = ("_process", "first", "mark", "used")
-
-    def __init__(self, field: Any, session: Any) -> None:
-        dialect, type_ = session.dialect, field.write_type()
-        text = str(sa.select(sa.bindparam("x", type_=type_)).compile(dialect=dialect))
-        self.mark = text.removeprefix("SELECT ").rpartition(" AS ")[0]
-        kind = dialect.type_compiler_instance.process(field.sql_type().dialect_impl(dialect))
-        self.first = sql.hooks_for(session.features).typed_parameter(self.mark, kind)
-        self._process = type_.dialect_impl(dialect).bind_processor(dialect)
-        self.used = False
-
-    def bound(self, values: Sequence[Any]) -> list[Any]:
-        """The values as the driver gets them."""
-        process = self._process
-        return list(values) if process is None else [process(value) for value in values]
-
-
-def _parameter(opts: Any, field: Any, session: Any) -> _Parameter:
-    """The parameter of a field, compiled once."""
-    key = ("bulk parameter", session.alias, opts, opts.registry.version, field.attname)
-    found: _Parameter | None = plan.plans.get(key)
-    if found is None:
-        found = _Parameter(field, session)
-        plan.plans.put(key, found)
-    return found
-
-
-def _update_by_expressions(
-    root: Any, opts: Any, fields: list[Any], rows: list[Any], values: list[list[Any]], alias: str
-) -> int:
-    assignments = {}
-    for position, field in enumerate(fields):
-        whens = [
-            When(
-                pk=row.pk,
-                then=line[position] if isinstance(line[position], Expression) else _bound(line[position], field),
-            )
-            for row, line in zip(rows, values, strict=True)
-        ]
-        assignments[field.name] = Case(*whens, default=F(field.name), output_field=field)
-    count = root.using(alias).filter(pk__in=[row.pk for row in rows]).update(**assignments)
-    for row, line in zip(rows, values, strict=True):
-        computed = [f.attname for f, value in zip(fields, line, strict=True) if isinstance(value, Expression)]
-        for name in computed:
-            # the next read brings what the database computed
-            row.__dict__.pop(name, None)
-        row._state.stale |= frozenset(computed)
-    return count
-
-
-def _bound(value: Any, field: Any) -> Value:
-    return Value(None) if value is None else Prepared(field.to_store(value), field)

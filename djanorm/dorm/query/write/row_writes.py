@@ -22,7 +22,9 @@ from dorm.query.describe.names import Names
 from dorm.query.describe.state import FilterStep, QueryState
 from dorm.query.run.plan import compile_statement, plan_for, plans
 from dorm.query.write import events, inserts
+from dorm.query.write.computed_inserts import as_stored
 from dorm.query.write.events import WriteEvent
+from dorm.query.write.write_plans import WritePlan
 
 OnConflict = Any  # None, "ignore", or ("update", unique fields, updated fields)
 
@@ -126,7 +128,7 @@ def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any], ke
     condition = table.c[pk.column] == compilation.bind(f"v[{len(fields)}]", pk.write_type(), names_of_column(pk))
     sql = sa.update(table).where(condition).values(assigned)
     statement, bind = compile_statement(sql, compilation, "write", key)
-    return inserts.WritePlan(statement, bind, None)
+    return WritePlan(statement, bind, None)
 
 
 def update_where_in(options: Any, assignments: dict[Any, Any], field: Any, keys: Sequence[Any], *, using: str) -> int:
@@ -154,7 +156,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
         bound = compilation.bind("v[0]", field.write_type(), names_of_column(field))
         sql = sa.delete(table).where(table.c[field.column] == bound)
         statement, bind = compile_statement(sql, compilation, "write", key)
-        plan = inserts.WritePlan(statement, bind, None)
+        plan = WritePlan(statement, bind, None)
         plans.put(key, plan)
     keys = (key_value,)
     if events.listeners:
@@ -211,9 +213,7 @@ def _run(state: QueryState, using: str, use: str, kind: str) -> int:
     _check_writable(state.opts)
     session = session_of(using)
     if state.assignments and not session.features.native_decimal:
-        state = state.evolve(
-            assignments=tuple([(n, inserts.as_stored(v, state.opts, n)) for n, v in state.assignments])
-        )
+        state = state.evolve(assignments=tuple([(n, as_stored(v, state.opts, n)) for n, v in state.assignments]))
     plan, values = plan_for(state, using, use, session)
     if plan.statement is None:
         return 0
@@ -227,13 +227,13 @@ def _run(state: QueryState, using: str, use: str, kind: str) -> int:
     return count
 
 
-def run_text(options: Any, sql: str, params: Sequence[Any], *, using: str, columns: tuple[Any, ...]) -> int:
-    """Run one UPDATE whose text the library composed; the number of rows matched."""
+def run_update(options: Any, statement: Statement, params: Sequence[Any], *, using: str) -> int:
+    """Run the UPDATE of a batch of rows; the number of rows matched."""
     _check_writable(options)
     session = session_of(using)
     if events.listeners:
         events.emit(WriteEvent(options, "update", using, None, None, (), "before"))
-    count = session.run(Statement(sql, "write", columns), params)
+    count = session.run(statement, params)
     _done(options, "update", using, None, ())
     return count
 

@@ -1,0 +1,154 @@
+"""``bulk_update``: one UPDATE that gives each row values of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
+from typing import Any
+
+import sqlalchemy as sa
+
+from dorm.db.execution import Statement
+from dorm.db.sessions import session as session_of
+from dorm.dialects.sql.repeated import Branches, Repeated, RepeatingText, TableOfRows
+from dorm.expressions.base import Expression
+from dorm.expressions.conditional import Case, When
+from dorm.expressions.references import F
+from dorm.expressions.values import Prepared, Value
+from dorm.query.compile.scope import names_of_column
+from dorm.query.run.plan import plans
+from dorm.query.write import row_writes
+from dorm.query.write.related_keys import settle
+from dorm.query.write.sent_rows import GroupedRows, Rows, RowsInArrays, RowsPlan, fits_arrays, groups_of, processor_of
+
+CASES = 100
+"""Up to so many rows the values are branches of a CASE, which is read once per row and branch: its cost is the square of
+the number of rows. More rows are joined as a table of values."""
+
+
+def update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias: str) -> int:
+    """Write ``fields`` of ``rows`` in one statement; the number of rows matched.
+
+    :param root: the queryset whose rows may be written.
+    """
+    values = []
+    relations = [field for field in fields if field.is_relation]
+    for row in rows:
+        if relations:
+            settle(row, relations, "bulk_update")
+        values.append(
+            [field.pre_save(row, False) if field.prepares else getattr(row, field.attname) for field in fields]
+        )
+    narrowed = bool(root.state.steps) or root.state.empty
+    if narrowed or any(isinstance(value, Expression) for line in values for value in line):
+        return _update_by_expressions(root, opts, fields, rows, values, alias)
+    # of several instances of one row the first counts
+    last = {row.pk: (row.pk, *line) for row, line in zip(reversed(rows), reversed(values), strict=True)}
+    session = session_of(alias)
+    lines = list(last.values())
+    statement, params = _plan_of(opts, fields, len(lines), session).sent(lines)
+    return row_writes.run_update(opts, statement, params, using=alias)
+
+
+def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan:
+    """The plan of writing ``count`` rows: their keys and the values of ``fields``."""
+    written = [opts.pk, *fields]
+    if count <= CASES or not session.features.update_from_values:
+        form, make = "update by CASE", UpdateByCase
+    elif fits_arrays(written, session):
+        form, make = "update from arrays", _from_arrays
+    else:
+        form, make = "update from groups", _from_groups
+    key = (form, session.alias, opts, opts.registry.version, tuple(map(id, fields)))
+    plan: RowsPlan | None = plans.get(key)
+    if plan is None:
+        plan = make(opts, written, session, key)
+        plans.put(key, plan)
+    return plan
+
+
+def _joined(opts: Any, written: list[Any], columns: Sequence[Any]) -> Any:
+    """The UPDATE of the rows whose keys are in the first of ``columns``, with the values in the others."""
+    table = opts.table
+    key, *values = columns
+    assigned = {table.c[field.column]: value for field, value in zip(written[1:], values, strict=True)}
+    return sa.update(table).values(assigned).where(table.c[opts.pk.column] == key)
+
+
+def _from_groups(opts: Any, written: list[Any], session: Any, identity: Hashable) -> RowsPlan:
+    given = TableOfRows("new", groups_of(written, session, typed=True), len(written))
+    return GroupedRows(written, _joined(opts, written, list(given.c)), session, identity)
+
+
+def _from_arrays(opts: Any, written: list[Any], session: Any, identity: Hashable) -> RowsPlan:
+    return RowsInArrays(written, lambda given: _joined(opts, written, list(given.c)[:-1]), session, identity)
+
+
+class UpdateByCase:
+    """``UPDATE … SET a = CASE key WHEN … THEN … END … WHERE key IN (…)``.
+
+    :param written: the key and the fields whose values each row has.
+    """
+
+    __slots__ = ("_columns", "_identity", "_processors", "_text", "hydrate", "used")
+
+    def __init__(self, opts: Any, written: list[Any], session: Any, identity: Hashable) -> None:
+        table, dialect = opts.table, session.dialect
+        parameters = [sa.bindparam(f"p{number}", type_=field.write_type()) for number, field in enumerate(written)]
+        key, *values = parameters
+        column = table.c[opts.pk.column]
+        assigned = {
+            table.c[field.column]: Branches(column, key, value, table.c[field.column])
+            for field, value in zip(written[1:], values, strict=True)
+        }
+        statement = sa.update(table).values(assigned).where(column.in_([Repeated(key)]))
+        self._text = RepeatingText(statement, dialect)
+        self._processors = [processor_of(field, dialect) for field in written]
+        self._columns = [names_of_column(field) for field in written]
+        self._identity = identity
+        self.hydrate: Callable[[list[Any]], list[Any]] | None = None
+        self.used = False
+
+    def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+        """The statement that writes ``rows``, and its parameters."""
+        count = len(rows)
+        keys, *values = (
+            column if process is None else [process(value) for value in column]
+            for column, process in zip(zip(*rows, strict=True), self._processors, strict=True)
+        )
+        key, *names = self._columns
+        params: list[Any] = []
+        columns: list[str] = []
+        for name, column in zip(names, values, strict=True):
+            params += chain.from_iterable(zip(keys, column, strict=True))
+            columns += [key, name] * count
+        params += keys
+        columns += [key] * count
+        return Statement(self._text.text(count), "write", tuple(columns), self._identity), params
+
+
+def _update_by_expressions(
+    root: Any, opts: Any, fields: list[Any], rows: list[Any], values: list[list[Any]], alias: str
+) -> int:
+    assignments = {}
+    for position, field in enumerate(fields):
+        whens = [
+            When(
+                pk=row.pk,
+                then=line[position] if isinstance(line[position], Expression) else _bound(line[position], field),
+            )
+            for row, line in zip(rows, values, strict=True)
+        ]
+        assignments[field.name] = Case(*whens, default=F(field.name), output_field=field)
+    count = root.using(alias).filter(pk__in=[row.pk for row in rows]).update(**assignments)
+    for row, line in zip(rows, values, strict=True):
+        computed = [f.attname for f, value in zip(fields, line, strict=True) if isinstance(value, Expression)]
+        for name in computed:
+            # the next read brings what the database computed
+            row.__dict__.pop(name, None)
+        row._state.stale |= frozenset(computed)
+    return count
+
+
+def _bound(value: Any, field: Any) -> Value:
+    return Value(None) if value is None else Prepared(field.to_store(value), field)

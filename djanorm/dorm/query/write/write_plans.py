@@ -1,0 +1,49 @@
+"""What compiled writes have in common: a plan, conflicts, and what is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dorm.db.execution import Statement
+from dorm.query.compile.layout import Layout, Output
+from dorm.query.run.hydrate import make_hydrator
+
+
+class WritePlan:
+    """A compiled write.
+
+    :ivar bind: from the values of one row to parameters; None when they are the same.
+    :ivar hydrate: from returned rows to converted tuples.
+    """
+
+    __slots__ = ("bind", "hydrate", "statement", "used")
+
+    def __init__(self, statement: Statement, bind: Any, hydrate: Any) -> None:
+        self.statement = statement
+        self.bind = bind
+        self.hydrate = hydrate
+        self.used = False
+
+
+def returned(options: Any, returning: Sequence[Any], session: Any) -> Callable[[list[Any]], list[Any]] | None:
+    """From the rows that a write returns to tuples of converted values; None when nothing is returned."""
+    if not returning:
+        return None
+    outputs = tuple(Output(field.attname, field, None) for field in returning)
+    return make_hydrator(Layout("tuple", options, outputs), session.dialect, session.alias)
+
+
+def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: Any) -> Any:
+    """An INSERT with what happens to rows that clash, and what is read back."""
+    if on_conflict == "ignore":
+        insert = insert.on_conflict_do_nothing()
+    elif on_conflict is not None:
+        _, unique, updated = on_conflict
+        elements = [table.c[field.column] for field in unique]
+        if updated:
+            assigned = {field.column: insert.excluded[field.column] for field in updated}
+            insert = insert.on_conflict_do_update(index_elements=elements, set_=assigned)
+        else:
+            insert = insert.on_conflict_do_nothing(index_elements=elements)
+    return insert.returning(*(table.c[field.column] for field in returning)) if returning else insert
