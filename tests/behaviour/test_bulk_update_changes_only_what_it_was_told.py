@@ -108,3 +108,13 @@ async def test_a_large_batch_takes_time_in_proportion_to_its_rows(database, mode
         row.level += 1
     assert await mode.call(G, "bulk_update", rows, ["level"], batch_size=6_000) == 6_000
     assert await mode.call(G, "aggregate", s=dorm.Sum("level")) == {"s": sum(range(1, 6_001))}
+
+
+@pytest.mark.parametrize("count", [3, 150])
+async def test_fields_may_be_named_in_any_order(database, mode, count):
+    rows = await mode.call(G, "bulk_create", [Gauge(name=f"n{n}", level=n) for n in range(count)])
+    for row in rows:
+        row.name, row.level = f"m{row.level}", -row.level
+    again = Gauge(pk=rows[0].pk, name="not the first instance of its row", level=1)
+    await mode.call(G, "bulk_update", [*rows, again], ["level", "name"])
+    assert await stored(mode) == [(f"m{n}", -n) for n in range(count)]

@@ -166,7 +166,7 @@ def test_bulk_update_is_one_statement_per_batch(database, queries):
     with queries() as log:
         assert Cat.objects.bulk_update(rows, ["age"]) == 3
     assert log.count == 1
-    assert sent(log)[0][0].replace('"', "").startswith("UPDATE cat SET age=CASE id WHEN ? THEN ?")
+    assert sent(log)[0][0].replace('"', "").startswith("UPDATE cat SET age=CASE cat.id WHEN ? THEN ?")
     with queries() as log:
         assert Cat.objects.bulk_update(rows, ["age"], batch_size=2) == 3
     assert log.count == 2

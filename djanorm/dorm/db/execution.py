@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -24,7 +24,6 @@ QUOTED = re.compile(
     r"""\b[eE]'(?:\\.|[^'\\])*'|'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
 )
 WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
-NAMED = re.compile(r"%%|%\((\w+)\)([sbt])")
 LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
 SETS_SESSION = re.compile(r"\b(?:set_config|setseed|\w*advisory\w*)\s*\(", re.IGNORECASE)
 
@@ -58,12 +57,42 @@ class Statement:
     def __repr__(self) -> str:
         return f"<Statement {self.kind}: {self.sql}>"
 
+    def after(self, words: str) -> Statement:
+        """This statement with words before it, such as ``EXPLAIN``: what asks for its plan, and is another statement."""
+        return Statement(f"{words} {self.sql}", "read", self.columns)
+
+
+class NamedStatement(Statement):
+    """A statement whose parameters have names, so that one may stand in several places; it takes `NamedValues`.
+
+    :param names: the name of the parameter in each place.
+    :param plain: the text with a plain placeholder in each place, to be shown.
+    """
+
+    __slots__ = ("names", "plain")
+
+    def __init__(
+        self,
+        sql: str,
+        kind: Kind,
+        columns: tuple[str | None, ...],
+        identity: Hashable | None = None,
+        *,
+        names: Sequence[str],
+        plain: str,
+        hand_written: bool = False,
+    ) -> None:
+        super().__init__(sql, kind, columns, identity, hand_written=hand_written)
+        self.names = names
+        self.plain = plain
+
+    def after(self, words: str) -> Statement:
+        text, plain = f"{words} {self.sql}", f"{words} {self.plain}"
+        return NamedStatement(text, "read", self.columns, names=self.names, plain=plain)
+
 
 class NamedValues(dict[str, Any]):
-    """Values by the names of their parameters, for a statement that writes one of them several times.
-
-    It iterates over the values, as a list of parameters does.
-    """
+    """Values by the names of their parameters, for a `NamedStatement`. It iterates over the values, as a list does."""
 
     __slots__ = ()
 
@@ -72,11 +101,16 @@ class NamedValues(dict[str, Any]):
 
     def in_places(self, statement: Statement) -> tuple[Statement, list[Any]]:
         """The statement with a plain placeholder in each place, and the value that stands there: to be shown."""
-        names = [found[1] for found in NAMED.finditer(statement.sql) if found[1]]
+        assert isinstance(statement, NamedStatement)
         known = dict(zip(self.keys(), statement.columns, strict=False))
-        text = NAMED.sub(lambda found: f"%{found[2]}" if found[1] else found[0], statement.sql)
-        columns = tuple(known.get(name) for name in names)
-        return Statement(text, statement.kind, columns, statement.identity), [self[name] for name in names]
+        columns = tuple([known.get(name) for name in statement.names])
+        shown = Statement(statement.plain, statement.kind, columns, statement.identity)
+        return shown, [self[name] for name in statement.names]
+
+
+def changes_session(sql: str) -> bool:
+    """Whether a statement calls a function that changes the session: its settings, its random numbers, its locks."""
+    return SETS_SESSION.search(sql) is not None
 
 
 @lru_cache(maxsize=512)

@@ -43,9 +43,8 @@ class Features:
     set_operation_parentheses: bool
     limit_needed_for_offset: bool
     filter_clause: bool
-    # how a parameter is written that stands in several places: its name, its format; None where equal expressions of it
-    # need not be one
-    shared_parameter: str | None
+    # whether a parameter that stands in several places must have a name for equal expressions of it to be one expression
+    names_shared_parameters: bool
     # whether GROUP BY knows columns of the queries around a subquery
     groups_by_outer_columns: bool
     window_functions: bool

@@ -50,7 +50,7 @@ FEATURES = Features(
     set_operation_parentheses=True,
     limit_needed_for_offset=False,
     filter_clause=True,
-    shared_parameter="%({}){}",
+    names_shared_parameters=True,
     groups_by_outer_columns=True,
     window_functions=True,
     tablesample=True,
@@ -122,7 +122,9 @@ MISSING_TABLE = re.compile(r'relation "(.+?)" does not exist')
 
 
 ARRAY_OF_TEXT = re.compile(r"(?<=CHAR)\(\d+\)(?=(?:\[\])+\Z)")
-ARRAY_PARAMETER = re.compile(r"(?<!%)%s(?=::[A-Za-z][\w ]*(?:\([\d, ]*\)[A-Za-z ]*)?\[\])")
+ARRAY_TYPE = r"(?=::[A-Za-z][\w ]*(?:\([\d, ]*\)[A-Za-z ]*)?\[\])"
+ARRAY_PARAMETER = re.compile(r"(?<!%)%s" + ARRAY_TYPE)
+NAMED_ARRAY_PARAMETER = re.compile(r"(?<!%)(%\(\w+\))s" + ARRAY_TYPE)
 
 
 class _Compiler(PGCompiler_psycopg):
@@ -131,6 +133,11 @@ class _Compiler(PGCompiler_psycopg):
         # psycopg would send arrays as text, quoting each element for the server to parse: half the time of a bulk
         # insert. Scalars are sent as psycopg chooses.
         self.string = ARRAY_PARAMETER.sub("%b", self.string)
+
+    def _process_positional(self) -> None:
+        # before their places are known, parameters have names
+        self.named = NAMED_ARRAY_PARAMETER.sub(r"\1b", self.string)
+        super()._process_positional()  # type: ignore[no-untyped-call]
 
     def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: Any) -> str:
         # An explicit cast to varchar(n) cuts text off without an error (PostgreSQL manual, 8.3), so that too long text

@@ -51,7 +51,7 @@ FEATURES = Features(
     set_operation_parentheses=False,
     limit_needed_for_offset=True,
     filter_clause=sqlite3.sqlite_version_info >= (3, 30),
-    shared_parameter=None,
+    names_shared_parameters=False,
     groups_by_outer_columns=False,
     window_functions=True,
     tablesample=False,

@@ -113,7 +113,7 @@ def _rows_to_insert(element: RowsToInsert, compiler: SQLCompiler, **options: Any
 
 @compiles(TableOfRows)
 def _table_of_rows(element: TableOfRows, compiler: SQLCompiler, **options: Any) -> str:
-    return f"(VALUES {compiler.process(element.rows)}) AS {compiler.preparer.quote(element.name)}"
+    return f"(VALUES {compiler.process(element.rows)}) AS {compiler.preparer.quote(str(element.name))}"
 
 
 class RepeatingText:

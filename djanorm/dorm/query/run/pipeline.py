@@ -100,12 +100,11 @@ def statement_of(state: QueryState, alias: str, use: str = "rows") -> tuple[Stat
 def explain(state: QueryState, alias: str, analyze: bool, format: str | None, options: dict[str, bool]) -> str:
     """The database's plan for the query, as text."""
     session = session_of(alias)
-    start = hooks_for(session.features).explain(analyze, format, options)
+    words = hooks_for(session.features).explain(analyze, format, options)
     plan, values = plan_for(state, alias, "rows", session)
     if plan is EMPTY or plan.statement is None:
         return "The query matches nothing and is not sent to the database."
-    text = f"{start} {plan.statement.sql}"
-    rows = session.fetch(Statement(text, "read", plan.statement.columns), _params(plan, values))
+    rows = session.fetch(plan.statement.after(words), _params(plan, values))
     return "\n".join(" ".join(_text(part) for part in row) for row in rows)
 
 

@@ -22,7 +22,6 @@ and misses.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -31,7 +30,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from dorm.conf import settings
-from dorm.db.execution import SETS_SESSION, NamedValues, Statement
+from dorm.db.execution import NamedStatement, NamedValues, Statement, changes_session
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Unshapable
 from dorm.query.compile import aggregation, compiler
@@ -44,7 +43,6 @@ from dorm.utils.bounds import too_deep
 from dorm.utils.codegen import FunctionText, quoted
 
 CAPACITY = 2048
-_MARKERS = re.compile("%%|%([sbt])")
 
 Binder = Callable[[Any], Any]
 
@@ -211,12 +209,14 @@ def compile_statement(
             parts.append(f"{binder.keep(process, 'process')}({source})")
         else:
             parts.append(source)
-    unusual = SETS_SESSION.search(compiled.string) is not None
-    mark = compilation.features.shared_parameter
-    if compilation.grouped and mark is not None and len(set(names)) < len(names):
+    unusual = changes_session(compiled.string)
+    if compilation.grouped and compilation.features.names_shared_parameters and len(set(names)) < len(names):
+        # a database takes two parameters for two expressions, in GROUP BY and beside it, whatever their values
         first = {name: n for n, name in reversed(list(enumerate(names)))}
-        named = _named(compiled.string, mark, names)
-        statement = Statement(named, kind, compilation.about(list(first), named), identity, hand_written=unusual)
+        about = compilation.about(list(first), compiled.named)
+        statement: Statement = NamedStatement(
+            compiled.named, kind, about, identity, names=names, plain=compiled.string, hand_written=unusual
+        )
         pairs = ", ".join(f"{quoted(name)}: {parts[n]}" for name, n in first.items())
         binder.lines.append(f"return {binder.keep(NamedValues, 'Named')}({{{pairs}}})")
         return statement, binder.define("v")
@@ -227,11 +227,3 @@ def compile_statement(
         return statement, None
     binder.lines.append(f"return ({', '.join(parts)}{',' if len(parts) == 1 else ''})")
     return statement, binder.define("v")
-
-
-def _named(text: str, mark: str, names: Sequence[str]) -> str:
-    """``text`` with names in its placeholders: a database takes two parameters for two expressions, in GROUP BY
-    and beside it, whatever their values.
-    """
-    waiting = iter(names)
-    return _MARKERS.sub(lambda found: mark.format(next(waiting), found[1]) if found[1] else found[0], text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from dorm.expressions.values import Prepared, Value
 from dorm.query.compile.scope import names_of_column
 from dorm.query.run.plan import plans
 from dorm.query.write import row_writes
+from dorm.query.write.computed_inserts import computed
 from dorm.query.write.related_keys import settle
 from dorm.query.write.sent_rows import GroupedRows, Rows, RowsInArrays, RowsPlan, fits_arrays, groups_of, processor_of
 
@@ -31,35 +33,40 @@ def update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias
 
     :param root: the queryset whose rows may be written.
     """
-    values = []
-    relations = [field for field in fields if field.is_relation]
-    for row in rows:
-        if relations:
-            settle(row, relations, "bulk_update")
-        values.append(
-            [field.pre_save(row, False) if field.prepares else getattr(row, field.attname) for field in fields]
-        )
+    lines = _lines(opts, fields, rows)
     narrowed = bool(root.state.steps) or root.state.empty
-    if narrowed or any(isinstance(value, Expression) for line in values for value in line):
-        return _update_by_expressions(root, opts, fields, rows, values, alias)
+    if narrowed or computed([opts.pk, *fields], lines):
+        return _update_by_expressions(root, fields, rows, lines, alias)
     # of several instances of one row the first counts
-    last = {row.pk: (row.pk, *line) for row, line in zip(reversed(rows), reversed(values), strict=True)}
-    session = session_of(alias)
-    lines = list(last.values())
-    statement, params = _plan_of(opts, fields, len(lines), session).sent(lines)
+    different = list({line[0]: line for line in reversed(lines)}.values())
+    statement, params = _plan_of(opts, fields, len(different), session_of(alias)).sent(different)
     return row_writes.run_update(opts, statement, params, using=alias)
+
+
+def _lines(opts: Any, fields: list[Any], rows: list[Any]) -> list[tuple[Any, ...]]:
+    """The key of each row, and its new values of ``fields``."""
+    relations = [field for field in fields if field.is_relation]
+    if relations:
+        for row in rows:
+            settle(row, relations, "bulk_update")
+    if any(field.prepares for field in fields):
+        return [
+            (row.pk, *(f.pre_save(row, False) if f.prepares else getattr(row, f.attname) for f in fields))
+            for row in rows
+        ]
+    read = attrgetter(opts.pk.attname, *(field.attname for field in fields))
+    return [read(row) for row in rows]
 
 
 def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan:
     """The plan of writing ``count`` rows: their keys and the values of ``fields``."""
     written = [opts.pk, *fields]
+    make: Callable[[Any, list[Any], Any, Hashable], RowsPlan]
     if count <= CASES or not session.features.update_from_values:
-        form, make = "update by CASE", UpdateByCase
-    elif fits_arrays(written, session):
-        form, make = "update from arrays", _from_arrays
+        make = UpdateByCase
     else:
-        form, make = "update from groups", _from_groups
-    key = (form, session.alias, opts, opts.registry.version, tuple(map(id, fields)))
+        make = _from_arrays if fits_arrays(written, session) else _from_groups
+    key = (make.__name__, session.alias, opts, opts.registry.version, tuple(map(id, fields)))
     plan: RowsPlan | None = plans.get(key)
     if plan is None:
         plan = make(opts, written, session, key)
@@ -71,8 +78,8 @@ def _joined(opts: Any, written: list[Any], columns: Sequence[Any]) -> Any:
     """The UPDATE of the rows whose keys are in the first of ``columns``, with the values in the others."""
     table = opts.table
     key, *values = columns
-    assigned = {table.c[field.column]: value for field, value in zip(written[1:], values, strict=True)}
-    return sa.update(table).values(assigned).where(table.c[opts.pk.column] == key)
+    assigned = [(table.c[field.column], value) for field, value in zip(written[1:], values, strict=True)]
+    return sa.update(table).ordered_values(*assigned).where(table.c[opts.pk.column] == key)
 
 
 def _from_groups(opts: Any, written: list[Any], session: Any, identity: Hashable) -> RowsPlan:
@@ -97,11 +104,11 @@ class UpdateByCase:
         parameters = [sa.bindparam(f"p{number}", type_=field.write_type()) for number, field in enumerate(written)]
         key, *values = parameters
         column = table.c[opts.pk.column]
-        assigned = {
-            table.c[field.column]: Branches(column, key, value, table.c[field.column])
+        assigned = [
+            (table.c[field.column], Branches(column, key, value, table.c[field.column]))
             for field, value in zip(written[1:], values, strict=True)
-        }
-        statement = sa.update(table).values(assigned).where(column.in_([Repeated(key)]))
+        ]
+        statement = sa.update(table).ordered_values(*assigned).where(column.in_([Repeated(key)]))
         self._text = RepeatingText(statement, dialect)
         self._processors = [processor_of(field, dialect) for field in written]
         self._columns = [names_of_column(field) for field in written]
@@ -128,27 +135,25 @@ class UpdateByCase:
 
 
 def _update_by_expressions(
-    root: Any, opts: Any, fields: list[Any], rows: list[Any], values: list[list[Any]], alias: str
+    root: Any, fields: list[Any], rows: list[Any], lines: list[tuple[Any, ...]], alias: str
 ) -> int:
+    """Write values that the database computes, or rows that only some conditions let through."""
+    keys = [line[0] for line in lines]
     assignments = {}
-    for position, field in enumerate(fields):
-        whens = [
-            When(
-                pk=row.pk,
-                then=line[position] if isinstance(line[position], Expression) else _bound(line[position], field),
-            )
-            for row, line in zip(rows, values, strict=True)
-        ]
+    for position, field in enumerate(fields, 1):
+        whens = [When(pk=line[0], then=_operand(line[position], field)) for line in lines]
         assignments[field.name] = Case(*whens, default=F(field.name), output_field=field)
-    count = root.using(alias).filter(pk__in=[row.pk for row in rows]).update(**assignments)
-    for row, line in zip(rows, values, strict=True):
-        computed = [f.attname for f, value in zip(fields, line, strict=True) if isinstance(value, Expression)]
-        for name in computed:
+    count: int = root.using(alias).filter(pk__in=keys).update(**assignments)
+    for row, (_, *values) in zip(rows, lines, strict=True):
+        unknown = [f.attname for f, value in zip(fields, values, strict=True) if isinstance(value, Expression)]
+        for name in unknown:
             # the next read brings what the database computed
             row.__dict__.pop(name, None)
-        row._state.stale |= frozenset(computed)
+        row._state.stale |= frozenset(unknown)
     return count
 
 
-def _bound(value: Any, field: Any) -> Value:
+def _operand(value: Any, field: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
     return Value(None) if value is None else Prepared(field.to_store(value), field)
