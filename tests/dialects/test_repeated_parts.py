@@ -15,6 +15,8 @@ TABLE = sa.Table(
     HOSTILE, sa.MetaData(), sa.Column("id", sa.BigInteger(), primary_key=True), sa.Column("name", sa.String(9))
 )
 KEY, NAME = sa.bindparam("key", type_=sa.BigInteger()), sa.bindparam("name", type_=sa.String(9))
+KEPT = '"VALUES (%%s) ""?"" RETURNING".id'
+ROW = "(%s::BIGINT, %s::VARCHAR)"
 SQLITE_NAME, POSTGRESQL_NAME = '"VALUES (%s) ""?"" RETURNING"', '"VALUES (%%s) ""?"" RETURNING"'
 
 
@@ -29,8 +31,7 @@ SQLITE_NAME, POSTGRESQL_NAME = '"VALUES (%s) ""?"" RETURNING"', '"VALUES (%%s) "
         (
             postgresql.make_dialect(),
             for_postgresql.insert,
-            f"INSERT INTO {POSTGRESQL_NAME} (id, name) VALUES (%s::BIGINT, %s::VARCHAR), (%s::BIGINT, %s::VARCHAR)"
-            f" ON CONFLICT (id) DO NOTHING RETURNING {POSTGRESQL_NAME}.id",
+            f"INSERT INTO {POSTGRESQL_NAME} (id, name) VALUES {ROW}, {ROW} ON CONFLICT (id) DO NOTHING RETURNING {KEPT}",
         ),
     ],
 )

@@ -56,8 +56,8 @@ class _Branch(sa.ColumnElement[Any]):
 
     def __init__(self, key: Any, value: Any) -> None:
         self.type = value.type
-        self.key = key
-        self.value = value
+        self.when = key
+        self.then = value
 
 
 class RowsToInsert(roles.DMLSelectRole, sa.ClauseElement):
@@ -103,7 +103,7 @@ def _case(element: Branches, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(_Branch)
 def _branch(element: _Branch, compiler: SQLCompiler, **options: Any) -> str:
-    return f"WHEN {compiler.process(element.key, **options)} THEN {compiler.process(element.value, **options)}"
+    return f"WHEN {compiler.process(element.when, **options)} THEN {compiler.process(element.then, **options)}"
 
 
 @compiles(RowsToInsert)

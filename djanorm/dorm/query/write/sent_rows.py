@@ -54,6 +54,7 @@ class GroupedRows:
         self.used = False
 
     def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+        """The statement that writes ``rows``, and its parameters."""
         count, statement = self._last
         if count != len(rows):
             count = len(rows)
@@ -92,6 +93,7 @@ class RowsInArrays:
         self.used = False
 
     def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+        """The statement that writes ``rows``, and its parameters."""
         columns = zip(*rows, strict=True)
         return self._statement, [
             list(column) if process is None else [process(value) for value in column]
