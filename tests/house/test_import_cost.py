@@ -87,3 +87,24 @@ def test_a_missing_greenlet_names_the_extra(tmp_path):
             print(problem)
     """
     assert 'pip install "djanorm[sqlite]"' in run(program, tmp_path)
+
+
+def test_what_was_declared_before_the_first_connection_counts(tmp_path):
+    """The rooms that load later take up what was said to those that load at once: receivers, fields named in words."""
+    program = """
+        import dorm
+        from dorm.functions import Cast
+
+        class Thing(dorm.Model):
+            class Meta:
+                app_label = "things"
+
+        seen = []
+        dorm.pre_query.connect(lambda sender, sql, **rest: seen.append(sql), weak=False)
+        named = Cast("pk", "text")
+        dorm.configure(DATABASES={"default": {"ENGINE": "sqlite", "NAME": "things.sqlite3"}})
+        dorm.create_tables(Thing)
+        Thing.objects.create()
+        print([*Thing.objects.annotate(text=named).values_list("text", flat=True)], seen[-1][:6])
+    """
+    assert run(program, tmp_path) == "['1'] SELECT"

@@ -110,3 +110,5 @@ def after(call: Call) -> None:
 
 pre_query.on_change = refresh
 post_query.on_change = refresh
+# receivers may have been connected before the first connection loaded this module
+refresh()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dorm.constraints import hooks
+from dorm.query.compile import result_types as _result_types
 from dorm.query.describe.prefetch_lookups import Prefetch
 from dorm.query.queryset import EmptyQuerySet, QuerySet
 from dorm.utils.lazy import lazy_import, lazy_names
