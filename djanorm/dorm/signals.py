@@ -265,8 +265,9 @@ def _same_text(wanted: Any, sender: Any) -> bool:
 
 
 def _label(sender: Any) -> str | None:
-    """``"app.Model"`` of a model; None of everything else."""
-    return getattr(getattr(sender, "_meta", None), "label", None)
+    """``"app.Model"`` of a model of the default registry; None of everything else."""
+    meta = getattr(sender, "_meta", None)
+    return getattr(meta, "global_label", getattr(meta, "label", None))
 
 
 class ModelSignal(Signal):

@@ -200,16 +200,14 @@ def test_two_models_of_one_scope_must_not_share_a_table():
     model("Three", meta={"db_table": "shared", "managed": False})
 
 
-def test_relations_are_reported_once_both_ends_exist():
+def test_relations_are_reported_once_both_ends_exist(monkeypatch):
     seen = []
-    registry.on_relation(seen.append)
-    try:
-        source = model("Source", target=dorm.ForeignKey("registry.Target", dorm.CASCADE, related_name="+"))
-        assert [relation for relation in seen if relation.related_model is source] == []
-        model("Target")
-        assert [relation.field for relation in seen if relation.related_model is source] == [source.target]
-    finally:
-        registry._callbacks.remove(seen.append)
+    kind = type(dorm.Model)
+    monkeypatch.setattr(kind, "relation_linked", lambda target, relation: seen.append((target, relation.field)))
+    source = model("Source", target=dorm.ForeignKey("registry.Target", dorm.CASCADE, related_name="+"))
+    assert seen == []
+    target = model("Target")
+    assert seen == [(target, source.target)]
 
 
 def test_get_model_names_the_nearest_label():
@@ -221,13 +219,13 @@ def test_get_model_names_the_nearest_label():
 
 def test_every_change_makes_what_is_derived_anew():
     target = model("Target")
-    cache, version = target._meta.query_cache, registry.version
-    assert target._meta.query_cache is cache
+    kept, version = target._meta.derived("anything", object), registry.version
+    assert target._meta.derived("anything", object) is kept
     table = target._meta.table
     assert target._meta.table is table
     model("Other")
     assert registry.version > version
-    assert target._meta.query_cache is not cache
+    assert target._meta.derived("anything", object) is not kept
     assert target._meta.table is not table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 _lookups: dict[type, dict[str, Any]] = {}
@@ -13,8 +14,19 @@ integer_field: Any = None
 # field class -> a function from a step's name to its transform, for fields that accept any name
 _any_key: dict[type, Any] = {}
 
-# incremented by every registration; resolved names are cached per version
-version = 0
+# called after every registration: what was found by name before may be something else now
+_watchers: list[Callable[[], None]] = []
+
+
+def on_change(callback: Callable[[], None]) -> Callable[[], None]:
+    """Call ``callback()`` after every registration and removal. Returns it, for use as a decorator."""
+    _watchers.append(callback)
+    return callback
+
+
+def _changed() -> None:
+    for callback in _watchers:
+        callback()
 
 
 def add_lookup(field_class: type, name: str, lookup: Any) -> None:
@@ -34,10 +46,9 @@ def any_key(field_class: type, make: Any) -> None:
 
 def remove(field_class: type, name: str) -> None:
     """Take a lookup or transform back; unknown names are ignored."""
-    global version
-    version += 1
     _lookups.get(field_class, {}).pop(name, None)
     _transforms.get(field_class, {}).pop(name, None)
+    _changed()
 
 
 def find_lookup(field_class: type, name: str) -> Any:
@@ -65,9 +76,8 @@ def names_for(field_class: type) -> list[str]:
 
 
 def _add(table: dict[type, dict[str, Any]], field_class: type, name: str, item: Any) -> None:
-    global version
-    version += 1
     table.setdefault(field_class, {})[name] = item
+    _changed()
 
 
 def _find(table: dict[type, dict[str, Any]], field_class: type, name: str) -> Any:

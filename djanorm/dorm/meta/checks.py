@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions.base import is_operand
@@ -12,6 +12,9 @@ from dorm.expressions.ordering import OrderBy
 from dorm.fields.auto import AutoField
 from dorm.utils.identifiers import LIMIT, check_identifier
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.meta.registry import Registry
 
 
 def ordering_list(label: str, given: Any) -> list[Any]:
@@ -27,6 +30,24 @@ def ordering_list(label: str, given: Any) -> list[Any]:
         if not isinstance(term, (str, OrderBy)) and not is_operand(term):
             raise ImproperlyConfigured(f"{label}: ordering takes names and expressions, not {term!r}.")
     return list(given)
+
+
+def registry_of(name: str, given: Mapping[str, Any], concrete_model: Any, default: Registry) -> Registry:
+    """The registry that a model joins: the one that its options name, that of the model a proxy stands for, or ``default``.
+
+    :raises ImproperlyConfigured: for anything but a registry, and for a proxy that is to be in another one than its model.
+    """
+    wanted = given.get("registry")
+    if wanted is not None and not isinstance(wanted, type(default)):
+        raise ImproperlyConfigured(f"{name}: registry must be a Registry, not {wanted!r}.")
+    if concrete_model is None:
+        return default if wanted is None else wanted
+    shared: Registry = concrete_model._meta.registry
+    if wanted is not None and wanted is not shared:
+        raise ImproperlyConfigured(
+            f"{name} is a proxy of {concrete_model.__name__} and belongs to its registry, {shared!r}, not to {wanted!r}."
+        )
+    return shared
 
 
 def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:

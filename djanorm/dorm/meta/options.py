@@ -6,21 +6,19 @@ How a class becomes a model. The metaclass calls, in this order:
    parents (``OPTION_NAMES`` lists what there is; anything else raises). A proxy passes the model whose table it shares.
    Assign it to ``cls._meta``.
 2. ``field.contribute_to_class(cls, name)`` for each field, implicit key first, then inherited, then own. The field
-calls
-   ``add_field``. (Without a key, :meth:`prepare` adds the implicit one at the front; :meth:`implicit_key` makes it.)
+   calls ``add_field``. (Without a key, :meth:`prepare` adds the implicit one at the front; :meth:`implicit_key` makes it.)
 3. ``options.prepare()``: checks that need no other model; raises ``ImproperlyConfigured``.
-4. ``registry.register(cls)``: links relations, calls the ``registry.on_relation`` callbacks, replaces a model of the
-same
-   label.
+4. ``options.registry.register(cls)``: links relations, tells the targets' classes (``relation_linked``), replaces a model
+   of the same label.
 
-Whatever depends on other models (``names``, ``table``, ``related_objects``, ``query_cache``) is made on demand and
+Whatever depends on other models (``names``, ``table``, ``related_objects``, all that is ``derived``) is made on demand and
 valid for one ``registry.version``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -36,6 +34,8 @@ from dorm.utils.identifiers import check_dotted, check_identifier, shorten
 from dorm.utils.suggest import hint
 
 #: The options of ``class Meta``, with their defaults.
+T = TypeVar("T")
+
 OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
     "abstract": False,
     "app_label": None,
@@ -55,6 +55,7 @@ OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
     "permissions": (),
     "proxy": False,
     "read_only": False,
+    "registry": None,
     "required_db_features": (),
     "required_db_vendor": None,
     "select_on_save": False,
@@ -63,6 +64,8 @@ OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
     "verbose_name": None,
     "verbose_name_plural": None,
 }
+#: How much is kept per model before everything is computed again.
+DERIVED_LIMIT: Final = 4096
 OPTION_NAMES: Final = frozenset(OPTION_DEFAULTS)
 TEXT_OPTIONS: Final = (
     "app_label",
@@ -111,11 +114,9 @@ class Options:
     select_on_save: bool
     swappable: str | None
 
-    def __init__(
-        self, model: Any, given: Mapping[str, Any], *, concrete_model: Any = None, registry: Registry = default_registry
-    ) -> None:
+    def __init__(self, model: Any, given: Mapping[str, Any], *, concrete_model: Any = None) -> None:
         self.model = model
-        self.registry = registry
+        self.registry: Registry = checks.registry_of(model.__name__, given, concrete_model, default_registry)
         self.object_name: str = model.__name__
         self.model_name: str = model.__name__.lower()
         for option in TEXT_OPTIONS:
@@ -152,10 +153,9 @@ class Options:
         self.private_fields: list[Any] = []
         self._fields: list[Any] = []
         self._reverse: list[Any] = []
-        self._registry_version = -1
+        self._valid_for = 0
         self._names: dict[str, Any] = {}
-        self._table: sa.Table | None = None
-        self._query_cache: dict[Any, Any] = {}
+        self._derived: dict[Hashable, Any] = {}
         self.pk: Any = None
         self.fields: tuple[Any, ...] = ()
         self.concrete_fields: tuple[Any, ...] = ()
@@ -202,8 +202,13 @@ class Options:
         self.pk = next((field for field in self._fields if field.primary_key), None)
         self._by_name = {field.attname: field for field in self._fields}
         self._by_name.update({field.name: field for field in self._fields})
-        self._registry_version = -1
+        self._valid_for = 0
         self.registry.bump()
+
+    @property
+    def global_label(self) -> str | None:
+        """The label, where text alone means this model: in the default registry; None in others."""
+        return self.label if self.registry is default_registry else None
 
     @property
     def local_fields(self) -> tuple[Any, ...]:
@@ -292,44 +297,47 @@ class Options:
     @property
     def names(self) -> dict[str, Any]:
         """What a step of a lookup path may be called: fields, attnames, reverse query names (fields win)."""
-        if self._registry_version != self.registry.version:
+        if self._valid_for != self.registry.version:
             self._refresh()
         return self._names
 
-    @property
-    def query_cache(self) -> dict[Any, Any]:
-        """A dictionary for data derived from this model; emptied when models change."""
-        if self._registry_version != self.registry.version:
+    def derived(self, key: Hashable, make: Callable[..., T], *args: object) -> T:
+        """What ``make(*args)`` returns, kept under ``key`` until models, fields or lookups change.
+
+        The one place for what is computed from a model: it goes with the model, and is never older than the registry's
+        version.
+        """
+        if self._valid_for != self.registry.version:
             self._refresh()
-        return self._query_cache
+        kept = self._derived
+        try:
+            return kept[key]
+        except KeyError:
+            made = make(*args)
+            if len(kept) >= DERIVED_LIMIT:
+                # names of keys in documents come from outside, and never end
+                kept.clear()
+            # when models changed meanwhile, this is a dictionary that is not read any more
+            kept[key] = made
+            return made
 
     @property
     def table(self) -> sa.Table:
         """A light SQLAlchemy table for queries: columns and their types, no constraints."""
-        if self._registry_version != self.registry.version:
-            self._refresh()
-        made = self._table
-        if made is None:
-            made = self._table = self._light_table()
-        return made
+        return self.derived("table", self._light_table)
 
     def _refresh(self) -> None:
         self.registry.settle()
+        version = self.registry.version
         names = dict(self._by_name)
         for relation in self.reverse_relations():
             for name in relation.query_names:
                 names.setdefault(name, relation)
         self._names = names
-        self._query_cache = {}
-        self._table = None
-        self._registry_version = self.registry.version
         if not self.abstract:
-            try:
-                checks.check_ordering(self)
-            except ImproperlyConfigured:
-                # every use must say so, not the first one only
-                self._registry_version = -1
-                raise
+            checks.check_ordering(self)
+        self._derived = {}
+        self._valid_for = version
 
     def _light_table(self) -> sa.Table:
         columns = [
@@ -347,6 +355,7 @@ _PLAIN = OPTION_NAMES - {
     "app_label",
     "db_table",
     "ordering",
+    "registry",
     "unique_together",
     "indexes",
     "constraints",

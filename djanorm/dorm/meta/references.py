@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.meta.app_labels import known_label
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.meta.registry import Registry
 
 
 class Unknown(Exception):
@@ -18,7 +21,7 @@ class Ambiguous(Exception):
     """A bare name that several apps define."""
 
 
-def resolve_reference(registry: Any, field: Any, reference: Any, newcomer: Any = None) -> Any:
+def resolve_reference(registry: Registry, field: Any, reference: Any, newcomer: Any = None) -> Any:
     """The model class that ``reference`` names, as seen from ``field``.
 
     :param newcomer: a model whose class statement is still running: its name is not bound in its module yet, so a
@@ -28,11 +31,11 @@ def resolve_reference(registry: Any, field: Any, reference: Any, newcomer: Any =
     :raises ImproperlyConfigured: when a function returns something other than a model.
     """
     if isinstance(reference, type):
-        return _model(field, reference)
+        return _model(registry, field, reference)
     if isinstance(reference, str):
         return field.model if reference == "self" else _named(registry, field, reference)
     try:
-        return _model(field, reference())
+        return _model(registry, field, reference())
     except NameError as problem:
         if newcomer is not None and problem.name == newcomer.__name__ and reference.__module__ == newcomer.__module__:
             return newcomer
@@ -49,7 +52,7 @@ def resolve_reference(registry: Any, field: Any, reference: Any, newcomer: Any =
         raise Unknown(str(problem)) from problem
 
 
-def unknown_text(registry: Any, reference: Any, problem: Unknown) -> str:
+def unknown_text(registry: Registry, reference: Any, problem: Unknown) -> str:
     """The message about a missing target; built only when it will be shown."""
     if not isinstance(reference, str):
         return f"what a function gives, but calling it fails: {problem}."
@@ -58,13 +61,20 @@ def unknown_text(registry: Any, reference: Any, problem: Unknown) -> str:
     return f"{reference!r}, but no such model is defined. {hint(reference, candidates)}"
 
 
-def _model(field: Any, value: Any) -> Any:
-    if isinstance(value, type) and getattr(value, "_meta", None) is not None:
-        return value
-    raise ImproperlyConfigured(f"{field.label} refers to {value!r}, which is no model.")
+def _model(registry: Registry, field: Any, value: object) -> Any:
+    meta = getattr(value, "_meta", None)
+    if not isinstance(value, type) or meta is None:
+        raise ImproperlyConfigured(f"{field.label} refers to {value!r}, which is no model.")
+    if meta.registry is not registry:
+        raise ImproperlyConfigured(
+            f"{field.label} belongs to {registry!r} and refers to the class {meta.label} of {meta.registry!r}: a relation "
+            f"stays within one registry. Write {meta.label!r} to mean the model of that name in its own registry, or give "
+            "both models the same registry."
+        )
+    return value
 
 
-def _named(registry: Any, field: Any, name: str) -> Any:
+def _named(registry: Registry, field: Any, name: str) -> Any:
     models: dict[str, Any] = registry._models
     name = known_label(name)
     app, _, model_name = name.rpartition(".")

@@ -1,52 +1,79 @@
-"""The registry: every model by its label, and relations linked as soon as both ends exist, in any definition order."""
+"""Registries: models by label, and relations linked as soon as both ends exist, in any definition order.
+
+Most programs have one, ``registry``. Another one is a world of its own: its models have their own relations, reverse
+accessors, tables and plans, whatever models of the same label there are elsewhere.
+"""
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any
 
 from dorm.conf import settings
 from dorm.exceptions import ImproperlyConfigured
+from dorm.lookups import registry as lookups
 from dorm.meta.app_labels import known_label
 from dorm.meta.references import Ambiguous, Unknown, resolve_reference, unknown_text
 from dorm.meta.through import build_through
 from dorm.utils.suggest import hint
 
-RelationCallback: TypeAlias = Callable[[Any], None]
-
 #: Settings that change what models mean: types of columns, kinds of keys.
 _SETTINGS_THAT_MATTER = frozenset({"USE_TZ", "TIME_ZONE"})
+
+
+# version numbers are never used twice, not even by two registries
+_versions = itertools.count(1)
+_registries: weakref.WeakSet[Registry] = weakref.WeakSet()
+_named: weakref.WeakValueDictionary[str, Registry] = weakref.WeakValueDictionary()
+_registering = threading.Lock()
 
 
 class Registry:
     """Models by label, and what is linked between them.
 
+    A model joins the registry that its options name (``Meta.registry``, or ``registry=`` after the base classes); without
+    that, the default one. An abstract base hands its registry on.
+
     ``version`` grows with every change; data derived from models is valid for one version only.
 
-    :ivar model_base: the class ``Model``, set by the models layer.
-    :ivar model_state: the class of ``instance._state``, set by the models layer.
-    :ivar make_model: ``(name, bases, attributes) -> class``; by default the metaclass of ``model_base``.
-    :ivar deletion: the room that deletes with cascades, with its ``Collector``; set by the models layer.
+    :param name: what errors call it, and by which pickles of its models find it again: the latest one of that name. Models
+        of a registry without a name can be pickled only if they can be imported.
+    :ivar compiled: what the query layer compiled for these models; emptied with every change.
     """
 
-    def __init__(self) -> None:
-        self.version = 0
-        self.model_base: Any = None
-        self.model_state: Any = None
-        self.deletion: Any = None
+    def __init__(self, name: str | None = None) -> None:
+        self.name: str | None = name
+        self.version = next(_versions)
+        self.compiled: OrderedDict[Hashable, Any] = OrderedDict()
         self._models: dict[str, Any] = {}
         self._abstract: dict[str, Any] = {}
         self._pending: dict[int, Any] = {}
-        self._callbacks: list[RelationCallback] = []
-        self._removal_callbacks: list[RelationCallback] = []
         self._lock = threading.RLock()
+        with _registering:
+            _registries.add(self)
+            if name is not None:
+                _named[name] = self
+
+    def __repr__(self) -> str:
+        return f"<Registry {self.name or 'without a name'}: {len(self._models)} models>"
+
+    def __reduce__(self) -> tuple[Callable[[str], Registry], tuple[str]]:
+        if self.name is None:
+            raise TypeError("A registry without a name cannot be pickled: make it as Registry(name).")
+        return (registry_named, (self.name,))
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Registry:
+        return self
 
     # -- queries ------------------------------------------------------------------------------------------------------
 
     def models(self, *, include_auto_created: bool = False) -> list[Any]:
         """Every concrete model, in definition order; automatic junction models only when asked for."""
-        return [m for m in self._models.values() if include_auto_created or not m._meta.auto_created]
+        return [m for m in list(self._models.values()) if include_auto_created or not m._meta.auto_created]
 
     def get_model(self, label: str, model_name: str | None = None) -> Any:
         """The model called ``"app.Model"``, or of an app and a name; case does not matter.
@@ -56,9 +83,9 @@ class Registry:
         wanted = known_label(label if model_name is None else f"{label}.{model_name}")
         found = self._models.get(wanted)
         if found is None:
-            matches = [model for known, model in self._models.items() if known.lower() == wanted.lower()]
+            matches = [model for known, model in list(self._models.items()) if known.lower() == wanted.lower()]
             if len(matches) != 1:
-                raise LookupError(f"There is no model {wanted!r}. {hint(wanted, self._models)}")
+                raise LookupError(f"There is no model {wanted!r}. {hint(wanted, list(self._models))}")
             found = matches[0]
         return found
 
@@ -77,8 +104,9 @@ class Registry:
     # -- changes ------------------------------------------------------------------------------------------------------
 
     def bump(self) -> None:
-        """Records that models have changed, so that everything derived from them is rebuilt."""
-        self.version += 1
+        """Something about models changed: everything derived from them is computed again."""
+        self.version = next(_versions)
+        self.compiled = OrderedDict()
 
     def register(self, model: Any) -> None:
         """Add a model; one of the same label is replaced, and its relations disappear from their targets.
@@ -97,7 +125,7 @@ class Registry:
             waiting = self._remove(old) if old is not None else []
             self._models[meta.label] = model
             self._abstract.pop(meta.label, None)
-            self.version += 1
+            self.bump()
             if not meta.proxy:
                 self._wait(meta.relation_fields())
             self._wait(field for field in waiting if field.model is not old)
@@ -105,8 +133,15 @@ class Registry:
                 self._reconsider_bare_names(meta)
                 self._link_pending(newcomer=model)
             except ImproperlyConfigured:
-                self._remove(model)
+                self._take_back(model, old)
                 raise
+
+    def _take_back(self, model: Any, old: Any) -> None:
+        """The model cannot be registered; the one that it was to replace stays."""
+        waiting = self._remove(model)
+        if old is not None:
+            self._wait(field for field in waiting if field.model is not model)
+            self.register(old)
 
     def unregister(self, model: Any) -> None:
         """Take a model back: its relations disappear from their targets, and those to it wait again."""
@@ -142,36 +177,6 @@ class Registry:
             for label, model in snapshot.items():
                 if self._models.get(label) is not model:
                     self.register(model)
-
-    def on_relation(self, callback: RelationCallback) -> RelationCallback:
-        """Call ``callback(relation)`` once per relation when both ends exist (and the through model, for many-to-many).
-
-        Relations that are complete already are reported at once. Returns the callback.
-        """
-        self._callbacks.append(callback)
-        for model in list(self._models.values()):
-            for field in model._meta.relation_fields():
-                if field.remote_field.linked:
-                    callback(field.remote_field)
-        return callback
-
-    def on_removal(self, callback: RelationCallback) -> RelationCallback:
-        """Call ``callback(relation)`` when a relation disappears because its model was replaced.
-
-        Returns the callback.
-        """
-        self._removal_callbacks.append(callback)
-        return callback
-
-    def make_model(self, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
-        """A new model class; ``bases`` empty means ``Model``.
-
-        :raises ImproperlyConfigured: while no ``Model`` exists.
-        """
-        if self.model_base is None:
-            raise ImproperlyConfigured(f"The model {name} cannot be made before dorm is imported.")
-        bases = bases or (self.model_base,)
-        return type(bases[0])(name, bases, attributes)
 
     # -- linking ------------------------------------------------------------------------------------------------------
 
@@ -238,15 +243,16 @@ class Registry:
         if field.many_to_many and not self._link_through(field, newcomer):
             return False
         relation.linked = True
-        self.version += 1
-        for callback in self._callbacks:
-            callback(relation)
+        self.bump()
+        type(target).relation_linked(target, relation)
         return True
 
     def _link_through(self, field: Any, newcomer: Any) -> bool:
         relation = field.remote_field
         if relation.through is not None:
-            if relation.given_through is None and relation.through not in self:
+            if relation.given_through is not None:
+                resolve_reference(self, field, relation.given_through)  # refuses the class of another registry
+            elif relation.through not in self:
                 self.register(relation.through)
             return True
         if relation.given_through is not None:
@@ -255,7 +261,7 @@ class Registry:
                 return False
             relation.through = through
         else:
-            relation.through = build_through(self, field)
+            relation.through = build_through(field)
         relation.relinked()
         return True
 
@@ -302,7 +308,7 @@ class Registry:
         for field in self._going_through(model):
             if field.remote_field.given_through is not None and not isinstance(field.remote_field.given_through, type):
                 self._forget_through(field)
-        self.version += 1
+        self.bump()
         return waiting
 
     def _detach(self, field: Any) -> None:
@@ -310,8 +316,7 @@ class Registry:
         target = relation.model
         if target is None:
             return
-        for callback in self._removal_callbacks:
-            callback(relation)
+        type(target).relation_unlinked(target, relation)
         target._meta.concrete_model._meta.detach_relation(relation)
         relation.linked = relation.attached = False
 
@@ -388,10 +393,33 @@ def _refers_to_abstract(field: Any, model: Any) -> str:
     )
 
 
-registry = Registry()
+def registries() -> list[Registry]:
+    """Every registry that is in use."""
+    with _registering:
+        return list(_registries)
+
+
+def registry_named(name: str) -> Registry:
+    """The latest registry of this name.
+
+    :raises LookupError: when there is none in this process (yet).
+    """
+    found = _named.get(name)
+    if found is not None:
+        return found
+    raise LookupError(f"There is no registry {name!r} in this process: import the module that makes it first.")
+
+
+registry = Registry("default")
 
 
 @settings.on_change
 def _settings_changed(names: set[str]) -> None:
     if names & _SETTINGS_THAT_MATTER:
-        registry.bump()
+        _everything_changed()
+
+
+@lookups.on_change
+def _everything_changed() -> None:
+    for known in registries():
+        known.bump()

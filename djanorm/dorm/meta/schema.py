@@ -67,7 +67,6 @@ def _tables(models: tuple[Any, ...], using: str) -> Generator[tuple[Connection, 
             raise TypeError(f"create_tables() and drop_tables() take model classes, not {model!r}.")
         if model._meta.abstract:
             raise ImproperlyConfigured(f"{model._meta.label} is abstract and has no table; name its concrete children.")
-    registry.settle()
     chosen = [options for options in with_junctions(models or registry.models()) if options.managed]
     for options in chosen:
         # reading the names checks the options of Meta

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from dorm.fields.deletion_rules import CASCADE
 from dorm.fields.related import ForeignKey
+from dorm.meta.roots import root_of
 from dorm.utils.identifiers import derived
 
 
@@ -23,7 +24,7 @@ def junction_names(source: Any, target: Any) -> tuple[str, str]:
     return (f"from_{near}", f"to_{far}") if near == far else (near, far)
 
 
-def build_through(registry: Any, field: Any) -> Any:
+def build_through(field: Any) -> Any:
     """Make the junction model of ``field``, whose target is known.
 
     Its two foreign keys cascade in the database, the pair is unique, and neither side gets an accessor to it.
@@ -40,6 +41,7 @@ def build_through(registry: Any, field: Any) -> Any:
     options = {
         "db_table": junction_table(field),
         "app_label": source._meta.app_label,
+        "registry": source._meta.registry,
         "unique_together": [(near, far)],
         "managed": source._meta.managed or target._meta.managed,
         "auto_created": field,
@@ -52,4 +54,6 @@ def build_through(registry: Any, field: Any) -> Any:
         near: key(source, db_index=False),
         far: key(target, db_index=True),
     }
-    return registry.make_model(name, (), attributes)
+    root = root_of(source)
+    kind: Any = type(root)
+    return kind(name, (root,), attributes)

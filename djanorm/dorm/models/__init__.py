@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dorm.constraints import hooks
-from dorm.meta.registry import registry
-from dorm.models.accessors import install_reverse, remove_reverse
 from dorm.models.base import Model
 from dorm.models.manager import BaseManager, Manager
 from dorm.models.many_to_many import ManyRelatedManager
@@ -23,13 +21,8 @@ else:
         __name__, {"dorm.models.deletion": ("Collector",), "dorm.models.loading": ("aload", "load", "run")}
     )
 
-# The lower layers know models only as data; they are given these classes and rooms here.
-registry.model_base = Model
-registry.model_state = ModelState
-registry.deletion = lazy_import("dorm.models.deletion", globals())
+# constraints declare, and are checked here
 hooks.check = lazy_import("dorm.models.constraint_checks", globals())
-registry.on_relation(install_reverse)
-registry.on_removal(remove_reverse)
 
 __all__ = [
     "BaseManager",

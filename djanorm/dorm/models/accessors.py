@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, NoReturn
 
 from dorm.expressions.paths import RelationRef
@@ -22,43 +20,29 @@ class _ManyDescriptor:
     refuses_assignment = True
 
     accessor: str
-    # the related model's default manager, looked up each time because that model may be redefined
-    _manager_behind: Callable[[Any], Any]
-
-    def __init__(self) -> None:
-        self._default: Any = None
-        self._class: type[RelatedManager[Any]] = RelatedManager
-        self._parts: dict[str, Any] = {}
-        self._key = ""
 
     def __get__(self, instance: Any, owner: type[Any]) -> Any:
         if instance is None:
             return self._on_class()
-        try:
-            default = self._manager_behind(self)
-        except AttributeError:
-            default = self._model()._meta.default_manager  # raises the error: the model does not exist yet
-        if default is not self._default:
-            self._prepare(default)
+        kind, shared = owner._meta.derived(self, self._shared)
         if instance.pk is None:
             raise ValueError(
                 f"{type(instance).__name__!r} instance needs to have a primary key value before this relationship can be "
                 f"used: save it before reading .{self.accessor}."
             )
-        manager = object.__new__(self._class)
+        manager = object.__new__(kind)
         parts = manager.__dict__
-        parts.update(self._parts)
+        parts.update(shared)
         parts["instance"] = instance
         return manager
 
-    def _prepare(self, default: Any) -> None:
-        """Build what all managers of this relation share; again when the related model was redefined."""
+    def _shared(self) -> tuple[type[RelatedManager[Any]], dict[str, Any]]:
+        """The class of all managers of this relation, and what they have in common."""
+        default = self._model()._meta.default_manager
         side = self._side(default)
         bases = (side.kind,) if issubclass(side.kind, side.plain) else (side.kind, side.plain)
-        self._class = type(side.kind.__name__, bases, {"__module__": side.kind.__module__, "_side": side})
-        self._parts = {**default.__dict__, "model": self._model()}
-        self._key = side.owner_key
-        self._default = default
+        kind = type(side.kind.__name__, bases, {"__module__": side.kind.__module__, "_side": side})
+        return kind, {**default.__dict__, "model": self._model()}
 
     def __set__(self, instance: Any, value: Any) -> NoReturn:
         name = f"{type(instance).__name__}.{self.accessor}"
@@ -77,10 +61,7 @@ class _ManyDescriptor:
 class _ReverseDescriptor(_ManyDescriptor):
     """The accessor on the model that a relation refers to."""
 
-    _manager_behind = attrgetter("relation.related_model._meta.default_manager")
-
     def __init__(self, relation: Any) -> None:
-        super().__init__()
         self.relation = relation
         self.accessor = relation.accessor_name()
 
@@ -103,10 +84,7 @@ class ReverseForeignKey(_ReverseDescriptor):
 class ManyToManyForward(_ManyDescriptor):
     """``article.tags``, on the model that declares the field."""
 
-    _manager_behind = attrgetter("field.remote_field.model._meta.default_manager")
-
     def __init__(self, field: Any) -> None:
-        super().__init__()
         self.field = field
         self.accessor = field.name
 

@@ -18,6 +18,7 @@ from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
     from dorm.meta.options import Options
+    from dorm.meta.registry import Registry
     from dorm.models import deletion, loading, saving, validation
     from dorm.models.keys import ImplicitKey
     from dorm.models.many_to_many import ManyRelatedManager
@@ -85,6 +86,7 @@ class Model(Instance, metaclass=ModelBase):
             permissions: Iterable[Any] = ...,
             proxy: bool = ...,
             read_only: bool = ...,
+            registry: Registry = ...,
             unique_together: Iterable[Any] = ...,
             verbose_name: str = ...,
             verbose_name_plural: str = ...,
@@ -212,6 +214,8 @@ class Model(Instance, metaclass=ModelBase):
         :param values: the converted values, in the same order.
         """
         return loading.instance_of_row(cls, db, field_names, values)
+
+    from_db.__func__._of_every_model = True  # type: ignore
 
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None

@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 from dorm.db.masking import shown
 from dorm.exceptions import ValidationError
 from dorm.fields.base import takes_instance
-from dorm.meta.registry import registry
+from dorm.meta.options import Options
+from dorm.meta.registry import registries
+from dorm.meta.roots import root_of
 from dorm.models.assignment import converter, exact_types, is_expression, key_converter
 from dorm.models.state import ModelState
 from dorm.signals import post_init, pre_init
@@ -38,23 +40,20 @@ def initialise(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     :raises TypeError: for an abstract model, and for arguments the model does not know.
     """
     cls = type(instance)
-    generated = cls.__dict__.get("_generated_init")
-    if generated is None:
-        generated = _install(cls)
-    generated(instance, *args, **kwargs)
-
-
-def _install(cls: type[Any]) -> Callable[..., None]:
-    if cls._meta.abstract:
+    options: Options = cls._meta
+    if options.abstract:
         raise TypeError(f"{cls.__name__} is abstract: make an instance of a model that inherits from it.")
-    generated = generate_init(cls)
-    if pre_init.connected or post_init.connected:
-        generated = _announced(cls, generated)
-    cls._generated_init = generated
+    announced = pre_init.connected or post_init.connected
+    generated = options.derived(("constructor", announced), _made_constructor, cls, announced)
     # A user-defined __init__ stays in charge and reaches the generated one through super().
     if getattr(cls.__init__, "_of_every_model", False):
         cls.__init__ = generated
-    return generated
+    generated(instance, *args, **kwargs)
+
+
+def _made_constructor(cls: type[Any], announced: bool) -> Callable[..., None]:
+    generated = generate_init(cls)
+    return _announced(cls, generated) if announced else generated
 
 
 def _announced(cls: type[Any], generated: Callable[..., None]) -> Callable[..., None]:
@@ -72,16 +71,15 @@ def _announced(cls: type[Any], generated: Callable[..., None]) -> Callable[..., 
 
 def forget_constructor(cls: type[Any]) -> None:
     """Make the constructor be generated again on next use, because fields or receivers have changed."""
-    if "_generated_init" in cls.__dict__:
-        del cls._generated_init
     if getattr(cls.__dict__.get("__init__"), "_of_every_model", False):
         del cls.__init__
 
 
 def forget_constructors() -> None:
     """`forget_constructor` for every model."""
-    for model in registry.models(include_auto_created=True):
-        forget_constructor(model)
+    for registry in registries():
+        for model in registry.models(include_auto_created=True):
+            forget_constructor(model)
 
 
 pre_init.on_change = post_init.on_change = forget_constructors
@@ -89,9 +87,9 @@ pre_init.on_change = post_init.on_change = forget_constructors
 
 def _after_model(cls: type[Any]) -> Callable[[Any], None] | None:
     """The next ``__init__`` behind `Model` in the order of classes, when a mixin listed after it has one."""
-    classes = iter(cls.__mro__)
+    classes, root = iter(cls.__mro__), root_of(cls)
     for base in classes:
-        if base is registry.model_base:
+        if base is root:
             break
     return next((vars(base)["__init__"] for base in classes if "__init__" in vars(base) and base is not object), None)
 

@@ -13,9 +13,10 @@ from typing import Any
 from dorm.db import routers, transactions
 from dorm.exceptions import ProtectedError, ReadOnlyModelError, RestrictedError
 from dorm.fields.deletion_rules import CASCADE, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, SetValue
-from dorm.meta.registry import registry
+from dorm.fields.relations import Relation
+from dorm.meta.options import Options
 from dorm.query.describe.names import Names
-from dorm.query.describe.state import FilterStep
+from dorm.query.describe.state import FilterStep, QueryState
 from dorm.query.queryset import QuerySet
 from dorm.query.run import pipeline
 from dorm.query.write import row_writes
@@ -166,9 +167,7 @@ class Collector:
 
     def _keys(self, child: Any, field: Any, keys: list[Any]) -> list[Any]:
         """The keys of the rows that refer to ``keys``. What does not depend on these is made once per model."""
-        state = child.query_cache.get("keys only")
-        if state is None:
-            state = child.query_cache["keys only"] = QuerySet(child.model).order_by().values_list("pk", flat=True).state
+        state = child.derived("keys only", _keys_only, child)
         lookup = {field.attname: keys[0]} if len(keys) == 1 else {f"{field.attname}__in": keys}
         state = state.with_step(FilterStep(Names(state).lookups(lookup, False)))
         return pipeline.fetch(state, self.using)
@@ -345,23 +344,31 @@ def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, l
 
 def _rules(options: Any) -> tuple[Any, ...]:
     """The relations to a model that require something when its rows are deleted."""
-    return _known(options)[1]
+    return _known(options)[0]
 
 
 def _restricting(options: Any) -> tuple[Any, ...]:
     """The relations whose rows forbid the deletion of rows of a model."""
-    return _known(options)[2]
+    return _known(options)[1]
 
 
-def _known(options: Any) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+def _known(options: Options) -> tuple[tuple[Relation, ...], tuple[Relation, ...]]:
     """The relations to a model, sorted by what a deletion has to do about them; cached until models change."""
-    known = options.__dict__.get("_deletion_rules")
-    if known is None or known[0] != registry.version:
-        relations = [relation for relation in options.all_related_objects if relation.on_delete is not None]
-        rules = tuple(relation for relation in relations if relation.on_delete.collects)
-        restricting = tuple(relation for relation in relations if relation.on_delete is RESTRICT)
-        known = options._deletion_rules = (registry.version, rules, restricting)
-    return known
+    return options.derived("deletion rules", _sorted_rules, options)
+
+
+def _sorted_rules(options: Options) -> tuple[tuple[Relation, ...], tuple[Relation, ...]]:
+    relations = [relation for relation in options.all_related_objects if relation.on_delete is not None]
+    return (
+        tuple(relation for relation in relations if relation.on_delete.collects),
+        tuple(relation for relation in relations if relation.on_delete is RESTRICT),
+    )
+
+
+def _keys_only(options: Options) -> QueryState:
+    """The description of a query for the keys of a model."""
+    state: QueryState = QuerySet(options.model).order_by().values_list("pk", flat=True).state
+    return state
 
 
 def _has_generic_relations(options: Any) -> bool:

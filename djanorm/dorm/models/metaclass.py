@@ -8,15 +8,17 @@ from __future__ import annotations
 import copy
 import copyreg
 import inspect
+import pickle
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import ImproperlyConfigured, MultipleObjectsReturned, ObjectDoesNotExist
+from dorm.fields.relations import Relation
 from dorm.meta.checks import reserved_names
 from dorm.meta.options import OPTION_NAMES, Options
-from dorm.meta.registry import registry
+from dorm.meta.registry import registry, registry_named
 from dorm.models import inheritance
-from dorm.models.accessors import ManyToManyForward
+from dorm.models.accessors import ManyToManyForward, install_reverse, remove_reverse
 from dorm.models.assignment import setters_of
 from dorm.models.construction import forget_constructor
 from dorm.models.descriptors import ForwardRelation, PlainColumn
@@ -24,10 +26,14 @@ from dorm.models.manager import BaseManager, Manager
 from dorm.models.shortcuts import install_shortcuts
 from dorm.query.queryset import QuerySet
 from dorm.signals import class_prepared
+from dorm.utils.lazy import lazy_import
 from dorm.utils.suggest import hint
 
-# What is derived from the fields of a class, and made again when they change.
-DERIVED = ("_save_plan", "_unique_checks")
+if TYPE_CHECKING:
+    from dorm.models import deletion
+    from dorm.models.deletion import Collector
+else:
+    deletion = lazy_import("dorm.models.deletion", globals())
 
 
 class ModelBase(type):
@@ -67,7 +73,7 @@ class ModelBase(type):
             if parent is None:
                 cls._setters = setters_of(list(cls._meta.concrete_fields))
             cls._add_managers()
-        registry.register(cls)
+        cls._meta.registry.register(cls)
         if not cls._meta.abstract:
             class_prepared.send(cls)
         return cls
@@ -83,13 +89,23 @@ class ModelBase(type):
         value.contribute_to_class(cls, name)
         cls._install(value)
         cls._setters = setters_of(list(cls._meta.concrete_fields))
+        registry = cls._meta.registry
         registry.field_added(cls, value)
         for model in (cls, *registry.proxies_of(cls)):
             model._meta.follow_concrete_model()
-            for derived in DERIVED:
-                if derived in model.__dict__:
-                    delattr(model, derived)
             forget_constructor(model)
+
+    def collector(cls) -> type[Collector]:
+        """The class that deletes rows of the model by the rules of the relations to it."""
+        return deletion.Collector
+
+    def relation_linked(cls, relation: Relation) -> None:
+        """A relation to this model has both ends: the class gets its reverse side."""
+        install_reverse(relation)
+
+    def relation_unlinked(cls, relation: Relation) -> None:
+        """A relation to this model disappears: its reverse side goes."""
+        remove_reverse(relation)
 
     def _add_exceptions(cls) -> None:
         """Add the model's `DoesNotExist` and `MultipleObjectsReturned`, derived from those of the parents."""
@@ -208,12 +224,20 @@ def _reduce_class(cls: Any) -> Any:
     for part in cls.__qualname__.split("."):
         found = getattr(found, part, None)
     if found is not cls and "_meta_options" in cls.__dict__:
-        return _model_of, (cls._meta.label,)
+        options = cls._meta
+        if options.registry is registry:
+            return _model_of, (options.label,)
+        if options.registry.name is None:
+            raise pickle.PicklingError(
+                f"{options.label} cannot be pickled: it belongs to a registry without a name, where a pickle could not find "
+                "it again. Make the registry as Registry(name), or pickle values instead of instances."
+            )
+        return _model_of, (options.label, options.registry.name)
     return cls.__qualname__
 
 
-def _model_of(label: str) -> Any:
-    return registry.get_model(label)
+def _model_of(label: str, registry_name: str | None = None) -> Any:
+    return (registry if registry_name is None else registry_named(registry_name)).get_model(label)
 
 
 copyreg.pickle(ModelBase, _reduce_class)

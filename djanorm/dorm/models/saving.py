@@ -117,9 +117,7 @@ class _Identities:
 
 def plan_of(model: type[Any]) -> SavePlan:
     """The plan of a model, built on first use."""
-    plan = model.__dict__.get("_save_plan")
-    if plan is None:
-        plan = model._save_plan = SavePlan(model)
+    plan: SavePlan = model._meta.derived(SavePlan, SavePlan, model)
     return plan
 
 

@@ -58,9 +58,7 @@ def _unique_sets(options: Any) -> Iterator[tuple[str, ...]]:
 def unique_checks_of(instance: Any) -> UniqueChecks:
     """The uniqueness checks of the instance's model."""
     model = type(instance)
-    checks = model.__dict__.get("_unique_checks")
-    if checks is None:
-        checks = model._unique_checks = UniqueChecks(model)
+    checks: UniqueChecks = model._meta.derived(UniqueChecks, UniqueChecks, model)
     return checks
 
 

@@ -60,10 +60,7 @@ class QueryRoot(Generic[M, R]):
                 query = origin.get_queryset().state
             else:
                 opts = self.model._meta  # type: ignore[attr-defined] # ty: ignore[missing-attribute]
-                cache = opts.query_cache
-                query = cache.get("state")
-                if query is None:
-                    query = cache["state"] = QueryState(opts)
+                query = opts.derived("state", QueryState, opts)
             if not self._is_manager:
                 self.__dict__["_query"] = query
         return query

@@ -173,12 +173,8 @@ class Names:
     def template(self, name: str) -> Template:
         """The resolved form of a lookup keyword; cached per model when no annotation is involved."""
         if not self._annotations:
-            cache = self.opts.query_cache
-            key = ("lookup", name)
-            found = cache.get(key)
-            if found is None or found[0] != registry.version:
-                found = cache[key] = (registry.version, self._make_template(name))
-            return found[1]
+            found: Template = self.opts.derived(("lookup", name), self._make_template, name)
+            return found
         return self._make_template(name)
 
     def _make_template(self, name: str) -> Template:

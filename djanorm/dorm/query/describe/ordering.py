@@ -33,15 +33,10 @@ def resolve_terms(names: Names, terms: Iterable[Any]) -> tuple[OrderBy, ...]:
 
 def _resolved(names: Names, term: Any) -> tuple[OrderBy, ...]:
     if isinstance(term, str):
-        annotated = names.state.annotations
-        cache = names.opts.query_cache
-        key = ("order", term)
-        if not annotated and key in cache:
-            return cache[key]
-        made = _named_terms(names, term, ())
-        if not annotated:
-            cache[key] = made
-        return made
+        if names.state.annotations:
+            return _named_terms(names, term, ())
+        found: tuple[OrderBy, ...] = names.opts.derived(("order", term), _named_terms, names, term, ())
+        return found
     if not isinstance(term, OrderBy) and not is_operand(term):
         raise FieldError(f"order_by() takes names and expressions, not {term!r}.")
     return (_checked(_as_order(term).resolve(names)),)
@@ -119,17 +114,15 @@ def meta_order(opts: Any) -> tuple[OrderBy, ...]:
 
     :raises ImproperlyConfigured: for an unknown name.
     """
-    cache = opts.query_cache
-    found = cache.get("meta_order")
-    if found is None:
-        names = Names(_Bare(opts))
-        try:
-            found = cache["meta_order"] = resolve_terms(names, opts.ordering)
-        except (FieldDoesNotExist, InvalidRelationPath) as problem:
-            raise ImproperlyConfigured(
-                f"{opts.label}: ordering {opts.ordering!r} cannot be used: {problem}"
-            ) from problem
+    found: tuple[OrderBy, ...] = opts.derived("meta order", _resolved_meta_order, opts)
     return found
+
+
+def _resolved_meta_order(opts: Any) -> tuple[OrderBy, ...]:
+    try:
+        return resolve_terms(Names(_Bare(opts)), opts.ordering)
+    except (FieldDoesNotExist, InvalidRelationPath) as problem:
+        raise ImproperlyConfigured(f"{opts.label}: ordering {opts.ordering!r} cannot be used: {problem}") from problem
 
 
 class _Bare:

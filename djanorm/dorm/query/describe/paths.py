@@ -45,10 +45,7 @@ def walk(opts: Any, name: str) -> tuple[Path, tuple[str, ...]]:
 
     :raises FieldDoesNotExist: when the first part, or a part after a relation, names nothing there.
     """
-    cache = opts.query_cache
-    found = cache.get(("walk", name))
-    if found is None:
-        found = cache["walk", name] = _walk(opts, name)
+    found: tuple[Path, tuple[str, ...]] = opts.derived(("walk", name), _walk, opts, name)
     return found
 
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from dorm.db.handles import get_connection
-from dorm.meta.registry import registry
 from dorm.query.compile.layout import Block, Layout, Output
+from dorm.query.run.instance_state import ModelState
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
 
 Hydrate = Callable[[list[Any]], list[Any]]
@@ -237,7 +237,7 @@ def _object(source: RowText, name: str, opts: Any, columns: list[tuple[Output, i
     for output, position in columns:
         _store(source, name, output.name, source.column(position, output.field, output.type), indent)
     if alias != "default":
-        state = source.keep(registry.model_state, "State")
+        state = source.keep(ModelState, "State")
         source.lines.append(f"{indent}{name}._state = {state}(adding=False, db={quoted(alias)})")
 
 
@@ -253,15 +253,16 @@ def _attribute(owner: str, name: str) -> str:
 
 
 def twin_of(opts: Any) -> type:
-    """A plain class whose objects can be turned into instances of the model."""
-    cache = opts.query_cache
-    twin = cache.get("twin")
-    if twin is None:
-        twin = type(opts.object_name, (), {})
-        twin().__class__ = opts.model  # fails early for a model whose objects have another layout
-        cache["twin"] = twin
+    """A plain class whose objects can become instances of the model."""
+    made: type = opts.derived("twin", _make_twin, opts)
+    return made
+
+
+def _make_twin(opts: Any) -> type:
+    twin = type(opts.object_name, (), {})
+    twin().__class__ = opts.model  # fails here, clearly, for a model whose objects have another layout
     return twin
 
 
 def _overrides_from_db(model: Any) -> bool:
-    return model.from_db.__func__ is not registry.model_base.from_db.__func__
+    return not getattr(model.from_db, "_of_every_model", False)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist, FieldError, IntegrityError, ValidationError
 from dorm.expressions.base import as_operand, is_operand
-from dorm.meta.registry import registry
 from dorm.query.describe.base import M, R
 from dorm.query.describe.names import Names
 from dorm.query.describe.related_values import key_value
@@ -176,7 +175,7 @@ class Writing(Reading[M, R]):
             return 0, {}
         alias = root._write_alias()
         opts = state.opts
-        collector = registry.deletion.Collector
+        collector = type(opts.model).collector(opts.model)
         bare = state.evolve(lock=None, prefetch=(), select_related=(), using=alias)
         if collector.is_direct(opts):
             count = row_writes.delete_state(bare, alias)

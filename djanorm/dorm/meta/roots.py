@@ -1,0 +1,10 @@
+"""The class at the root of all models, found from any of them: the lower layers know models as data only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def root_of(model: type[Any]) -> type[Any]:
+    """The class ``Model`` that ``model`` inherits from."""
+    return next(base for base in reversed(model.__mro__) if hasattr(base, "add_to_class"))
