@@ -137,7 +137,8 @@ class _Compiler(PGCompiler_psycopg):
     def _process_positional(self) -> None:
         # before their places are known, parameters have names
         self.named = NAMED_ARRAY_PARAMETER.sub(r"\1b", self.string)
-        super()._process_positional()  # type: ignore[no-untyped-call]
+        give_places: Any = super()._process_positional
+        give_places()
 
     def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: Any) -> str:
         # An explicit cast to varchar(n) cuts text off without an error (PostgreSQL manual, 8.3), so that too long text
