@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 __all__ = [
     "Signal",
@@ -56,9 +56,12 @@ def set_awaiter(awaiter: Any) -> None:
 class _Connection:
     """One receiver, with the sender it listens to."""
 
-    __slots__ = ("key", "names_signal", "reference", "sender")
+    __slots__ = ("asks", "key", "names_signal", "reference", "sender")
 
-    def __init__(self, key: Hashable, reference: Callable[[], Any], sender: Any, names_signal: bool) -> None:
+    def __init__(
+        self, key: Hashable, reference: Callable[[], Any], sender: Any, names_signal: bool, asks: frozenset[str]
+    ) -> None:
+        self.asks = asks
         self.key = key
         self.reference = reference
         self.sender = sender
@@ -74,6 +77,8 @@ class Signal:
 
     #: Whether receivers with ``**kwargs`` also get the signal itself, or only those with an argument for it.
     tells_anyone: ClassVar[bool] = False
+    #: What only those receivers get that have an argument of that name.
+    offers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, raise_exceptions: bool = False, *, on_change: Callable[[], None] | None = None) -> None:
         self.raise_exceptions = raise_exceptions
@@ -103,7 +108,11 @@ class Signal:
             raise TypeError(f"a signal receiver must be callable, not {type(receiver).__name__}")
         key = (_identity(receiver) if dispatch_uid is None else dispatch_uid, _sender_key(sender))
         connection = _Connection(
-            key, self._reference(receiver, weak), sender, _names_signal(receiver, self.tells_anyone)
+            key,
+            self._reference(receiver, weak),
+            sender,
+            _names_signal(receiver, self.tells_anyone),
+            _asked(receiver, self.offers),
         )
         with self._lock:
             kept = tuple(connection if known.key == key else known for known in self._alive())
@@ -214,8 +223,12 @@ class Signal:
             if connection.sender is None or connection.sender is sender or _same_text(connection.sender, sender):
                 receiver = connection.reference()
                 if receiver is not None:
-                    found.append((receiver, {**kwargs, "signal": self} if connection.names_signal else kwargs))
+                    found.append((receiver, self._told(connection, kwargs)))
         return found
+
+    def _told(self, connection: _Connection, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of one receiver."""
+        return {**kwargs, "signal": self} if connection.names_signal else kwargs
 
     def _alive(self) -> tuple[_Connection, ...]:
         return tuple(connection for connection in self._connections if connection.reference() is not None)
@@ -287,6 +300,60 @@ class ModelSignal(Signal):
         return super().connect(receiver, sender, weak, dispatch_uid)
 
 
+class AnyCall(Protocol):
+    """One statement on its way to the database, see :class:`dorm.db.hooks.Call`."""
+
+    alias: str
+    vendor: str
+
+    @property
+    def identity(self) -> str: ...
+    @property
+    def origin(self) -> object: ...
+    @property
+    def rows(self) -> int | None: ...
+    def describe(self) -> str: ...
+
+
+class QuerySignal(Signal):
+    """A signal about statements: a receiver learns more of one for each further argument that it names.
+
+    ``identity``: which query it is, whatever its values. ``description``: the same in words. ``alias``: the database.
+    ``origin``: the line of the user's code. ``rows``: how many rows it gave or changed, None before it has run. ``call``:
+    all of it, as the object that hooks get. What is not named is not computed.
+    """
+
+    offers = frozenset(("alias", "call", "description", "identity", "origin", "rows"))
+
+    def send_call(self, call: AnyCall, **kwargs: object) -> None:
+        """Tells the receivers of a statement what all of them get, and each what it has asked for."""
+        if self._connections:
+            self._sent(call.vendor, {**kwargs, "call": call}, False)
+
+    def _told(self, connection: _Connection, kwargs: dict[str, Any]) -> dict[str, Any]:
+        told = dict(super()._told(connection, kwargs))
+        call = told.pop("call", None)
+        if call is not None:
+            told.update({name: _of_call(call, name) for name in connection.asks})
+        return told
+
+
+def _of_call(call: AnyCall, name: str) -> object:
+    if name == "call":
+        return call
+    return call.describe() if name == "description" else getattr(call, name)
+
+
+def _asked(receiver: Any, offers: frozenset[str]) -> frozenset[str]:
+    """Those of ``offers`` that the receiver has an argument for."""
+    if not offers:
+        return offers
+    try:
+        return offers.intersection(inspect.signature(receiver).parameters)
+    except (TypeError, ValueError):
+        return frozenset()  # builtins without a signature
+
+
 def _names_signal(receiver: Any, or_anything: bool) -> bool:
     """Whether the receiver has an argument ``signal``: only those with one are given it.
 
@@ -320,5 +387,5 @@ pre_delete = ModelSignal()
 post_delete = ModelSignal()
 m2m_changed = ModelSignal()
 class_prepared = ModelSignal()
-pre_query = Signal()
-post_query = Signal()
+pre_query = QuerySignal()
+post_query = QuerySignal()

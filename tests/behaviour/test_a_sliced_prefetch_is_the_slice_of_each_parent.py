@@ -6,7 +6,7 @@ import pytest
 
 from behaviour.bookshop import Author, Badge, Book, Club, Country, Item, Profile, Publisher, Review, Tag
 from dorm import Count, F, Prefetch, Q, Sum
-from dorm.query.run.plan import plans
+from dorm.query.run.plan_cache import plans
 
 SLICES = [slice(0, 1), slice(0, 2), slice(1, 3), slice(1, None), slice(5, None), slice(0, 100)]
 

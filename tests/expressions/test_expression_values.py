@@ -272,7 +272,7 @@ def test_pickled_querysets_ask_the_same_question(database):
 
 def test_a_pickled_queryset_shares_the_plans_of_the_original(database):
     """A worker that is sent querysets would otherwise fill the cache with copies."""
-    from dorm.query.run.plan import plans
+    from dorm.query.run.plan_cache import plans
 
     plans.clear()
     for number in range(5):

@@ -136,7 +136,7 @@ def test_a_longer_list_costs_no_more_description(filled):
 
 
 def test_a_cached_plan_saves_most_of_the_work(filled):
-    from dorm.query.run.plan import plans
+    from dorm.query.run.plan_cache import plans
 
     def compiled() -> None:
         plans.clear()

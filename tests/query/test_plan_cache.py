@@ -13,7 +13,7 @@ import dorm
 from dorm import Case, Count, F, Q, Value, When
 from dorm.functions import Coalesce, Func
 from dorm.query.run.pipeline import sql_of
-from dorm.query.run.plan import PlanCache, plans
+from dorm.query.run.plan_cache import PlanCache, plans
 
 
 class Author(dorm.Model):

@@ -15,7 +15,8 @@ from random_queries import Recipe, Thing
 import dorm
 from dorm.db import engines
 from dorm.query.run.pipeline import fetch
-from dorm.query.run.plan import compile_plan, plan_for, plans
+from dorm.query.run.plan import compile_plan, plan_for
+from dorm.query.run.plan_cache import plans
 
 pytestmark = pytest.mark.models(world.MODELS)
 

@@ -4,7 +4,7 @@ import pytest
 from select_models import ENTRIES
 
 import dorm
-from dorm.query.run.plan import plans
+from dorm.query.run.plan_cache import plans
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 
 import dorm
 from dorm.fields.types import DecimalType
-from dorm.query.run.plan import plans
+from dorm.query.run.plan_cache import plans
 from dorm.utils.codegen import FunctionText, decoder_of, is_plain_name, quoted
 
 

@@ -15,6 +15,7 @@ import threading
 from asyncio import _get_running_loop
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
+from types import FrameType
 from typing import Any, Self, TypeVar
 
 from dorm import signals
@@ -93,6 +94,11 @@ def in_bridge() -> bool:
 def can_wait() -> bool:
     """Whether :func:`wait` works here: inside an async verb, inline ones included."""
     return _current_greenlet is not None and _current_greenlet().__class__ is _greenlet_class
+
+
+def waiting_frame() -> FrameType | None:
+    """The innermost frame of the code that waits for the async verb that runs here; None outside of one."""
+    return _current_greenlet().parent.gr_frame if can_wait() and _current_greenlet is not None else None
 
 
 def in_running_loop() -> bool:

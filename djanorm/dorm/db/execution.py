@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Literal
+
+from dorm.db.identity import FROM_TEXT, Source
 
 Kind = Literal["read", "write", "ddl", "control", "other"]
 
@@ -32,27 +34,40 @@ class Statement:
     """One statement in the placeholders of its driver: ``?`` on SQLite, ``%s`` on PostgreSQL.
 
     ``columns`` says, per parameter position, which columns the value belongs to, for masking: their names, "" for none,
-    None where only the text of the statement tells. It may be shorter than the list of parameters. ``identity`` is the
-    identity of the plan it comes from. ``hand_written`` says that it may do anything, whatever its kind. Treat it as
-    immutable.
+    None where only the text of the statement tells. It may be shorter than the list of parameters. ``source`` is what the
+    package made it from, None for hand-written SQL and transaction control. ``hand_written`` says that it may do anything,
+    whatever its kind. Treat it as immutable.
     """
 
-    __slots__ = ("columns", "hand_written", "identity", "kind", "sql")
+    __slots__ = ("_identity", "columns", "hand_written", "kind", "source", "sql")
 
     def __init__(
         self,
         sql: str,
         kind: Kind = "other",
         columns: tuple[str | None, ...] = (),
-        identity: Hashable | None = None,
+        source: Source | None = None,
         *,
         hand_written: bool = False,
     ) -> None:
         self.sql = sql
         self.kind: Kind = kind
         self.columns = columns
-        self.identity = identity
+        self.source = source
         self.hand_written = hand_written
+        self._identity: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Which query it is, whatever its values: 16 hexadecimal digits, the same in every process."""
+        known = self._identity
+        if known is None:
+            known = self._identity = (self.source or FROM_TEXT).identity(self.sql)
+        return known
+
+    def describe(self) -> str:
+        """The query in words, without values: its verb, its model and its structure, or its normalised text."""
+        return (self.source or FROM_TEXT).describe(self.sql)
 
     def __repr__(self) -> str:
         return f"<Statement {self.kind}: {self.sql}>"
@@ -76,13 +91,13 @@ class NamedStatement(Statement):
         sql: str,
         kind: Kind,
         columns: tuple[str | None, ...],
-        identity: Hashable | None = None,
+        source: Source | None = None,
         *,
         names: Sequence[str],
         plain: str,
         hand_written: bool = False,
     ) -> None:
-        super().__init__(sql, kind, columns, identity, hand_written=hand_written)
+        super().__init__(sql, kind, columns, source, hand_written=hand_written)
         self.names = names
         self.plain = plain
 
@@ -104,7 +119,7 @@ class NamedValues(dict[str, Any]):
         assert isinstance(statement, NamedStatement)
         known = dict(zip(self.keys(), statement.columns, strict=False))
         columns = tuple([known.get(name) for name in statement.names])
-        shown = Statement(statement.plain, statement.kind, columns, statement.identity)
+        shown = Statement(statement.plain, statement.kind, columns, statement.source)
         return shown, [self[name] for name in statement.names]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dorm.db.execution import NamedValues, Statement
+from dorm.db.origin import Origin, origin
 from dorm.signals import post_query, pre_query
 
 active = False
@@ -18,10 +19,21 @@ class Call:
     """One statement on its way to the database.
 
     ``params`` are the driver's values, a list of lists when ``many``. ``result``, ``elapsed_ms`` and ``error`` are
-    set once it has run.
+    set once it has run. ``identity``, ``describe()``, ``origin`` and ``rows`` are computed when they are asked for.
     """
 
-    __slots__ = ("alias", "elapsed_ms", "error", "many", "params", "result", "session", "statement", "vendor")
+    __slots__ = (
+        "_origin",
+        "alias",
+        "elapsed_ms",
+        "error",
+        "many",
+        "params",
+        "result",
+        "session",
+        "statement",
+        "vendor",
+    )
 
     def __init__(self, session: Any, statement: Statement, params: Any, many: bool) -> None:
         if isinstance(params, NamedValues):
@@ -35,10 +47,40 @@ class Call:
         self.elapsed_ms = 0.0
         self.error: BaseException | None = None
         self.result: Any = None
+        self._origin: Origin | None = None
 
     @property
     def sql(self) -> str:
         return self.statement.sql
+
+    @property
+    def identity(self) -> str:
+        """Which query it is, whatever its values: 16 hexadecimal digits, the same in every process."""
+        return self.statement.identity
+
+    def describe(self) -> str:
+        """The query in words, without values."""
+        return self.statement.describe()
+
+    @property
+    def origin(self) -> Origin | None:
+        """The line of the user's code that caused it. Ask while it runs; the first answer is kept."""
+        if self._origin is None:
+            self._origin = origin()
+        return self._origin
+
+    @property
+    def rows(self) -> int | None:
+        """How many rows it gave, or changed; None before it has run, after a failure, and where nobody can tell: in a
+        stream, in a script, in transaction control.
+        """
+        result = self.result
+        if isinstance(result, tuple):  # of fetch_named(): names of columns, rows, changed rows
+            names, given, changed = result
+            result = given if names else changed
+        if isinstance(result, list):
+            return len(result)
+        return result if type(result) is int and result >= 0 else None
 
     @property
     def reported_params(self) -> list[Any]:
@@ -95,14 +137,14 @@ def before(call: Call) -> None:
     for _, hook in _before:
         hook(call)
     if pre_query.connected:
-        pre_query.send(call.vendor, sql=call.sql, params=call.reported_params)
+        pre_query.send_call(call, sql=call.sql, params=call.reported_params)
 
 
 def after(call: Call) -> None:
     """``post_query``, which closes what ``pre_query`` opened, then the internal hooks."""
     if post_query.connected:
-        post_query.send(
-            call.vendor, sql=call.sql, params=call.reported_params, elapsed_ms=call.elapsed_ms, error=call.error
+        post_query.send_call(
+            call, sql=call.sql, params=call.reported_params, elapsed_ms=call.elapsed_ms, error=call.error
         )
     for _, hook in _after:
         hook(call)

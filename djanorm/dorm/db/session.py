@@ -224,7 +224,7 @@ class Session:
             except BaseException as error:
                 self.note_failure(transaction, error, statement)
                 raise
-            if statement.identity is None:
+            if statement.source is None:
                 self._note_end(transaction, statement, verb == "script" and result)
             return result
 
@@ -314,7 +314,7 @@ class Session:
             except BaseException as error:
                 self.note_failure(transaction, error, statement)
                 raise
-            if statement.identity is None:
+            if statement.source is None:
                 self._note_end(transaction, statement)
         try:
             while True:

@@ -130,8 +130,10 @@ def _report_statements(
             with session.lend(link):
                 hooks.after(call)
 
-    def after(_conn: Any, _cursor: Any, _sql: str, _params: Any, _context: Any, _many: bool) -> None:
+    def after(_conn: Any, cursor: Any, _sql: str, _params: Any, _context: Any, _many: bool) -> None:
         statement = calls[-1][0].statement
+        if cursor.description is None:
+            calls[-1][0].result = cursor.rowcount
         finish(None)
         if done is not None:
             done(statement)

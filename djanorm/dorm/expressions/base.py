@@ -54,11 +54,14 @@ class Built(NamedTuple):
 
 
 def field_shape(field: Any) -> Hashable:
-    """A key for an output field: the field itself when it belongs to a model, else its class and options."""
+    """A key for an output field: the field itself when it belongs to a model, else its class and options.
+
+    :raises Unshapable: when an option cannot be part of a key.
+    """
     if field is None:
         return None
     if getattr(field, "model", None) is not None:
-        return (id(field), field.name)
+        return field
     try:
         _, path, args, kwargs = field.deconstruct()
         key = (path, tuple(args), tuple(sorted(kwargs.items())))

@@ -13,7 +13,8 @@ from dorm.query.compile.clauses import Clauses
 from dorm.query.compile.compiler import QueryScope
 from dorm.query.compile.scope import Compilation
 from dorm.query.describe.names import Names
-from dorm.query.describe.state import QueryState, Slots
+from dorm.query.describe.parts import Slots
+from dorm.query.describe.state import QueryState
 
 _SLOT = re.compile(r"v\[(\d+)\]")
 

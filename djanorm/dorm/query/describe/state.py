@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, NoReturn
 
-from dorm.expressions.base import Expression
-from dorm.expressions.values import Slot
+from dorm.expressions.base import Expression, Unshapable
+from dorm.query.describe.parts import APART, PARTS, SHAPED, SLOTTED, Slots
 from dorm.query.describe.predicates import Predicate
 
 
@@ -92,20 +92,6 @@ def sharing(steps: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(made)
 
 
-class Slots:
-    """Numbers the values of a state while it is copied for compilation."""
-
-    __slots__ = ("samples",)
-
-    def __init__(self) -> None:
-        self.samples: list[Any] = []
-
-    def take(self, value: Any, field: Any) -> Slot:
-        """The slot of the next value."""
-        self.samples.append(value)
-        return Slot(len(self.samples) - 1, value, field)
-
-
 class QueryState:
     """The description of a query.
 
@@ -128,30 +114,31 @@ class QueryState:
     """
 
     opts: Any
-    steps: tuple[Any, ...] = ()
-    annotations: dict[str, Expression] = {}
-    selected: tuple[str, ...] | None = None
-    order: tuple[Any, ...] | None = None
-    reversed: bool = False
-    distinct: bool | tuple[Any, ...] = False
-    low: int = 0
-    high: int | None = None
-    partition: Expression | None = None
-    row: str = "instance"
-    select: tuple[tuple[str, Expression], ...] | None = None
-    select_related: tuple[str, ...] | bool = ()
-    only: frozenset[str] | None = None
-    defer: frozenset[str] = frozenset()
-    prefetch: tuple[Any, ...] = ()
-    lock: tuple[Any, ...] | None = None
-    empty: bool = False
-    group: Any = None
-    combined: tuple[str, bool, tuple[QueryState, ...]] | None = None
-    narrows_branches: bool = False
-    aggregates: tuple[tuple[str, Expression], ...] | None = None
-    assignments: tuple[tuple[str, Expression], ...] | None = None
-    sticky: bool = False
-    using: str | None = None
+    # the defaults stand in the table of parts
+    steps: tuple[Any, ...]
+    annotations: dict[str, Expression]
+    selected: tuple[str, ...] | None
+    order: tuple[Any, ...] | None
+    reversed: bool
+    distinct: bool | tuple[Any, ...]
+    low: int
+    high: int | None
+    partition: Expression | None
+    row: str
+    select: tuple[tuple[str, Expression], ...] | None
+    select_related: tuple[str, ...] | bool
+    only: frozenset[str] | None
+    defer: frozenset[str]
+    prefetch: tuple[Any, ...]
+    lock: tuple[Any, ...] | None
+    empty: bool
+    group: Any
+    combined: tuple[str, bool, tuple[QueryState, ...]] | None
+    narrows_branches: bool
+    aggregates: tuple[tuple[str, Expression], ...] | None
+    assignments: tuple[tuple[str, Expression], ...] | None
+    sticky: bool
+    using: str | None
     is_queryset_value = True
 
     def __init__(self, opts: Any) -> None:
@@ -202,7 +189,8 @@ class QueryState:
     def shape(self, values: list[Any]) -> Hashable:
         """The structure as a hashable key; the values are appended to ``values``.
 
-        :raises Unshapable: when a part of it cannot be a key; such a query is compiled each time.
+        :raises Unshapable: when a part of it cannot be a key, or is not among the declared parts; such a query is compiled
+            each time.
         """
         data = self.__dict__
         opts = data["opts"]
@@ -211,9 +199,11 @@ class QueryState:
             return (opts, steps)
         parts: list[Any] = [opts, steps]
         for name, value in data.items():
-            if name in _SHAPED:
-                read = _SHAPED[name]
+            if name in SHAPED:
+                read = SHAPED[name]
                 parts.append((name, value if read is None else read(value, values)))
+            elif name not in APART:
+                raise Unshapable(f"'{name}' is no declared part of a query")
         return tuple(parts)
 
     def slotted(self, slots: Slots) -> QueryState:
@@ -223,101 +213,10 @@ class QueryState:
         changes["steps"] = steps
         changes["annotations"] = {s.name: s.expression for s in steps if isinstance(s, AnnotateStep)}
         for name, value in self.__dict__.items():
-            if name in _SLOTTED:
-                changes[name] = _SLOTTED[name](value, slots)
+            if name in SLOTTED:
+                changes[name] = SLOTTED[name](value, slots)
         return self.evolve(**changes)
 
 
-def _shape_order(terms: Any, values: list[Any]) -> Hashable:
-    return None if terms is None else tuple([term.shape(values) for term in terms])
-
-
-def _shape_select(terms: Any, values: list[Any]) -> Hashable:
-    return None if terms is None else tuple([(name, expression.shape(values)) for name, expression in terms])
-
-
-def _shape_distinct(distinct: Any, values: list[Any]) -> Hashable:
-    return distinct if isinstance(distinct, bool) else tuple([term.shape(values) for term in distinct])
-
-
-def _shape_low(low: int, values: list[Any]) -> Hashable:
-    if not low:
-        return False
-    values.append(low)
-    return True
-
-
-def _shape_high(high: int | None, values: list[Any]) -> Hashable:
-    # the database gets a number of rows, which the plan computes from the two bounds
-    if high is None:
-        return False
-    values.append(high)
-    return True
-
-
-def _shape_partition(partition: Any, values: list[Any]) -> Hashable:
-    return None if partition is None else partition.shape(values)
-
-
-def _shape_combined(combined: Any, values: list[Any]) -> Hashable:
-    if combined is None:
-        return None
-    operator, every, states = combined
-    return (operator, every, tuple([state.shape(values) for state in states]))
-
-
-def _slot_terms(terms: Any, slots: Slots) -> Any:
-    return terms if terms is None or isinstance(terms, bool) else tuple(term.slotted(slots) for term in terms)
-
-
-def _slot_select(terms: Any, slots: Slots) -> Any:
-    return None if terms is None else tuple((name, expression.slotted(slots)) for name, expression in terms)
-
-
-def _slot_low(low: int, slots: Slots) -> Any:
-    return slots.take(low, None) if low else 0
-
-
-def _slot_high(high: int | None, slots: Slots) -> Any:
-    return None if high is None else slots.take(high, None)
-
-
-def _slot_combined(combined: Any, slots: Slots) -> Any:
-    if combined is None:
-        return None
-    operator, every, states = combined
-    return (operator, every, tuple(state.slotted(slots) for state in states))
-
-
-_SHAPED: dict[str, Any] = {
-    "selected": None,
-    "order": _shape_order,
-    "reversed": None,
-    "distinct": _shape_distinct,
-    "low": _shape_low,
-    "high": _shape_high,
-    "partition": _shape_partition,
-    "row": None,
-    "select": _shape_select,
-    "select_related": None,
-    "only": None,
-    "defer": None,
-    "lock": None,
-    "empty": None,
-    "group": None,
-    "using": None,
-    "combined": _shape_combined,
-    "narrows_branches": None,
-    "aggregates": _shape_select,
-    "assignments": _shape_select,
-}
-_SLOTTED: dict[str, Any] = {
-    "order": _slot_terms,
-    "distinct": _slot_terms,
-    "low": _slot_low,
-    "high": _slot_high,
-    "select": _slot_select,
-    "combined": _slot_combined,
-    "aggregates": _slot_select,
-    "assignments": _slot_select,
-}
+for _part in PARTS:
+    setattr(QueryState, _part.name, _part.default)

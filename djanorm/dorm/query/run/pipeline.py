@@ -12,12 +12,14 @@ from typing import Any
 
 from dorm.db import engines
 from dorm.db.execution import NamedValues, Statement
+from dorm.db.identity import Source
 from dorm.db.sessions import session as session_of
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import TransactionManagementError
+from dorm.query.describe.identity import QuerySource
 from dorm.query.describe.state import QueryState
 from dorm.query.run.hydrate import ParentKey, make_owned_hydrator
-from dorm.query.run.plan import EMPTY, Plan, plan_for
+from dorm.query.run.plan import EMPTY, Plan, plan_for, shape_of
 
 STREAM_CHUNK = 2000
 
@@ -95,6 +97,14 @@ def statement_of(state: QueryState, alias: str, use: str = "rows") -> tuple[Stat
         statement, params = params.in_places(plan.statement)
         return statement, tuple(params)
     return plan.statement, tuple(params)
+
+
+def source_of(state: QueryState, alias: str, use: str = "rows") -> tuple[Source, str]:
+    """What the statement of a query is made from, and its text; a query that is known to match nothing has a source too."""
+    statement, _ = statement_of(state, alias, use)
+    if statement is not None and statement.source is not None:
+        return statement.source, statement.sql
+    return QuerySource(use, state.opts, shape_of(state)), ""
 
 
 def explain(state: QueryState, alias: str, analyze: bool, format: str | None, options: dict[str, bool]) -> str:

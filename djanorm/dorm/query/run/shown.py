@@ -59,6 +59,20 @@ class ShownQuery:
         sql, params = statement_of(self._state, self._alias)
         return sql, tuple(params)
 
+    @property
+    def identity(self) -> str:
+        """Which query it is, whatever its values: 16 hexadecimal digits, the same in every process and on every alias.
+
+        Hooks and receivers of the query signals are told the same of the statement that fetches the rows.
+        """
+        source, sql = pipeline.source_of(self._state, self._alias)
+        return source.identity(sql)
+
+    def describe(self) -> str:
+        """The query in words: its verb, its model and its structure, without values."""
+        source, sql = pipeline.source_of(self._state, self._alias)
+        return source.describe(sql)
+
     def __repr__(self) -> str:
         return f"<query: {self}>"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dorm.db.execution import Statement
+from dorm.db.identity import Source
 from dorm.db.sessions import session as session_of
 from dorm.dialects.sql.repeated import Branches, Repeated, RepeatingText, TableOfRows
 from dorm.expressions.base import Expression
@@ -17,11 +18,13 @@ from dorm.expressions.conditional import Case, When
 from dorm.expressions.references import F
 from dorm.expressions.values import Prepared, Value
 from dorm.query.compile.scope import names_of_column
-from dorm.query.run.plan import plans
+from dorm.query.describe.identity import QuerySource
+from dorm.query.run.plan_cache import plans
 from dorm.query.write import row_writes
 from dorm.query.write.computed_inserts import computed
 from dorm.query.write.related_keys import settle
 from dorm.query.write.sent_rows import GroupedRows, Rows, RowsInArrays, RowsPlan, fits_arrays, groups_of, processor_of
+from dorm.query.write.sources import names_of
 
 CASES = 100
 """Up to so many rows the values are branches of a CASE, which is read once per row and branch: its cost is the square of
@@ -61,7 +64,7 @@ def _lines(opts: Any, fields: list[Any], rows: list[Any]) -> list[tuple[Any, ...
 def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan:
     """The plan of writing ``count`` rows: their keys and the values of ``fields``."""
     written = [opts.pk, *fields]
-    make: Callable[[Any, list[Any], Any, Hashable], RowsPlan]
+    make: Callable[[Any, list[Any], Any, Source], RowsPlan]
     if count <= CASES or not session.features.update_from_values:
         make = UpdateByCase
     else:
@@ -69,7 +72,8 @@ def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan
     key = (make.__name__, session.alias, opts, opts.registry.version, tuple(map(id, fields)))
     plan: RowsPlan | None = plans.get(key)
     if plan is None:
-        plan = make(opts, written, session, key)
+        source = QuerySource("update", opts, (("of many rows, setting", names_of(fields)),))
+        plan = make(opts, written, session, source)
         plans.put(key, plan)
     return plan
 
@@ -82,13 +86,13 @@ def _joined(opts: Any, written: list[Any], columns: Sequence[Any]) -> Any:
     return sa.update(table).ordered_values(*assigned).where(table.c[opts.pk.column] == key)
 
 
-def _from_groups(opts: Any, written: list[Any], session: Any, identity: Hashable) -> RowsPlan:
+def _from_groups(opts: Any, written: list[Any], session: Any, source: Source) -> RowsPlan:
     given = TableOfRows("new", groups_of(written, session, typed=True), len(written))
-    return GroupedRows(written, _joined(opts, written, list(given.c)), session, identity)
+    return GroupedRows(written, _joined(opts, written, list(given.c)), session, source)
 
 
-def _from_arrays(opts: Any, written: list[Any], session: Any, identity: Hashable) -> RowsPlan:
-    return RowsInArrays(written, lambda given: _joined(opts, written, list(given.c)[:-1]), session, identity)
+def _from_arrays(opts: Any, written: list[Any], session: Any, source: Source) -> RowsPlan:
+    return RowsInArrays(written, lambda given: _joined(opts, written, list(given.c)[:-1]), session, source)
 
 
 class UpdateByCase:
@@ -97,9 +101,9 @@ class UpdateByCase:
     :param written: the key and the fields whose values each row has.
     """
 
-    __slots__ = ("_columns", "_identity", "_processors", "_text", "hydrate", "used")
+    __slots__ = ("_columns", "_processors", "_source", "_text", "hydrate", "used")
 
-    def __init__(self, opts: Any, written: list[Any], session: Any, identity: Hashable) -> None:
+    def __init__(self, opts: Any, written: list[Any], session: Any, source: Source) -> None:
         table, dialect = opts.table, session.dialect
         parameters = [sa.bindparam(f"p{number}", type_=field.write_type()) for number, field in enumerate(written)]
         key, *values = parameters
@@ -112,7 +116,7 @@ class UpdateByCase:
         self._text = RepeatingText(statement, dialect)
         self._processors = [processor_of(field, dialect) for field in written]
         self._columns = [names_of_column(field) for field in written]
-        self._identity = identity
+        self._source = source
         self.hydrate: Callable[[list[Any]], list[Any]] | None = None
         self.used = False
 
@@ -131,7 +135,7 @@ class UpdateByCase:
             columns += [key, name] * count
         params += keys
         columns += [key] * count
-        return Statement(self._text.text(count), "write", tuple(columns), self._identity), params
+        return Statement(self._text.text(count), "write", tuple(columns), self._source), params
 
 
 def _update_by_expressions(

@@ -17,8 +17,10 @@ from dorm.functions.numbers import Round
 from dorm.query.compile.compiler import QueryScope
 from dorm.query.compile.scope import Compilation, names_of_column
 from dorm.query.describe.names import Names
-from dorm.query.describe.state import QueryState, Slots
-from dorm.query.run.plan import compile_statement
+from dorm.query.describe.parts import Slots
+from dorm.query.describe.state import QueryState
+from dorm.query.run.statements import compile_statement
+from dorm.query.write.sources import computed_insertion
 from dorm.query.write.write_plans import finished, returned
 
 
@@ -43,23 +45,26 @@ def with_expressions(
         scope = QueryScope(compilation, state)
         slots = Slots()
         assigned = {}
+        given: list[tuple[str, Expression | None]] = []
         for number, (field, value) in enumerate(zip(fields, row, strict=True)):
             if isinstance(value, Expression):
                 resolved = value.resolve(Names(state)).assigned(field)
                 if not session.features.native_decimal:
                     resolved = as_stored(resolved, options, field.name)
                 _refuse(options, field, resolved)
+                given.append((field.name, resolved))
                 alone = all(isinstance(node, Value | Func) for node in resolved.flatten())
                 with compilation.attributing_to(names_of_column(field), alone=alone):
                     element = resolved.slotted(slots).build(scope).sql
             else:
+                given.append((field.name, None))
                 name = f"given{number}"
                 element = sa.bindparam(name, value, type_=field.write_type())
                 compilation.columns[name] = names_of_column(field)
             assigned[options.table.c[field.column]] = element
         insert = hooks_for(session.features).insert(options.table).values(assigned)
         sql = finished(insert, options.table, returning, on_conflict)
-        statement, bind = compile_statement(sql, compilation, "write")
+        statement, bind = compile_statement(sql, compilation, "write", computed_insertion(options, given))
         params = bind(slots.samples) if bind is not None else slots.samples
         if returning:
             hydrate = returned(options, returning, session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,15 +11,15 @@ from dorm.db.execution import Statement
 from dorm.dialects.sql import hooks_for
 from dorm.dialects.sql.repeated import RowsToInsert
 from dorm.query.compile.scope import Compilation, names_of_column
-from dorm.query.run.plan import compile_statement, plans
+from dorm.query.run.plan_cache import plans
+from dorm.query.run.statements import compile_statement
 from dorm.query.write.computed_inserts import computed, with_expressions
 from dorm.query.write.sent_rows import GroupedRows, RowsInArrays, RowsPlan, fits_arrays, groups_of
+from dorm.query.write.sources import insertion
 from dorm.query.write.write_plans import WritePlan, finished, returned
 
 
-def compile_one(
-    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], key: Hashable
-) -> WritePlan:
+def compile_one(session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any]) -> WritePlan:
     """The plan of inserting one row; without fields, a row of nothing but defaults."""
     compilation = Compilation(session.dialect, session.features)
     table = options.table
@@ -29,7 +29,9 @@ def compile_one(
         for n, field in enumerate(fields)
     }
     sql = finished(insert.values(values) if fields else insert, table, returning, None)
-    statement, bind = compile_statement(sql, compilation, "write", key, assigned=None if fields else ())
+    statement, bind = compile_statement(
+        sql, compilation, "write", insertion(options, fields, returning), assigned=None if fields else ()
+    )
     return WritePlan(statement, bind, returned(options, returning, session))
 
 
@@ -72,24 +74,25 @@ def _plan_of(
     plan: RowsPlan | None = plans.get(key)
     if plan is None:
         compile_rows = _in_arrays if form == "insert arrays" else _in_groups
-        plan = compile_rows(session, options, fields, returning, on_conflict, key)
+        plan = compile_rows(session, options, fields, returning, on_conflict)
         plans.put(key, plan)
     return plan
 
 
 def _in_groups(
-    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any, key: Hashable
+    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
 ) -> RowsPlan:
     table = options.table
     columns = [table.c[field.column] for field in fields]
     insert = hooks_for(session.features).insert(table)
     insert = insert.from_select(columns, RowsToInsert(groups_of(fields, session)), include_defaults=False)
     statement = finished(insert, table, returning, on_conflict)
-    return GroupedRows(fields, statement, session, key, returned(options, returning, session))
+    source = insertion(options, fields, returning, on_conflict)
+    return GroupedRows(fields, statement, session, source, returned(options, returning, session))
 
 
 def _in_arrays(
-    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any, key: Hashable
+    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
 ) -> RowsPlan:
     table = options.table
     columns = [table.c[field.column] for field in fields]
@@ -99,4 +102,5 @@ def _in_arrays(
         *values, place = given.c
         return finished(insert.from_select(columns, sa.select(*values).order_by(place)), table, returning, on_conflict)
 
-    return RowsInArrays(fields, make, session, key, returned(options, returning, session))
+    source = insertion(options, fields, returning, on_conflict)
+    return RowsInArrays(fields, make, session, source, returned(options, returning, session))

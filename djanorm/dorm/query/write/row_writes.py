@@ -18,12 +18,16 @@ from dorm.exceptions import FieldError, ReadOnlyModelError
 from dorm.expressions.base import Expression
 from dorm.expressions.values import Prepared, Value
 from dorm.query.compile.scope import Compilation, names_of_column
+from dorm.query.describe.identity import QuerySource
 from dorm.query.describe.names import Names
 from dorm.query.describe.state import FilterStep, QueryState
-from dorm.query.run.plan import compile_statement, plan_for, plans
+from dorm.query.run.plan import plan_for
+from dorm.query.run.plan_cache import plans
+from dorm.query.run.statements import compile_statement
 from dorm.query.write import events, inserts
 from dorm.query.write.computed_inserts import as_stored
 from dorm.query.write.events import WriteEvent
+from dorm.query.write.sources import names_of
 from dorm.query.write.write_plans import WritePlan
 
 OnConflict = Any  # None, "ignore", or ("update", unique fields, updated fields)
@@ -52,7 +56,7 @@ def insert_one(
     )
     plan = plans.get(key)
     if plan is None:
-        plan = inserts.compile_one(session, options, fields, returning, key)
+        plan = inserts.compile_one(session, options, fields, returning)
         plans.put(key, plan)
     if events.listeners:
         _emit(options, "insert", using, None, fields, "before")
@@ -107,7 +111,7 @@ def update_where_key(
     key = ("update", using, options, options.registry.version, tuple([id(f) for f in fields]))
     plan = plans.get(key)
     if plan is None:
-        plan = _compile_update_by_key(session, options, fields, key)
+        plan = _compile_update_by_key(session, options, fields)
         plans.put(key, plan)
     if events.listeners:
         _emit(options, "update", using, (pk_value,), fields, "before")
@@ -117,7 +121,7 @@ def update_where_key(
     return count
 
 
-def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any], key: Any) -> Any:
+def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any]) -> Any:
     compilation = Compilation(session.dialect, session.features)
     table = options.table
     assigned = {
@@ -127,7 +131,8 @@ def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any], ke
     pk = options.pk
     condition = table.c[pk.column] == compilation.bind(f"v[{len(fields)}]", pk.write_type(), names_of_column(pk))
     sql = sa.update(table).where(condition).values(assigned)
-    statement, bind = compile_statement(sql, compilation, "write", key)
+    source = QuerySource("update", options, (("setting", names_of(fields)), ("by", (pk.name,))))
+    statement, bind = compile_statement(sql, compilation, "write", source)
     return WritePlan(statement, bind, None)
 
 
@@ -155,7 +160,8 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
         table = options.table
         bound = compilation.bind("v[0]", field.write_type(), names_of_column(field))
         sql = sa.delete(table).where(table.c[field.column] == bound)
-        statement, bind = compile_statement(sql, compilation, "write", key)
+        source = QuerySource("delete", options, (("by", (field.name,)),))
+        statement, bind = compile_statement(sql, compilation, "write", source)
         plan = WritePlan(statement, bind, None)
         plans.put(key, plan)
     keys = (key_value,)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 
 from dorm.db.execution import Statement
+from dorm.db.identity import Source
 from dorm.dialects.kinds import Kind
 from dorm.dialects.registry import features_of
 from dorm.dialects.sql import hooks_for
 from dorm.dialects.sql.repeated import Repeated, RepeatingText
 from dorm.fields.types import CustomType, PreparedType, StoredType
 from dorm.query.compile.scope import Compilation, names_of_column
-from dorm.query.run.plan import compile_statement
+from dorm.query.run.statements import compile_statement
 from dorm.utils.codegen import FunctionText
 
 Rows = Sequence[Sequence[object]]
@@ -40,15 +41,15 @@ class GroupedRows:
     :param statement: the statement, with a `Repeated` part where the rows stand.
     """
 
-    __slots__ = ("_columns", "_flatten", "_identity", "_last", "_text", "hydrate", "used")
+    __slots__ = ("_columns", "_flatten", "_last", "_source", "_text", "hydrate", "used")
 
     def __init__(
-        self, fields: Sequence[Any], statement: sa.ClauseElement, session: Any, identity: Hashable, hydrate: Any = None
+        self, fields: Sequence[Any], statement: sa.ClauseElement, session: Any, source: Source, hydrate: Any = None
     ) -> None:
         self._text = RepeatingText(statement, session.dialect)
         self._flatten = _flattener(fields, session.dialect)
         self._columns = tuple([names_of_column(field) for field in fields])
-        self._identity = identity
+        self._source = source
         self._last = (0, Statement("", "write"))
         self.hydrate = hydrate
         self.used = False
@@ -58,7 +59,7 @@ class GroupedRows:
         count, statement = self._last
         if count != len(rows):
             count = len(rows)
-            statement = Statement(self._text.text(count), "write", self._columns * count, self._identity)
+            statement = Statement(self._text.text(count), "write", self._columns * count, self._source)
             self._last = (count, statement)
         return statement, self._flatten(rows)
 
@@ -77,7 +78,7 @@ class RowsInArrays:
         fields: Sequence[Any],
         make: Callable[[sa.FromClause], sa.ClauseElement],
         session: Any,
-        identity: Hashable,
+        made_from: Source,
         hydrate: Any = None,
     ) -> None:
         dialect = session.dialect
@@ -87,7 +88,7 @@ class RowsInArrays:
             compilation.binds[f"p{number}"] = f"v[{number}]"
             compilation.columns[f"p{number}"] = names_of_column(field)
         source = hooks_for(session.features).arrays_as_rows(list(compilation.binds), types, dialect)
-        self._statement, _ = compile_statement(make(source), compilation, "write", identity)
+        self._statement, _ = compile_statement(make(source), compilation, "write", made_from)
         self._processors = [processor_of(field, dialect) for field in fields]
         self.hydrate = hydrate
         self.used = False

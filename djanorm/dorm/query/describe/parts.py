@@ -1,0 +1,167 @@
+"""The parts of a query's description: each declared once, with all that anybody needs to know of it.
+
+``QueryState`` takes its defaults from here, its key (``shape``), the copy that is compiled (``slot``), its stable identity and
+its words. What is not declared here cannot be part of a key: a query that carries it is compiled each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dorm.expressions.values import Slot
+from dorm.meta.options import Options
+
+if TYPE_CHECKING:
+    from dorm.query.describe.state import QueryState
+
+Shape = Callable[[Any, list[Any]], Hashable]
+Slotted = Callable[[Any, "Slots"], Any]
+
+
+class Slots:
+    """Numbers the values of a state while it is copied for compilation."""
+
+    __slots__ = ("samples",)
+
+    def __init__(self) -> None:
+        self.samples: list[Any] = []
+
+    def take(self, value: Any, field: Any) -> Slot:
+        """The slot of the next value."""
+        self.samples.append(value)
+        return Slot(len(self.samples) - 1, value, field)
+
+
+class Part(NamedTuple):
+    """One part of a description. Parts are immutable, so that copies of a description share them.
+
+    :ivar name: the attribute of ``QueryState``.
+    :ivar default: what it is when nobody has said anything.
+    :ivar shape: from the part to what stands for it in the key of a plan, its values being appended to a list; None for a
+        part that stands there as it is.
+    :ivar slot: from the part to a copy with slots in the place of values, taken in the order of ``shape``; None for a part
+        without values.
+    :ivar apart: why it is no part of the key, for one that is none.
+    :ivar stable: whether the identity of the query depends on it.
+    :ivar words: what introduces it in words; empty for one that is told in another way.
+    """
+
+    name: str
+    default: Any
+    shape: Shape | None = None
+    slot: Slotted | None = None
+    apart: str = ""
+    stable: bool = True
+    words: str = ""
+
+
+def parts_of(shape: tuple[object, ...]) -> tuple[Options, tuple[object, ...], dict[str, object]]:
+    """The model, the steps and the other parts of a query, from its shape."""
+    options, steps, *rest = shape
+    assert isinstance(options, Options)
+    assert isinstance(steps, tuple)
+    named: dict[str, object] = {}
+    for part in rest:
+        assert isinstance(part, tuple)
+        named[part[0]] = part[1]
+    return options, steps, named
+
+
+# -- how they enter a key ------------------------------------------------------------------------------------------------
+
+
+def _shape_terms(terms: Any, values: list[Any]) -> Hashable:
+    return terms if terms is None or isinstance(terms, bool) else tuple([term.shape(values) for term in terms])
+
+
+def _shape_named(terms: Any, values: list[Any]) -> Hashable:
+    return None if terms is None else tuple([(name, expression.shape(values)) for name, expression in terms])
+
+
+def _shape_one(part: Any, values: list[Any]) -> Hashable:
+    return None if part is None else part.shape(values)
+
+
+def _shape_low(low: int, values: list[Any]) -> Hashable:
+    if not low:
+        return False
+    values.append(low)
+    return True
+
+
+def _shape_high(high: int | None, values: list[Any]) -> Hashable:
+    # what the database gets is a number of rows; the plan turns the two bounds into it
+    if high is None:
+        return False
+    values.append(high)
+    return True
+
+
+def _shape_combined(combined: tuple[str, bool, tuple[QueryState, ...]] | None, values: list[Any]) -> Hashable:
+    if combined is None:
+        return None
+    operator, every, states = combined
+    return (operator, every, tuple([state.shape(values) for state in states]))
+
+
+# -- how they are copied for compilation ---------------------------------------------------------------------------------
+
+
+def _slot_terms(terms: Any, slots: Slots) -> Any:
+    return terms if terms is None or isinstance(terms, bool) else tuple(term.slotted(slots) for term in terms)
+
+
+def _slot_named(terms: Any, slots: Slots) -> Any:
+    return None if terms is None else tuple((name, expression.slotted(slots)) for name, expression in terms)
+
+
+def _slot_one(part: Any, slots: Slots) -> Any:
+    return None if part is None else part.slotted(slots)
+
+
+def _slot_low(low: int, slots: Slots) -> int | Slot:
+    return slots.take(low, None) if low else 0
+
+
+def _slot_high(high: int | None, slots: Slots) -> Slot | None:
+    return None if high is None else slots.take(high, None)
+
+
+def _slot_combined(combined: tuple[str, bool, Sequence[QueryState]] | None, slots: Slots) -> Any:
+    if combined is None:
+        return None
+    operator, every, states = combined
+    return (operator, every, tuple(state.slotted(slots) for state in states))
+
+
+PARTS: tuple[Part, ...] = (
+    # the steps stand first in every key, and so do their values
+    Part("steps", (), apart="the key begins with them"),
+    Part("annotations", {}, apart="they are the annotations among the steps, by name"),
+    Part("selected", None, words="carrying"),
+    Part("order", None, _shape_terms, _slot_terms, words="ordered by"),
+    Part("reversed", False, words="reversed"),
+    Part("distinct", False, _shape_terms, _slot_terms, words="distinct"),
+    Part("low", 0, _shape_low, _slot_low, words="with an offset"),
+    Part("high", None, _shape_high, _slot_high, words="with a limit"),
+    Part("partition", None, _shape_one, _slot_one, words="sliced for each"),
+    Part("row", "instance", words="as rows of kind"),
+    Part("select", None, _shape_named, _slot_named, words="selecting"),
+    Part("select_related", (), words="joining"),
+    Part("only", None, words="only"),
+    Part("defer", frozenset(), words="deferring"),
+    Part("prefetch", (), apart="what is prefetched is asked for by queries of its own"),
+    Part("lock", None, words="locking"),
+    Part("empty", False, words="matching nothing"),
+    Part("group", None, words="grouped by"),
+    Part("combined", None, _shape_combined, _slot_combined),
+    Part("narrows_branches", False, words="whose branches select only that"),
+    Part("aggregates", None, _shape_named, _slot_named, words="computing"),
+    Part("assignments", None, _shape_named, _slot_named, words="setting"),
+    Part("sticky", False, apart="it is about the next filter, and leaves its mark on that"),
+    Part("using", None, stable=False),
+)
+SHAPED: dict[str, Shape | None] = {part.name: part.shape for part in PARTS if not part.apart}
+APART = frozenset(("opts", *(part.name for part in PARTS if part.apart)))
+SLOTTED: dict[str, Slotted] = {part.name: part.slot for part in PARTS if part.slot is not None}
