@@ -10,7 +10,7 @@ import pytest
 import dorm
 from dorm.exceptions import ImproperlyConfigured, ProtectedError
 from dorm.meta.registry import Registry, registry, registry_named
-from dorm.query.run.plan import plans
+from dorm.query.run.plan_cache import plans
 
 APP = "exp"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from dorm.db import bridge
 from dorm.expressions.base import Expression
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
+from dorm.query.compile import result_types as _result_types  # noqa: F401  (the algebra of fields, which expressions ask)
 from dorm.query.describe.base import M, R
 from dorm.query.run.async_reading import AsyncReading
 from dorm.query.write.bulk import BATCH, Bulk
