@@ -1,8 +1,8 @@
 """Which query it is: the structure of a plan's key, written down so that every process writes the same.
 
 The key of a plan holds objects, because comparing them is fast. Here models become labels, fields names, and the classes of
-lookups and expressions their paths; parts that are as they are by default are left out, and the others come in one order. The
-database alias is no part of it. There are no values in it, because there are none in the key.
+lookups and expressions their paths; parts at their defaults are left out, and the others come in a fixed order. The database
+alias does not count. There are no values in it, because there are none in the key.
 """
 
 from __future__ import annotations

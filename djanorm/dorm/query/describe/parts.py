@@ -42,7 +42,7 @@ class Part(NamedTuple):
         part that stands there as it is.
     :ivar slot: from the part to a copy with slots in the place of values, taken in the order of ``shape``; None for a part
         without values.
-    :ivar apart: why it is no part of the key, for one that is none.
+    :ivar apart: for a part outside the key, the reason; empty for all others.
     :ivar stable: whether the identity of the query depends on it.
     :ivar words: what introduces it in words; empty for one that is told in another way.
     """
