@@ -7,13 +7,10 @@ its words. What is not declared here cannot be part of a key: a query that carri
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 from dorm.expressions.values import Slot
 from dorm.meta.options import Options
-
-if TYPE_CHECKING:
-    from dorm.query.describe.state import QueryState
 
 Shape = Callable[[Any, list[Any]], Hashable]
 Slotted = Callable[[Any, "Slots"], Any]
@@ -31,6 +28,18 @@ class Slots:
         """The slot of the next value."""
         self.samples.append(value)
         return Slot(len(self.samples) - 1, value, field)
+
+
+class Described(Protocol):
+    """A description inside another one: a branch of a set operation."""
+
+    def shape(self, values: list[Any]) -> Hashable:
+        """The structure as a hashable key; the values are appended to ``values``."""
+        ...
+
+    def slotted(self, slots: Slots) -> Self:
+        """A copy in which every value is a numbered slot."""
+        ...
 
 
 class Part(NamedTuple):
@@ -98,7 +107,7 @@ def _shape_high(high: int | None, values: list[Any]) -> Hashable:
     return True
 
 
-def _shape_combined(combined: tuple[str, bool, tuple[QueryState, ...]] | None, values: list[Any]) -> Hashable:
+def _shape_combined(combined: tuple[str, bool, tuple[Described, ...]] | None, values: list[Any]) -> Hashable:
     if combined is None:
         return None
     operator, every, states = combined
@@ -128,7 +137,7 @@ def _slot_high(high: int | None, slots: Slots) -> Slot | None:
     return None if high is None else slots.take(high, None)
 
 
-def _slot_combined(combined: tuple[str, bool, Sequence[QueryState]] | None, slots: Slots) -> Any:
+def _slot_combined(combined: tuple[str, bool, Sequence[Described]] | None, slots: Slots) -> Any:
     if combined is None:
         return None
     operator, every, states = combined

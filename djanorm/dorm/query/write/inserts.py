@@ -42,7 +42,7 @@ def insert_many(
     if computed(fields, rows):
         return with_expressions(session, options, fields, rows, returning, on_conflict)
     if not fields:
-        plan = compile_one(session, options, fields, returning, None)
+        plan = compile_one(session, options, fields, returning)
         return [found for _ in rows for found in _run(session, plan.hydrate, plan.statement, None)]
     if len(rows) > 1 and fits_arrays(fields, session):
         arrays = _plan_of("insert arrays", session, options, fields, returning, on_conflict)
