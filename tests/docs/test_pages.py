@@ -13,7 +13,8 @@ import pytest
 from play import blocks
 from support.source import PACKAGE, ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 LINK = re.compile(r"\[[^\]]+\]\((?!https?:|mailto:|#)(?P<target>[^)#]+)(?:#[^)]*)?\)")
 
 
@@ -60,6 +61,18 @@ def test_the_pytest_line_for_contributors_finds_tests():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_map_for_contributors_leads_to_files():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)*\w+\.(?:py|md|toml))`", text))
+    assert len(named) > 60
+    missing = [
+        path
+        for path in sorted(named)
+        if not any((folder / path).exists() for folder in (PACKAGE, PACKAGE.parent, ROOT))
+    ]
+    assert not missing
+
+
 def test_the_tutorial_is_one_file_that_runs_again_and_again(tmp_path):
     code = "\n\n".join(
         block.code for block in blocks((ROOT / "docs/tutorial/first-steps.md").read_text(encoding="utf-8"))
@@ -89,7 +102,7 @@ def test_the_links_of_a_page_lead_somewhere(page):
 
 def test_every_page_is_in_the_navigation():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
-    missing = [page for page in map(name, PAGES[1:]) if page.removeprefix("docs/") not in navigation]
+    missing = [page for page in map(name, DOCS) if page.removeprefix("docs/") not in navigation]
     assert not missing
 
 
