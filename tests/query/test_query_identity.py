@@ -19,6 +19,7 @@ from dorm.db.execution import Statement
 from dorm.expressions.base import Unshapable
 from dorm.expressions.references import ColumnRef
 from dorm.functions import Func, Upper
+from dorm.query.describe.base import with_state
 from dorm.query.describe.identity import QuerySource, Unwritable, written
 from dorm.query.describe.names import Names
 from dorm.query.describe.parts import PARTS
@@ -135,7 +136,7 @@ def test_a_part_that_is_not_declared_is_no_part_of_a_key_but_stops_there_being_o
         with pytest.raises(Unshapable):
             BARE.with_step(FilterStep(NO_CONDITION)).evolve(tenant=tenant).shape([])
         with pytest.raises(Unshapable):
-            W.filter(pk__in=W._with(BARE.evolve(tenant=tenant)).values("pk")).state.shape([])
+            W.filter(pk__in=with_state(W, BARE.evolve(tenant=tenant)).values("pk")).state.shape([])
 
 
 def test_steps_and_their_order_count():

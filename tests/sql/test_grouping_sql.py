@@ -9,6 +9,7 @@ from select_models import A, B, P, both, shared
 
 from dorm import Count, F, Max, Q, Sum, Value
 from dorm.functions import Coalesce
+from dorm.query.describe.base import with_state
 
 FROM = 'FROM "author" LEFT OUTER JOIN "book" ON "book"."author_id" = "author"."id"'
 KEY = '"author"."id"'
@@ -92,7 +93,7 @@ def test_aggregates_group_like_this(name):
 
 def aggregated(queryset: Any, **expressions: Any) -> Any:
     state = queryset.annotate(**expressions).state
-    return type(queryset)._with(queryset, queryset.state.evolve(aggregates=tuple(state.annotations.items())))
+    return with_state(queryset, queryset.state.evolve(aggregates=tuple(state.annotations.items())))
 
 
 AGGREGATES: dict[str, tuple[Any, str, str, tuple[Any, ...]]] = {

@@ -24,11 +24,11 @@ from dorm.utils.optional import require
 
 T = TypeVar("T")
 
-_greenlet_class: Any = None
-_current_greenlet: Callable[[], Any] | None = None
+greenlet_class: Any = None
+current_greenlet: Callable[[], Any] | None = None
 _inline: ContextVar[bool | None] = ContextVar("dorm_inline", default=None)
 _inline_everywhere = False
-_inline_used = False
+inline_used = False
 
 
 class _Missing:
@@ -57,7 +57,7 @@ class _Idle(threading.local):
 
 def _load() -> Any:
     """Imports greenlet and creates our greenlet class."""
-    global _greenlet_class, _current_greenlet
+    global greenlet_class, current_greenlet
     greenlet = require("greenlet", extra="sqlite", purpose="the async API")
 
     class BridgeGreenlet(greenlet.greenlet):  # type: ignore[name-defined, misc]
@@ -73,8 +73,8 @@ def _load() -> Any:
                     job.error = error
                 job = self.parent.switch(_FINISHED)
 
-    _greenlet_class = BridgeGreenlet
-    _current_greenlet = greenlet.getcurrent
+    greenlet_class = BridgeGreenlet
+    current_greenlet = greenlet.getcurrent
     return BridgeGreenlet
 
 
@@ -85,20 +85,20 @@ KEPT_WORKERS = 32
 
 def in_bridge() -> bool:
     """Whether this code runs inside an async verb, on async connections."""
-    if _current_greenlet is None:
+    if current_greenlet is None:
         return False
-    current = _current_greenlet()
-    return current.__class__ is _greenlet_class and not current.inline
+    current = current_greenlet()
+    return current.__class__ is greenlet_class and not current.inline
 
 
 def can_wait() -> bool:
     """Whether :func:`wait` works here: inside an async verb, inline ones included."""
-    return _current_greenlet is not None and _current_greenlet().__class__ is _greenlet_class
+    return current_greenlet is not None and current_greenlet().__class__ is greenlet_class
 
 
 def waiting_frame() -> FrameType | None:
     """The innermost frame of the code that waits for the async verb that runs here; None outside of one."""
-    return _current_greenlet().parent.gr_frame if can_wait() and _current_greenlet is not None else None
+    return current_greenlet().parent.gr_frame if can_wait() and current_greenlet is not None else None
 
 
 def in_running_loop() -> bool:
@@ -119,8 +119,8 @@ def wait(awaitable: Awaitable[T]) -> T:
             "this needs the event loop but does not run inside an async verb. Use the a* form of the method, run "
             "synchronous code with `await dorm.run(function, …)`, or call it without a running loop."
         )
-    assert _current_greenlet is not None
-    return _current_greenlet().parent.switch(awaitable)
+    assert current_greenlet is not None
+    return current_greenlet().parent.switch(awaitable)
 
 
 def wait_to_the_end(awaitable: Awaitable[T], limit: float = 10.0) -> T:
@@ -136,17 +136,17 @@ async def run_async(function: Callable[..., T], /, *args: Any, **kwargs: Any) ->
 
     In inline mode it runs on the synchronous connection instead, also when greenlet is not installed.
     """
-    greenlet_class = _greenlet_class or _load_for_run()
-    inline_now = _inline_used and in_inline()
-    if greenlet_class is None:
+    kind = greenlet_class or _load_for_run()
+    inline_now = inline_used and in_inline()
+    if kind is None:
         if not inline_now:
             _load()
         return function(*args, **kwargs)
-    assert _current_greenlet is not None
-    driver = _current_greenlet()
+    assert current_greenlet is not None
+    driver = current_greenlet()
     job = _Job(function, args, kwargs)
     workers = _idle.workers
-    worker = workers.pop() if workers else greenlet_class()
+    worker = workers.pop() if workers else kind()
     worker.parent = driver
     worker.gr_context = driver.gr_context
     worker.inline = inline_now
@@ -188,7 +188,7 @@ def iterate_chunks(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T
 
     Leaving early, an exception or a cancellation closes the iterator.
     """
-    return _InlineItems(factory) if _inline_used and in_inline() else _items(factory)
+    return _InlineItems(factory) if inline_used and in_inline() else _items(factory)
 
 
 async def _items(factory: Callable[[], Iterator[list[T]]]) -> AsyncGenerator[T, None]:
@@ -272,8 +272,8 @@ class inline:  # noqa: N801 - reads as a verb in `with dorm.inline():`
         self._outer: list[bool | None] = []
 
     def __enter__(self) -> Self:
-        global _inline_used
-        _inline_used = True
+        global inline_used
+        inline_used = True
         self._outer.append(_inline.get())
         _inline.set(self.active)
         return self
@@ -300,9 +300,9 @@ class inline:  # noqa: N801 - reads as a verb in `with dorm.inline():`
 
 def set_inline(active: bool) -> None:
     """Inline mode for the whole process, where no :class:`inline` block says otherwise. For notebooks and tests."""
-    global _inline_everywhere, _inline_used
+    global _inline_everywhere, inline_used
     _inline_everywhere = active
-    _inline_used = _inline_used or active
+    inline_used = inline_used or active
 
 
 class _Awaiter:

@@ -55,7 +55,7 @@ def take_turn(session: Any, view: Block | None) -> None:
     :raises RuntimeError: where waiting is impossible, or takes longer than POOL_TIMEOUT.
     """
     task = asyncio.current_task()
-    while (top := session._block) is not None:
+    while (top := session.innermost) is not None:
         owner = top.owner
         if owner is None or owner is task or owner.done() or top is view:
             return

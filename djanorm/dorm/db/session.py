@@ -198,7 +198,7 @@ class Session:
                 self.give_back(link, statement)
                 return result
             except Exception as error:
-                problem = self._translated(error)
+                problem = self.translated(error)
                 if not self._may_try_again(problem, statement, sent, attempt):
                     if problem is error:
                         raise
@@ -286,7 +286,7 @@ class Session:
                     self._give_back_failed(link, statement, failure)
                     raise
             except Exception as error:
-                problem = self._translated(error)
+                problem = self.translated(error)
                 if not self._may_try_again(problem, statement, True, attempt):
                     raise problem from problem.__cause__
                 delay = retry.delay_after(attempt)
@@ -300,7 +300,7 @@ class Session:
         except BaseException as problem:
             if link is not None:
                 self._give_back_failed(link, statement, problem)
-            raise self._translated(problem) from problem
+            raise self.translated(problem) from problem
         if link is not None:
             self.give_back(link, statement)
 
@@ -340,7 +340,7 @@ class Session:
         try:
             return function()
         except Exception as error:
-            problem = self._translated(error)
+            problem = self.translated(error)
             if problem is error:
                 raise
             raise problem from problem.__cause__
@@ -362,7 +362,7 @@ class Session:
                     yield connection
                 self._note_end(transaction, THROUGH_SQLALCHEMY)
             except BaseException as error:
-                problem = self._translated(error)
+                problem = self.translated(error)
                 if isinstance(problem, DatabaseError) or link.failed or link.lost or not link.in_transaction:
                     self.note_failure(transaction, problem)
                 self._raise_translated(error)
@@ -385,7 +385,7 @@ class Session:
         try:
             return self.pool.open(target)
         except Exception as error:
-            raise self._translated(error) from error
+            raise self.translated(error) from error
 
     # --------------------------------------------------------------------------------------------------- transactions
 
@@ -415,7 +415,7 @@ class Session:
                 break
             except BaseException as error:
                 self._abandon_begin(transaction)
-                problem = self._translated(error)
+                problem = self.translated(error)
                 if not isinstance(error, Exception) or not self._may_try_again(problem, statement, False, attempt):
                     if problem is error:
                         raise
@@ -506,7 +506,7 @@ class Session:
                 call.result = result
             return result
         except BaseException as problem:
-            error = failure = self._translated(problem)
+            error = failure = self.translated(problem)
             if error is problem:
                 raise
             raise error from error.__cause__
@@ -544,11 +544,11 @@ class Session:
             source = self._event_source = self.engine
         return source._has_events
 
-    def _translated(self, error: BaseException) -> Any:
+    def translated(self, error: BaseException) -> Any:
         return errors.translate(error, alias=self.alias)
 
     def _raise_translated(self, error: BaseException) -> NoReturn:
-        problem = self._translated(error)
+        problem = self.translated(error)
         if problem is error:
             raise error
         raise problem from problem.__cause__

@@ -51,20 +51,20 @@ _both_worlds = False
 
 def session(alias: str = "default") -> Session:
     """The session of the current scope. Raises ``ImproperlyConfigured`` for an unknown alias."""
-    current_greenlet = bridge._current_greenlet
+    current_greenlet = bridge.current_greenlet
     if current_greenlet is not None:
         current = current_greenlet()
-        if current.__class__ is bridge._greenlet_class and not current.inline:
+        if current.__class__ is bridge.greenlet_class and not current.inline:
             return _task_session(alias)
     try:
         found = _threads.sessions[alias]
     except KeyError:
         found = _open_thread_session(alias)
-    block = found._block
+    block = found.innermost
     if block is None:
-        if not bridge._inline_used and (not _both_worlds or _get_running_loop() is None):
+        if not bridge.inline_used and (not _both_worlds or _get_running_loop() is None):
             return found
-    elif not _both_worlds and not bridge._inline_used and found.view.get() is block:
+    elif not _both_worlds and not bridge.inline_used and found.view.get() is block:
         return found
     return _of_this_context(found)
 
@@ -85,12 +85,12 @@ def sync_block(alias: str) -> Block | None:
         where = view.transaction.session
         if not where.asynchronous and where.thread == threading.get_ident():
             return view
-    return known._block if _get_running_loop() is not None and _is_around(known._block) else None
+    return known.innermost if _get_running_loop() is not None and _is_around(known.innermost) else None
 
 
 def open_aliases() -> list[str]:
     """The aliases on which a transaction is open, sync or async, in any thread, task or context."""
-    found = {known.alias for known in list(_all_sync) if known._block is not None}
+    found = {known.alias for known in list(_all_sync) if known.innermost is not None}
     found.update(known.alias for known in list(_all_async) if known.open and not known.is_over())
     return sorted(found)
 
@@ -111,7 +111,9 @@ def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None, 
         ]
     else:
         open_here = [
-            known for known in list(_all_sync) if known._block is not None and _is_atomic(known._block.transaction)
+            known
+            for known in list(_all_sync)
+            if known.innermost is not None and _is_atomic(known.innermost.transaction)
         ]
     names = sorted({known.alias for known in open_here if alias is None or known.alias == alias})
     if names:
@@ -185,9 +187,9 @@ def _of_this_context(found: ThreadSession) -> ThreadSession:
     if inline and loop is not None:
         mixing.take_turn(found, view)
         return found
-    if view is not None or (loop is not None and _is_around(found._block)):
+    if view is not None or (loop is not None and _is_around(found.innermost)):
         return found
-    while found._block is not None:
+    while found.innermost is not None:
         if found.spare is None:
             found.spare = _new_thread_session(found.database)
         found = found.spare

@@ -36,7 +36,7 @@ def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any]
         rows = link.fetch(session.hooks.explain_sql(statement.sql), params)
         plan = session.hooks.explain_text(rows)
     except Exception as problem:
-        logger.warning("no plan for the slow query %s: %s", sql, session._translated(problem))
+        logger.warning("no plan for the slow query %s: %s", sql, session.translated(problem))
     else:
         logger.warning("plan of the slow query %s:\n%s", sql, plan)
         _add_to_span(plan)

@@ -31,7 +31,7 @@ class ThreadSession(Session):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self._block: Block | None = None
+        self.innermost: Block | None = None
         self.view = view_of(self.alias)
         self.thread = threading.get_ident()
         # the session of code that works in this thread while the block of another context is open in it
@@ -56,10 +56,10 @@ class ThreadSession(Session):
 
     @property
     def block(self) -> Block | None:
-        return self._block
+        return self.innermost
 
     def set_block(self, block: Block | None) -> None:
-        self._block = block
+        self.innermost = block
         self.view.set(block)
         if self._sticky:
             self._aim()
@@ -68,7 +68,7 @@ class ThreadSession(Session):
         """Allows the fast path if the thread's connection is open and no BEGIN is outstanding."""
         if not self._sticky:
             return
-        link, block = self._link, self._block
+        link, block = self._link, self.innermost
         ready = block is None or (block.transaction.began and block.transaction.broken is None)
         self._straight = link.execute if link is not None and ready else None
 
@@ -92,12 +92,12 @@ class ThreadSession(Session):
 
     @property
     def transaction(self) -> Transaction | None:
-        block = self._block
+        block = self.innermost
         return None if block is None else block.transaction
 
     @property
     def in_transaction(self) -> bool:
-        return self._block is not None
+        return self.innermost is not None
 
     def owner(self) -> Any:
         return None if _get_running_loop() is None else asyncio.current_task()
@@ -147,7 +147,7 @@ class ThreadSession(Session):
 
     @contextmanager
     def lend(self, link: Any) -> Generator[None, None, None]:
-        outer, block = self._lent, self._block
+        outer, block = self._lent, self.innermost
         self._lent = link
         if not link.in_transaction:
             self.set_block(None)
@@ -162,7 +162,7 @@ class ThreadSession(Session):
 
     def end(self) -> None:
         """The thread has ended: rolls back what it left open."""
-        block, self._block = self._block, None
+        block, self.innermost = self.innermost, None
         if block is not None:
             close_blocks(block.transaction)
         close_held(self._held)
@@ -252,8 +252,8 @@ class ThreadSession(Session):
 
     def _again(self, verb: str, statement: Statement, params: Params, error: Exception) -> Any:
         """After a failure on the fast path: raises, or repeats the statement on the slow path."""
-        problem = self._translated(error)
-        block = self._block
+        problem = self.translated(error)
+        block = self.innermost
         if block is not None:
             self.note_failure(block.transaction, problem, statement)
         else:

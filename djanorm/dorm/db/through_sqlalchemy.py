@@ -140,7 +140,7 @@ def _report_statements(
 
     def failed(problem: BaseException) -> None:
         if calls:
-            finish(session._translated(problem))
+            finish(session.translated(problem))
 
     event.listen(connection, "before_cursor_execute", before)
     event.listen(connection, "after_cursor_execute", after)

@@ -13,7 +13,10 @@ from dorm.db import bridge, routers
 from dorm.expressions.conditions import Q
 from dorm.models.assignment import check_aliases, is_expression
 from dorm.models.related_managers import RelatedManager
+from dorm.query.describe.base import with_owner
+from dorm.query.describe.linked import linked_to
 from dorm.query.queryset import QuerySet
+from dorm.query.run.evaluation import write_alias
 from dorm.query.write.related_keys import key_of
 from dorm.signals import m2m_changed
 from dorm.utils.lazy import lazy_import
@@ -44,7 +47,8 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         key = self._owner_key
         if key is None:
             return queryset.none()
-        return queryset._linked_to(self._side.end.junction, [key])._with_owner(None, self.instance, self._side.accessor)
+        linked = linked_to(queryset, self._side.end.junction, [key])
+        return with_owner(linked, None, self.instance, self._side.accessor)
 
     # -- linking ------------------------------------------------------------------------------------------------------
 
@@ -137,7 +141,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
 
     def create(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
         """Create and link a row."""
-        with transactions.atomic(self._write_alias()):
+        with transactions.atomic(write_alias(self)):
             made = super().create(**kwargs)
             self.add(made, through_defaults=through_defaults)
         return made
@@ -147,7 +151,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
 
     def get_or_create(self, defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any) -> tuple[M, bool]:
         """Like `QuerySet.get_or_create`, among the linked rows; a new row is linked."""
-        with transactions.atomic(self._write_alias()):
+        with transactions.atomic(write_alias(self)):
             found, created = super().get_or_create(defaults, **kwargs)
             if created:
                 self.add(found, through_defaults=through_defaults)
@@ -162,7 +166,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         self, defaults: Any = None, create_defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
     ) -> tuple[M, bool]:
         """Like `QuerySet.update_or_create`, among the linked rows; a new row is linked."""
-        with transactions.atomic(self._write_alias()):
+        with transactions.atomic(write_alias(self)):
             found, created = super().update_or_create(defaults, create_defaults, **kwargs)
             if created:
                 self.add(found, through_defaults=through_defaults)
@@ -182,7 +186,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
 
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
         """Like `QuerySet.bulk_create`; the new rows are linked."""
-        with transactions.atomic(self._write_alias()):
+        with transactions.atomic(write_alias(self)):
             made = super().bulk_create(objs, *args, **kwargs)
             if made:
                 self.add(*made)
@@ -191,7 +195,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     def upsert(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
         """Like `QuerySet.upsert`; both new and existing rows are linked."""
         self._start_writing()
-        with transactions.atomic(self._write_alias()):
+        with transactions.atomic(write_alias(self)):
             made = super().upsert(objs, *args, **kwargs)
             if made:
                 self.add(*made)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVa
 
 from dorm.db import bridge
 from dorm.models.manager import BaseManager
+from dorm.query.describe.base import preloaded, with_owner
+from dorm.query.run.evaluation import write_alias
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """The related rows: the prefetched list when there is one, else a query."""
         rows = self._prefetched_rows()
         if rows is not None:
-            return self._side.plain._preloaded(self.model, rows, self)
+            return preloaded(self._side.plain, self.model, rows, self)
         return super().all()
 
     def count(self) -> int:
@@ -197,7 +199,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
         key = self._owner_key
         if key is None:
             return queryset.none()
-        return queryset.filter(**{field.attname: key})._with_owner(field, self.instance, self._side.accessor)
+        return with_owner(queryset.filter(**{field.attname: key}), field, self.instance, self._side.accessor)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in {"remove", "clear", "aremove", "aclear"}:
@@ -223,7 +225,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
                     f"{obj!r} is not saved, so one UPDATE cannot add it to {self._side.accessor}. Save it first, or pass "
                     f"bulk=False."
                 )
-        alias = self._write_alias()
+        alias = write_alias(self)
         if not bulk:
             with transactions.atomic(alias):
                 for obj in objs:
@@ -251,7 +253,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
         objs = self._listed(objs)
         for obj in objs:
             self._check(obj)
-        alias = self._write_alias()
+        alias = write_alias(self)
         with transactions.atomic(alias):
             if not self._side.field.null:
                 self.add(*objs, bulk=bulk)
@@ -344,7 +346,7 @@ class NullableReverseManager(ReverseManager[M], Generic[M]):
 
     def _release(self, queryset: Any, *, bulk: bool) -> None:
         name = self._side.field.name
-        alias = self._write_alias()
+        alias = write_alias(self)
         queryset = queryset.using(alias)
         if bulk:
             queryset.update(**{name: None})

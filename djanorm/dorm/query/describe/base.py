@@ -14,6 +14,9 @@ M = TypeVar("M", default=Any)
 R = TypeVar("R", default=M)
 
 
+Q = TypeVar("Q", bound="QueryRoot[Any, Any]")
+
+
 class QueryRoot(Generic[M, R]):
     """The description that a queryset carries.
 
@@ -69,42 +72,8 @@ class QueryRoot(Generic[M, R]):
         """The queryset that every method starts from; override it in a manager."""
         if not self._is_manager:
             return self
-        made = self._with(self.state)
+        made = with_state(self, self.state)
         made.__dict__["_is_manager"] = False
-        return made
-
-    def _root(self) -> Self:
-        """The starting point of a method: this object, or the result of a manager's ``get_queryset()``."""
-        return self.get_queryset() if self._own_root and self._is_manager else self
-
-    def _with(self, state: QueryState) -> Self:
-        """The same kind of object with another description and no fetched rows."""
-        made = object.__new__(self._kind)
-        data = made.__dict__
-        data.update(self.__dict__)
-        data["_query"] = state
-        data.pop("_result_cache", None)
-        data.pop("_is_manager", None)
-        data.pop("_origin", None)
-        return made
-
-    @classmethod
-    def _preloaded(cls, model: Any, rows: list[Any], origin: Any) -> Self:
-        """A queryset whose rows are known already; chaining starts from the queryset of the manager ``origin``."""
-        made = object.__new__(cls._kind)
-        made.model = model
-        made._result_cache = rows
-        made._origin = origin
-        return made
-
-    def _with_owner(self, field: Any, instance: Any, accessor: str) -> Self:
-        """The same queryset for the rows of ``instance.<accessor>``, which results refer to and routers are told."""
-        root = self._root()
-        made = root._with(root.state)
-        made.__dict__["_owned_as"] = accessor
-        made.__dict__["_hints"] = {"instance": instance}
-        if field is not None:
-            made.__dict__["_known_related"] = (field, instance)
         return made
 
     @property
@@ -127,7 +96,7 @@ class QueryRoot(Generic[M, R]):
         self.__dict__.update(values)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self._with(self.state)
+        return with_state(self, self.state)
 
     # -- as a manager ----------------------------------------------------------------------------------------------
 
@@ -164,3 +133,48 @@ class QueryRoot(Generic[M, R]):
         data.update(self.__dict__)
         data["model"] = owner
         return made
+
+
+# Users give their querysets methods of their own, so what the rooms need of one is a function here and not a method.
+
+
+def root_of(queryset: Q) -> Q:
+    """The starting point of a method: the queryset itself, or the result of a manager's ``get_queryset()``."""
+    return queryset.get_queryset() if queryset._own_root and queryset._is_manager else queryset
+
+
+def with_state(queryset: Q, state: QueryState) -> Q:
+    """The same kind of object with another description and no fetched rows."""
+    made = object.__new__(queryset._kind)
+    data = made.__dict__
+    data.update(queryset.__dict__)
+    data["_query"] = state
+    data.pop("_result_cache", None)
+    data.pop("_is_manager", None)
+    data.pop("_origin", None)
+    return made
+
+
+def known_rows(queryset: QueryRoot[Any, Any]) -> list[Any] | None:
+    """The rows that a queryset has fetched already, or None."""
+    return queryset._result_cache
+
+
+def preloaded(kind: type[Q], model: type[Any], rows: list[Any], origin: Any) -> Q:
+    """A queryset whose rows are known already; chaining starts from the queryset of the manager ``origin``."""
+    made = object.__new__(kind._kind)
+    made.model = model
+    made._result_cache = rows
+    made._origin = origin
+    return made
+
+
+def with_owner(queryset: Q, field: Any, instance: Any, accessor: str) -> Q:
+    """The same queryset for the rows of ``instance.<accessor>``, which results refer to and routers are told."""
+    root = root_of(queryset)
+    made = with_state(root, root.state)
+    made.__dict__["_owned_as"] = accessor
+    made.__dict__["_hints"] = {"instance": instance}
+    if field is not None:
+        made.__dict__["_known_related"] = (field, instance)
+    return made

@@ -11,18 +11,17 @@ from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import AND, OR, XOR, Q
 from dorm.expressions.paths import RelationRef, TypedExpression
 from dorm.expressions.references import AnnotationRef, ColumnRef, weight
-from dorm.fields.relations import Hop
-from dorm.query.describe.base import M, QueryRoot, R
+from dorm.query.describe.base import M, QueryRoot, R, known_rows, root_of, with_state
 from dorm.query.describe.combining import combined
 from dorm.query.describe.fan_out import keeps_rows, selecting
 from dorm.query.describe.names import Names
 from dorm.query.describe.ordering import resolve_terms
-from dorm.query.describe.paths import Path, column_path
+from dorm.query.describe.paths import column_path
 from dorm.query.describe.predicates import Predicate, joined
 from dorm.query.describe.prefetch_lookups import check_lookups
 from dorm.query.describe.redefinition import redefined
 from dorm.query.describe.selected_relations import step_of
-from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState, sharing
+from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState
 from dorm.utils.bounds import PARTS, check_number, too_large
 
 
@@ -31,20 +30,20 @@ class Chaining(QueryRoot[M, R]):
 
     def all(self) -> Self:
         """A copy."""
-        root = self._root()
+        root = root_of(self)
         if root is not self:
-            return root._with(root.state) if root._result_cache is None else root
-        return self._with(self.state)
+            return with_state(root, root.state) if known_rows(root) is None else root
+        return with_state(self, self.state)
 
     def none(self) -> Self:
         """A queryset that matches nothing and never queries."""
-        root = self._root()
-        return root._with(root.state.evolve(empty=True))
+        root = root_of(self)
+        return with_state(root, root.state.evolve(empty=True))
 
     def using(self, alias: str | None) -> Self:
         """The same queryset on another database; routers are not asked."""
-        root = self._root()
-        return root._with(root.state.evolve(using=alias))
+        root = root_of(self)
+        return with_state(root, root.state.evolve(using=alias))
 
     def filter(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
         """Rows for which everything holds. Conditions in one call share their joins.
@@ -52,49 +51,31 @@ class Chaining(QueryRoot[M, R]):
         :raises FieldDoesNotExist: for a name that does not exist, at this line.
         :raises TypeError: after slicing.
         """
-        root = self._root()
+        root = root_of(self)
         if not conditions and not lookups:
-            return root._with(root.state)
+            return with_state(root, root.state)
         state = root.state
         _need_unsliced(state, "filter")
         step = FilterStep(condition(state, conditions, lookups, False), state.sticky)
-        return root._with(state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False))
+        return with_state(
+            root, state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False)
+        )
 
     def exclude(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> Self:
         """Rows for which not all of it holds; NULL-safe, and over multi-valued relations about all related rows."""
-        root = self._root()
+        root = root_of(self)
         if not conditions and not lookups:
-            return root._with(root.state)
+            return with_state(root, root.state)
         state = root.state
         _need_unsliced(state, "exclude")
         step = FilterStep(condition(state, conditions, lookups, True), state.sticky)
-        return root._with(state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False))
+        return with_state(
+            root, state.with_step(step) if not state.sticky else state.with_step(step).evolve(sticky=False)
+        )
 
     def _sticky(self) -> Self:
         """The next ``filter()`` shares the joins of the last one."""
-        return self._with(self.state.evolve(sticky=True))
-
-    def _linked_to(self, junction: Any, keys: list[Any], owner: str | None = None, after: int | None = None) -> Self:
-        """Rows that a many-to-many junction links to ``keys``; the next ``filter()`` is about the same link.
-
-        :param owner: the attribute of each row that gets the key on the other side, if any.
-        :param after: the number of steps before the link, as if the rest were chained to it; None for all.
-        """
-        state = self.state
-        after = len(state.steps) if after is None else after
-        later = state.steps[after:]
-        far = junction.target
-        hop = Hop(state.opts, junction.model._meta, far.target_field, far, multiple=True, nullable=True)
-        name = f"{junction.model._meta.label}.{junction.source.name}"
-        reference = ColumnRef(Path(state.opts, name, (hop,), junction.source, None, 0))
-        predicate = Names(state).compare(reference, "in", keys)
-        link: tuple[Any, ...] = (FilterStep(predicate),)
-        changes: dict[str, Any] = {"sticky": not later}
-        if owner is not None:
-            link += (AnnotateStep(owner, reference),)
-            changes["annotations"] = {**state.annotations, owner: reference}
-            changes["selected"] = None if state.selected is None else (*state.selected, owner)
-        return self._with(state.evolve(steps=(*state.steps[:after], *link, *sharing(later)), **changes))
+        return with_state(self, self.state.evolve(sticky=True))
 
     def complex_filter(self, condition: Any) -> Self:
         """``filter()`` with a ``Q`` or a dict of lookups (Django 5.2)."""
@@ -106,34 +87,34 @@ class Chaining(QueryRoot[M, R]):
         :param terms: names with an optional ``-``, paths, annotations, expressions, ``"?"``.
         :raises TypeError: after slicing.
         """
-        root = self._root()
+        root = root_of(self)
         state = root.state
         _need_unsliced(state, "order_by")
         names = Names(state)
-        return root._with(state.evolve(order=resolve_terms(names, terms)))
+        return with_state(root, state.evolve(order=resolve_terms(names, terms)))
 
     def reverse(self) -> Self:
         """The effective order the other way round.
 
         :raises TypeError: after slicing.
         """
-        root = self._root()
+        root = root_of(self)
         state = root.state
         if state.is_sliced:
             raise TypeError("Cannot reverse a query once a slice has been taken.")
-        return root._with(state.evolve(reversed=not state.reversed))
+        return with_state(root, state.evolve(reversed=not state.reversed))
 
     def distinct(self, *names: Any) -> Self:
         """Removes duplicate rows; with names, keeps the first row of each value, where the database supports it."""
-        root = self._root()
+        root = root_of(self)
         state = root.state
         if state.is_sliced:
             raise TypeError("Cannot create distinct fields once a slice has been taken.")
         if not names:
-            return root._with(state.evolve(distinct=True))
+            return with_state(root, state.evolve(distinct=True))
         resolver = Names(state)
         terms = tuple(resolver.reference(n) if isinstance(n, str) else as_operand(n).resolve(resolver) for n in names)
-        return root._with(state.evolve(distinct=terms))
+        return with_state(root, state.evolve(distinct=terms))
 
     # -- annotations -----------------------------------------------------------------------------------------------
 
@@ -150,17 +131,17 @@ class Chaining(QueryRoot[M, R]):
         return self._annotate(expressions, named, False)
 
     def _annotate(self, positional: tuple[Any, ...], named: dict[str, Any], selected: bool) -> Self:
-        root = self._root()
+        root = root_of(self)
         state: QueryState = root.state
         every = {**named_aggregates(positional, named), **named}
         for name, value in every.items():
             state = with_annotation(state, name, value, selected)
-        return root._with(state)
+        return with_state(root, state)
 
     # -- the contents of rows --------------------------------------------------------------------------------------
 
     def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
-        root = self._root()
+        root = root_of(self)
         state: QueryState = root.state
         names: list[str] = []
         check_number(len(fields) + len(expressions), "columns")
@@ -184,7 +165,7 @@ class Chaining(QueryRoot[M, R]):
             names += list(state.annotations if state.selected is None else state.selected)
         resolver = Names(state)
         select = tuple((name, _selectable(resolver, name)) for name in names)
-        return root._with(selecting(state, row, select))
+        return with_state(root, selecting(state, row, select))
 
     def select_related(self, *paths: Any) -> Self:
         """Loads related objects of single-valued relations in the same query; None clears.
@@ -192,14 +173,14 @@ class Chaining(QueryRoot[M, R]):
         :raises FieldDoesNotExist: for an unknown name or a plain field.
         :raises ValueError: for a relation of several rows.
         """
-        root = self._root()
+        root = root_of(self)
         state = root.state
         if paths == (None,):
-            return root._with(state.evolve(select_related=()))
+            return with_state(root, state.evolve(select_related=()))
         if state.row != "instance":
             raise TypeError("Cannot call select_related() after .values() or .values_list()")
         if not paths:
-            return root._with(state.evolve(select_related=True))
+            return with_state(root, state.evolve(select_related=True))
         before = state.select_related if isinstance(state.select_related, tuple) else ()
         named = [getattr(path, "lookup_path", path) for path in paths]
         for path in named:
@@ -208,25 +189,25 @@ class Chaining(QueryRoot[M, R]):
             opts = state.opts
             for name in path.split("__"):
                 opts = step_of(opts, name, path).hops()[-1].target
-        return root._with(state.evolve(select_related=tuple(dict.fromkeys((*before, *named)))))
+        return with_state(root, state.evolve(select_related=tuple(dict.fromkeys((*before, *named)))))
 
     def prefetch_related(self, *lookups: Any) -> Self:
         """Loads related objects in one further query per relation; None clears.
 
         :raises FieldDoesNotExist: for a name that is not a relation.
         """
-        root = self._root()
+        root = root_of(self)
         state = root.state
         if lookups == (None,):
-            return root._with(state.evolve(prefetch=()))
+            return with_state(root, state.evolve(prefetch=()))
         named = tuple(getattr(lookup, "lookup_path", lookup) for lookup in lookups)
         every = (*state.prefetch, *named)
         check_lookups(state.opts, every)
-        return root._with(state.evolve(prefetch=every))
+        return with_state(root, state.evolve(prefetch=every))
 
     def only(self, *names: Any) -> Self:
         """Loads these columns and the key; the rest when it is read. Earlier ``defer()`` calls still count."""
-        root = self._root()
+        root = root_of(self)
         state = root.state
         if state.row != "instance":
             raise TypeError("Cannot call only() after .values() or .values_list()")
@@ -234,23 +215,23 @@ class Chaining(QueryRoot[M, R]):
             raise TypeError("Cannot pass None as an argument to only().")
         wanted = frozenset(self._loadable(name) for name in names)
         left_out = state.defer if state.only is None else frozenset()
-        return root._with(state.evolve(only=wanted - left_out, defer=frozenset()))
+        return with_state(root, state.evolve(only=wanted - left_out, defer=frozenset()))
 
     def defer(self, *names: Any) -> Self:
         """Loads all columns but these; None loads everything again."""
-        root = self._root()
+        root = root_of(self)
         state = root.state
         if state.row != "instance":
             raise TypeError("Cannot call defer() after .values() or .values_list()")
         if names == (None,):
-            return root._with(state.evolve(only=None, defer=frozenset()))
+            return with_state(root, state.evolve(only=None, defer=frozenset()))
         left_out = frozenset(self._loadable(name) for name in names)
         if state.only is None:
-            return root._with(state.evolve(defer=state.defer | left_out))
+            return with_state(root, state.evolve(defer=state.defer | left_out))
         kept = state.only - left_out
         if kept:
-            return root._with(state.evolve(only=kept))
-        return root._with(state.evolve(only=None, defer=left_out - state.only))
+            return with_state(root, state.evolve(only=kept))
+        return with_state(root, state.evolve(only=None, defer=left_out - state.only))
 
     def _loadable(self, name: Any) -> str:
         name = getattr(name, "lookup_path", name)
@@ -279,11 +260,11 @@ class Chaining(QueryRoot[M, R]):
         if no_wait and skip_locked:
             raise ValueError("The no_wait (nowait) option cannot be used with skip_locked.")
         tables = (of,) if isinstance(of, str) else tuple(of or ())
-        root = self._root()
+        root = root_of(self)
         for name in tables:
             if name != "self":
                 step_of(root.state.opts, name, name)
-        return root._with(root.state.evolve(lock=(no_wait, skip_locked, no_key, tables)))
+        return with_state(root, root.state.evolve(lock=(no_wait, skip_locked, no_key, tables)))
 
     def lookup(self, column: str | None = None) -> Any:
         """This query as a subquery of one column: ``filter(article_id__in=top.lookup("pk"))``.
@@ -291,7 +272,7 @@ class Chaining(QueryRoot[M, R]):
         :param column: the column; may be left out when exactly one is selected.
         :raises ValueError: when several are selected and none is named.
         """
-        root = self._root()
+        root = root_of(self)
         if column is not None:
             return root._values("flat", (column,), {})
         if root.state.row == "instance":
@@ -303,8 +284,8 @@ class Chaining(QueryRoot[M, R]):
 
     def cache(self, timeout: float | None = None, *, using: str = "default") -> Self:
         """Keeps the rows in a cache. Without configured caches it is an ordinary queryset."""
-        root = self._root()
-        return root._with(root.state)
+        root = root_of(self)
+        return with_state(root, root.state)
 
     def cached(self, *, timeout: float | None = None, using: str = "default") -> Self:
         """``all().cache(timeout=…)``."""

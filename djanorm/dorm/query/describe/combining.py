@@ -11,6 +11,7 @@ from typing import Any
 from dorm.exceptions import NotSupportedError
 from dorm.expressions.base import Unshapable, as_operand
 from dorm.expressions.conditions import AND, OR, XOR
+from dorm.query.describe.base import root_of, with_state
 from dorm.query.describe.names import Names
 from dorm.query.describe.redefinition import hidden_name, set_aside
 from dorm.query.describe.state import AnnotateStep, FilterStep, Mark, QueryState
@@ -25,7 +26,7 @@ def combined(one: Any, other: Any, connector: str) -> Any:
     :raises TypeError: for anything that cannot be combined with ``one``.
     :raises NotSupportedError: when a side is a set operation, which cannot be described by conditions.
     """
-    left, right = one._root(), _partner(one, other, OPERATORS[connector])
+    left, right = root_of(one), _partner(one, other, OPERATORS[connector])
     if left.state.empty or right.state.empty:
         return left if left.state.empty is (connector == AND) else right
     states = left.state, right.state
@@ -36,7 +37,7 @@ def combined(one: Any, other: Any, connector: str) -> Any:
     mine, theirs = _apart(*states, count)
     marks = [Mark(kind, connector) for kind in ("left", "right", "end")]
     steps = (*mine.steps[:count], marks[0], *mine.steps[count:], marks[1], *theirs.steps[count:], marks[2])
-    return left._with(_merged(mine, theirs, steps))
+    return with_state(left, _merged(mine, theirs, steps))
 
 
 def _in_common(left: QueryState, right: QueryState, connector: str) -> int:
@@ -107,8 +108,8 @@ def _by_keys(side: Any) -> QueryState:
 def _partner(one: Any, other: Any, operator: str) -> Any:
     if not hasattr(other, "get_queryset"):
         raise TypeError(f"A queryset combines with querysets, not with {other!r}.")
-    root = other._root()
-    left, right = one._root().state, root.state
+    root = root_of(other)
+    left, right = root_of(one).state, root.state
     if right.opts is not left.opts:
         raise TypeError(f"Cannot combine querysets of {left.opts.object_name} and {right.opts.object_name}.")
     for state in (left, right):

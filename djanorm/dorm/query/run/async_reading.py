@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dorm.db import bridge
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
-from dorm.query.describe.base import M, R
+from dorm.query.describe.base import M, R, root_of
 from dorm.query.run.reading import Reading
 from dorm.utils.lazy import lazy_import
 
@@ -37,7 +37,7 @@ class AsyncReading(Reading[M, R]):
 
     def aiterator(self, chunk_size: int | None = None) -> AsyncGenerator[R, None]:
         """Rows one by one, without keeping them; after `prefetch_related` too, in chunks of 2000 unless told."""
-        root = self._root()
+        root = root_of(self)
         size = pipeline.STREAM_CHUNK if chunk_size is None else chunk_size
         return bridge.iterate_chunks(lambda: root._checked_chunks(size))
 

@@ -10,7 +10,7 @@ from dorm.expressions.conditions import Q
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import F
 from dorm.expressions.values import Value
-from dorm.query.describe.base import M, R
+from dorm.query.describe.base import M, R, root_of, with_state
 from dorm.query.describe.names import Names
 from dorm.query.describe.selected_relations import loaded_fields, paths_of
 from dorm.query.describe.state import QueryState
@@ -59,7 +59,7 @@ class CombinedQuerySet(AsyncReading[M, R]):
         for term in terms:
             name, direction = _order_name(term)
             order.append(_Term(self._output(name), direction))
-        return self._with(self.state.evolve(order=tuple(order)))
+        return with_state(self, self.state.evolve(order=tuple(order)))
 
     def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
         if expressions:
@@ -74,7 +74,7 @@ class CombinedQuerySet(AsyncReading[M, R]):
         # without a slice the set operation is over the selected values, as in Django; the rows of a slice are fixed
         narrows = state.combined is not None and state.combined[0] == "union" and not state.is_sliced
         chosen = tuple((n, _Narrowed(e)) for n, e in select)
-        return self._with(state.evolve(row=row, select=chosen, narrows_branches=narrows))
+        return with_state(self, state.evolve(row=row, select=chosen, narrows_branches=narrows))
 
     def _ordered(self) -> Any:
         state = self.state
@@ -189,12 +189,12 @@ def combine(first: Any, operator: str, others: tuple[Any, ...], every: bool) -> 
     :raises TypeError: for branches of different models, or with different columns.
     :raises NotSupportedError: for a branch that locks its rows.
     """
-    root = first._root()
+    root = root_of(first)
     states = [root.state]
     for other in others:
         if not hasattr(other, "get_queryset"):
             raise TypeError(f"{operator}() takes querysets, not {other!r}.")
-        states.append(other._root().state)
+        states.append(root_of(other).state)
     if any(state.lock is not None for state in states):
         raise NotSupportedError(
             f"select_for_update() is not possible inside {operator}(): a database locks the rows of tables, and not those of "
@@ -284,12 +284,12 @@ def union_with(head: Any, others: tuple[Any, ...], every: bool, order_by: Any) -
     :raises TypeError: for anything else.
     :raises FieldDoesNotExist: for a name in a mapping that is not an output column.
     """
-    root = head._root()
+    root = root_of(head)
     if root.state.row == "instance":
         root = root.values(*(field.attname for field in root.state.opts.concrete_fields))
     columns = [name for name, _ in root.state.select or ()]
     branches = [_branch(other, columns) for other in others]
-    made = combine(root._with(root.state.evolve(row="dict")), "union", tuple(branches), every)
+    made = combine(with_state(root, root.state.evolve(row="dict")), "union", tuple(branches), every)
     if order_by is None:
         return made
     return made.order_by(*((order_by,) if isinstance(order_by, str) else order_by))
@@ -306,7 +306,7 @@ def _branch(other: Any, columns: list[str]) -> Any:
     unknown = next((name for name in mapping if name not in columns), None)
     if unknown is not None:
         raise FieldDoesNotExist(f"union_with(): '{unknown}' is not among the output columns. {hint(unknown, columns)}")
-    root = other._root()
+    root = root_of(other)
     state: QueryState = root.state
     names = Names(state)
     select = []
@@ -319,4 +319,4 @@ def _branch(other: Any, columns: list[str]) -> Any:
         else:
             expression = Value(None)
         select.append((column, expression))
-    return root._with(state.evolve(row="dict", select=tuple(select), select_related=()))
+    return with_state(root, state.evolve(row="dict", select=tuple(select), select_related=()))

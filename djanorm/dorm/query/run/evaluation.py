@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from dorm.db import routers
-from dorm.query.describe.base import M, R
+from dorm.query.describe.base import M, QueryRoot, R, root_of, with_state
 from dorm.query.describe.chain import Chaining
 from dorm.query.describe.state import QueryState
 from dorm.query.run.lazy_access import check_lazy_access
@@ -29,35 +29,7 @@ class Evaluation(Chaining[M, R]):
     def db(self) -> str:
         """The alias that a read would use."""
         hints = self._hints
-        return self._read_alias() if hints is None else self._alias_of_owned(hints)
-
-    def _read_alias(self) -> str:
-        """The alias to read from, determined just before reading."""
-        hints = self._hints
-        if hints is not None:
-            alias = self._alias_of_owned(hints)
-            check_lazy_access(hints["instance"], self._owned_as, alias)
-            return alias
-        using = self.state.using
-        if using is not None:
-            return using
-        if self.state.lock is not None:
-            return self._write_alias()
-        return routers.db_for_read(self.model)
-
-    def _alias_of_owned(self, hints: dict[str, Any]) -> str:
-        """The alias to read the rows of a related manager from."""
-        using = self.state.using
-        if using is not None:
-            return using
-        return self._write_alias() if self.state.lock is not None else routers.db_for_read(self.model, **hints)
-
-    def _write_alias(self) -> str:
-        using = self.state.using
-        if using is not None:
-            return using
-        hints = self._hints
-        return routers.db_for_write(self.model) if hints is None else routers.db_for_write(self.model, **hints)
+        return read_alias(self) if hints is None else _alias_of_owned(self, hints)
 
     # -- evaluation ------------------------------------------------------------------------------------------------
 
@@ -67,14 +39,14 @@ class Evaluation(Chaining[M, R]):
         if rows is not None:
             return rows
         if self._is_manager:
-            return self.get_queryset()._fetch_all() if self._own_root else self._with(self.state)._fetch_all()
+            return self.get_queryset()._fetch_all() if self._own_root else with_state(self, self.state)._fetch_all()
         rows = self._fetch(self.state)
         self.__dict__["_result_cache"] = rows
         return rows
 
     def _fetch(self, state: QueryState) -> list[Any]:
         """The rows of ``state`` as rows of this queryset."""
-        alias = self._read_alias()
+        alias = read_alias(self)
         rows = pipeline.fetch(state, alias)
         if state.row == "instance" and rows:
             self._finish(rows, state, alias)
@@ -125,14 +97,14 @@ class Evaluation(Chaining[M, R]):
 
     def sql(self) -> shown.Shown:
         """The statement and its parameters, without running it; sensitive values are masked."""
-        root = self._root()
-        return shown.statement_of(root.state, root._read_alias())
+        root = root_of(self)
+        return shown.statement_of(root.state, read_alias(root))
 
     @property
     def query(self) -> shown.ShownQuery:
         """The query as text: ``str(queryset.query)`` is the statement with its parameters in place (Django 5.2)."""
-        root = self._root()
-        return shown.ShownQuery(root.state, root._read_alias())
+        root = root_of(self)
+        return shown.ShownQuery(root.state, read_alias(root))
 
     @overload
     def __getitem__(self, item: int) -> R: ...
@@ -153,7 +125,7 @@ class Evaluation(Chaining[M, R]):
             raise ValueError("Negative indexing is not supported.")
         if self._result_cache is not None:
             return self._result_cache[item]
-        root = self._root()
+        root = root_of(self)
         rows = root._fetch(_sliced(root.state, item, item + 1))
         if not rows:
             raise IndexError(f"There is no row {item}.")
@@ -170,12 +142,54 @@ class Evaluation(Chaining[M, R]):
                 raise ValueError("The step of a slice must be a positive integer.")
             if item.step != 1:
                 raise ValueError("A slice of a queryset has no step; take a slice of list(queryset).")
-        root = self._root()
+        root = root_of(self)
         if self._result_cache is not None:
-            made = root._with(_sliced(root.state, item.start or 0, item.stop))
+            made = with_state(root, _sliced(root.state, item.start or 0, item.stop))
             made.__dict__["_result_cache"] = self._result_cache[item]
             return made
-        return root._with(_sliced(root.state, item.start or 0, item.stop))
+        return with_state(root, _sliced(root.state, item.start or 0, item.stop))
+
+
+def read_alias(queryset: QueryRoot[Any, Any]) -> str:
+    """The alias that a queryset reads from, determined just before reading.
+
+    :raises LazyLoadError: when the rows of a related manager must not be loaded here.
+    """
+    hints = queryset._hints
+    if hints is not None:
+        alias = _alias_of_owned(queryset, hints)
+        check_lazy_access(hints["instance"], queryset._owned_as, alias)
+        return alias
+    using = queryset.state.using
+    if using is not None:
+        return using
+    if queryset.state.lock is not None:
+        return write_alias(queryset)
+    return routers.db_for_read(queryset.model)
+
+
+def write_alias(queryset: QueryRoot[Any, Any]) -> str:
+    """The alias that a queryset writes to."""
+    using = queryset.state.using
+    if using is not None:
+        return using
+    hints = queryset._hints
+    return routers.db_for_write(queryset.model) if hints is None else routers.db_for_write(queryset.model, **hints)
+
+
+def _alias_of_owned(queryset: QueryRoot[Any, Any], hints: dict[str, Any]) -> str:
+    """The alias to read the rows of a related manager from."""
+    using = queryset.state.using
+    if using is not None:
+        return using
+    if queryset.state.lock is not None:
+        return write_alias(queryset)
+    return routers.db_for_read(queryset.model, **hints)
+
+
+def rows_of(queryset: Evaluation[Any, Any]) -> list[Any]:
+    """The rows of a queryset, fetched once and kept."""
+    return queryset._fetch_all()
 
 
 def _sliced(state: QueryState, start: int, stop: int | None) -> QueryState:

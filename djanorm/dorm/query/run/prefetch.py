@@ -11,9 +11,12 @@ from typing import Any
 
 from dorm.db import bridge
 from dorm.expressions.base import Unshapable
+from dorm.query.describe.base import with_state
+from dorm.query.describe.linked import linked_to
 from dorm.query.describe.names import Names
 from dorm.query.describe.prefetch_lookups import Prefetch, as_objects, check_lookups, relation_of
 from dorm.query.run import pipeline
+from dorm.query.run.evaluation import read_alias, rows_of
 from dorm.query.run.hydrate import ParentKey
 
 OWNER = "_prefetch_owner"
@@ -153,7 +156,7 @@ class _Step:
         state = queryset.state
         if state.only or state.defer:
             only = state.only and state.only | {field.name}
-            queryset = queryset._with(state.evolve(only=only, defer=state.defer - {field.name, field.attname}))
+            queryset = with_state(queryset, state.evolve(only=only, defer=state.defer - {field.name, field.attname}))
         return _sliced_as(base, queryset, field.name)
 
     # -- one row ---------------------------------------------------------------------------------------------------
@@ -163,7 +166,7 @@ class _Step:
         target = field.target_field
         keys = [getattr(row, field.attname) for row in rows]
         different = _different(keys)
-        related = self._matching(target, different)._fetch_all() if different else []
+        related = rows_of(self._matching(target, different)) if different else []
         found = {getattr(one, target.attname): one for one in related}
         back = field.remote_field.accessor_name() if field.one_to_one and self.to_attr is None else None
         for row, key in zip(rows, keys, strict=True):
@@ -196,7 +199,7 @@ class _Step:
         if lists:
             owners = {key: mine.append for key, mine in lists.items()}
             base = self._base()
-            linked = _unsliced(base)._linked_to(junction, list(lists), OWNER, _steps_of_manager(base))
+            linked = linked_to(_unsliced(base), junction, list(lists), OWNER, _steps_of_manager(base))
             queryset = _sliced_as(base, linked, OWNER)
             found = _fetch_owned(queryset, ParentKey(OWNER), _Owners(owners, _ignore))
         self._store(rows, keys, lists)
@@ -239,7 +242,7 @@ class _Step:
 
 def _fetch_owned(queryset: Any, parent_key: ParentKey, owners: Any) -> list[Any]:
     """The instances of ``queryset``, with their annotations and prefetches, each handed to its owner."""
-    alias = queryset._read_alias()
+    alias = read_alias(queryset)
     found = pipeline.fetch_owned(queryset.state, alias, parent_key, owners)
     if found:
         queryset._finish(found, queryset.state, alias)
@@ -248,7 +251,7 @@ def _fetch_owned(queryset: Any, parent_key: ParentKey, owners: Any) -> list[Any]
 
 def _unsliced(queryset: Any) -> Any:
     state = queryset.state
-    return queryset._with(state.evolve(low=0, high=None)) if state.is_sliced else queryset
+    return with_state(queryset, state.evolve(low=0, high=None)) if state.is_sliced else queryset
 
 
 def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
@@ -257,7 +260,7 @@ def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
         return queryset
     state = queryset.state
     low, high = sliced.state.low, sliced.state.high
-    return queryset._with(state.evolve(low=low, high=high, partition=Names(state).reference(name)))
+    return with_state(queryset, state.evolve(low=low, high=high, partition=Names(state).reference(name)))
 
 
 def _steps_of_manager(queryset: Any) -> int:

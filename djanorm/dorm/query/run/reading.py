@@ -17,13 +17,13 @@ from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import RawSQL, Value
 from dorm.fields.numbers import BooleanField
 from dorm.functions.comparison import Coalesce
-from dorm.query.describe.base import M, R
+from dorm.query.describe.base import M, R, known_rows, root_of, with_state
 from dorm.query.describe.chain import check_alias, condition, named_aggregates
 from dorm.query.describe.names import Names
 from dorm.query.describe.ordering import resolve_terms
 from dorm.query.describe.predicates import Term
 from dorm.query.describe.state import FilterStep, QueryState
-from dorm.query.run.evaluation import Evaluation
+from dorm.query.run.evaluation import Evaluation, read_alias, rows_of
 from dorm.utils.bounds import check_number
 from dorm.utils.lazy import lazy_import
 
@@ -50,7 +50,7 @@ class Reading(Evaluation[M, R]):
         :raises DoesNotExist: of the model, when there is none.
         :raises MultipleObjectsReturned: of the model, when there are several.
         """
-        root = self._root()
+        root = root_of(self)
         rows = root._at_most_two(conditions, lookups)
         if len(rows) == 1:
             return rows[0]
@@ -63,7 +63,7 @@ class Reading(Evaluation[M, R]):
 
     def get_or_none(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R | None:
         """Like :meth:`get`, but None when there is no row."""
-        root = self._root()
+        root = root_of(self)
         rows = root._at_most_two(conditions, lookups)
         return root.get(*conditions, **lookups) if len(rows) > 1 else (rows[0] if rows else None)
 
@@ -83,26 +83,26 @@ class Reading(Evaluation[M, R]):
             data["high"] = GET_LIMIT
             return self._fetch(made)
         if sliced:
-            return self._with(state)[:GET_LIMIT]._fetch_all()
+            return rows_of(with_state(self, state)[:GET_LIMIT])
         # which row DISTINCT ON keeps depends on the order
         order = state.order if isinstance(state.distinct, tuple) else ()
         return self._fetch(state.evolve(order=order, high=GET_LIMIT))
 
     def first(self) -> R | None:
         """The first row in the effective order, else by key; None when there is none."""
-        root = self._root()
+        root = root_of(self)
         rows = root._prefetched_in_order()
         if rows is None:
-            rows = root._ordered()[:1]._fetch_all()
+            rows = rows_of(root._ordered()[:1])
         return rows[0] if rows else None
 
     def last(self) -> R | None:
         """The last row in the effective order, else by key; None when there is none."""
-        root = self._root()
-        rows = root._fetch_all() if root.state.is_sliced else root._prefetched_in_order()
+        root = root_of(self)
+        rows = rows_of(root) if root.state.is_sliced else root._prefetched_in_order()
         if rows is not None:
             return rows[-1] if rows else None
-        rows = root._ordered().reverse()[:1]._fetch_all()
+        rows = rows_of(root._ordered().reverse()[:1])
         return rows[0] if rows else None
 
     def _prefetched_in_order(self) -> list[Any] | None:
@@ -125,7 +125,7 @@ class Reading(Evaluation[M, R]):
             raise TypeError(
                 "Cannot use first() or last() on an unordered queryset of groups: add order_by() with what it groups by."
             )
-        return self._with(state.evolve(order=resolve_terms(Names(state), ("pk",))))
+        return with_state(self, state.evolve(order=resolve_terms(Names(state), ("pk",))))
 
     def latest(self, *fields: str) -> R:
         """The row with the largest values of ``fields`` (Django 5.2).
@@ -139,7 +139,7 @@ class Reading(Evaluation[M, R]):
         return self._earliest_by(fields, False)
 
     def _earliest_by(self, fields: tuple[str, ...], last: bool) -> Any:
-        root = self._root()
+        root = root_of(self)
         if not fields:
             wanted = getattr(root.state.opts, "get_latest_by", None)
             if wanted is None:
@@ -148,7 +148,7 @@ class Reading(Evaluation[M, R]):
         if root.state.is_sliced:
             raise TypeError("Cannot change a query once a slice has been taken.")
         ordered = root.order_by(*fields)
-        rows = (ordered.reverse() if last else ordered)[:1]._fetch_all()
+        rows = rows_of((ordered.reverse() if last else ordered)[:1])
         if rows:
             return rows[0]
         opts = root.state.opts
@@ -158,20 +158,20 @@ class Reading(Evaluation[M, R]):
         """The number of rows the queryset would return."""
         if self._result_cache is not None:
             return len(self._result_cache)
-        root = self._root()
-        rows = pipeline.fetch(root.state, root._read_alias(), "count")
+        root = root_of(self)
+        rows = pipeline.fetch(root.state, read_alias(root), "count")
         return rows[0] if rows else 0
 
     def exists(self) -> bool:
         """Whether there is a row."""
         if self._result_cache is not None:
             return bool(self._result_cache)
-        root = self._root()
-        return bool(pipeline.fetch(root.state, root._read_alias(), "exists"))
+        root = root_of(self)
+        return bool(pipeline.fetch(root.state, read_alias(root), "exists"))
 
     def contains(self, instance: Any) -> bool:
         """Whether the instance is among the rows (Django 5.2)."""
-        root = self._root()
+        root = root_of(self)
         if root.state.row != "instance":
             raise TypeError("Cannot call QuerySet.contains() after .values() or .values_list().")
         opts = getattr(instance, "_meta", None)
@@ -181,8 +181,9 @@ class Reading(Evaluation[M, R]):
             return False
         if instance.pk is None:
             raise ValueError("QuerySet.contains() cannot be used on unsaved objects.")
-        if root._result_cache is not None:
-            return instance in root._result_cache
+        rows = known_rows(root)
+        if rows is not None:
+            return instance in rows
         return root.filter(pk=instance.pk).exists()
 
     def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
@@ -194,7 +195,7 @@ class Reading(Evaluation[M, R]):
         """
         if isinstance(self.state.distinct, tuple):
             raise NotImplementedError("aggregate() + distinct(fields) not implemented.")
-        root = self._root()
+        root = root_of(self)
         state: QueryState = root.state
         every = {**named_aggregates(expressions, named, "aggregate"), **named}
         check_number(len(every), "aggregates")
@@ -211,13 +212,13 @@ class Reading(Evaluation[M, R]):
             resolved.append((name, _inlined(expression, dict(resolved))))
         if not resolved:
             return {}
-        rows = pipeline.fetch(state.evolve(aggregates=tuple(resolved), lock=None), root._read_alias(), "aggregate")
+        rows = pipeline.fetch(state.evolve(aggregates=tuple(resolved), lock=None), read_alias(root), "aggregate")
         if rows:
             return rows[0]
         try:
             return {name: _of_nothing(expression) for name, expression in resolved}
         except _AskError:
-            return pipeline.fetch(_over_nothing(state, tuple(resolved)), root._read_alias(), "aggregate")[0]
+            return pipeline.fetch(_over_nothing(state, tuple(resolved)), read_alias(root), "aggregate")[0]
 
     def in_bulk(self, id_list: Any = None, *, field_name: str = "pk") -> dict[Any, R]:
         """Instances by key.
@@ -226,7 +227,7 @@ class Reading(Evaluation[M, R]):
         :param field_name: another unique field to use as the key, or the one that ``distinct()`` names.
         :raises InvalidArgument: when that field is not unique.
         """
-        root = self._root()
+        root = root_of(self)
         opts = root.state.opts
         if root.state.is_sliced:
             raise TypeError("Cannot use 'limit' or 'offset' with in_bulk().")
@@ -240,9 +241,9 @@ class Reading(Evaluation[M, R]):
             keys = list(id_list)
             if not keys:
                 return {}
-            rows = root.filter(**{f"{field_name}__in": keys})._fetch_all()
+            rows = rows_of(root.filter(**{f"{field_name}__in": keys}))
         else:
-            rows = root._with(root.state)._fetch_all()
+            rows = rows_of(with_state(root, root.state))
         return {getattr(row, field.attname): row for row in rows}
 
     def explain(
@@ -255,12 +256,12 @@ class Reading(Evaluation[M, R]):
         :param options: what else the database's EXPLAIN takes: ``costs=False``, ``settings=True`` on PostgreSQL.
         :raises ValueError: for a format or an option that the database does not have.
         """
-        root = self._root()
+        root = root_of(self)
         if format is not None and not isinstance(format, str):
             raise TypeError(f"explain() takes the name of a format, not {type(format).__name__}.")
         if verbose:
             options["verbose"] = True
-        return pipeline.explain(root.state, root._read_alias(), analyze, format, options)
+        return pipeline.explain(root.state, read_alias(root), analyze, format, options)
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[R]:
         """Rows one by one, without keeping them.
@@ -269,7 +270,7 @@ class Reading(Evaluation[M, R]):
         :raises InvalidArgument: for a size below 1, or one that no cursor takes.
         :raises ValueError: for prefetching without a size.
         """
-        root = self._root()
+        root = root_of(self)
         return root._stream_rows(root._checked_chunks(chunk_size))
 
     def _checked_chunks(self, chunk_size: int | None) -> Generator[list[R], None, None]:
@@ -291,7 +292,7 @@ class Reading(Evaluation[M, R]):
 
     def _stream_chunks(self, chunk_size: int) -> Generator[list[R], None, None]:
         state: QueryState = self.state
-        alias = self._read_alias()
+        alias = read_alias(self)
         chunks = pipeline.stream(state, alias, chunk_size)
         try:
             for rows in chunks:
@@ -309,7 +310,7 @@ class Reading(Evaluation[M, R]):
         :param sql: a SELECT that returns the key; ``%s``, ``?`` or ``%(name)s`` placeholders.
         :param params: a list or a mapping.
         """
-        root = self._root()
+        root = root_of(self)
         state = root.state
         return raw.RawQuerySet(root.model, sql, params, state.using, translations, state.prefetch)
 

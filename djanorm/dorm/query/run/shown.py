@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from dorm.db import bridge, placeholders, transactions
 from dorm.db.masking import MASK, in_doubt, is_sensitive, masked
 from dorm.query.compile.clauses import names_inside
+from dorm.query.describe.base import known_rows
 from dorm.query.describe.state import QueryState
 from dorm.query.run import pipeline
 
@@ -105,7 +106,7 @@ def _literal(value: Any) -> str:
 def text_of(queryset: Any) -> str:
     """The ``repr`` of a queryset: its first rows, or why there are none."""
     kind = type(queryset).__name__
-    rows = queryset._result_cache
+    rows = known_rows(queryset)
     if rows is None:
         if bridge.in_running_loop():
             return f"<{kind} of {queryset.state.opts.label}, not evaluated: an event loop is running>"
@@ -121,7 +122,7 @@ def text_of(queryset: Any) -> str:
 
 def table_of(queryset: Any) -> str | None:
     """The first rows as an HTML table, or None inside an open ``aatomic``, whose rows a blocking query could not see."""
-    rows = queryset._result_cache
+    rows = known_rows(queryset)
     if rows is None:
         if bridge.in_running_loop() and not bridge.in_inline() and transactions.in_async_block(queryset.db):
             return None

@@ -7,7 +7,8 @@ from contextlib import nullcontext
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dorm.query.describe.base import M, R
+from dorm.query.describe.base import M, R, root_of
+from dorm.query.run.evaluation import write_alias
 from dorm.query.write.related_keys import forget_refused, settle
 from dorm.query.write.verbs import Writing
 from dorm.utils.lazy import lazy_import
@@ -51,13 +52,13 @@ class Bulk(Writing[M, R]):
         """
         check_batch_size(batch_size)
         rows = list(objs)
-        root = self._root()
+        root = root_of(self)
         opts = root.state.opts
         conflict = self._conflict(opts, ignore_conflicts, update_conflicts, update_fields, unique_fields)
         if not rows:
             return rows
         check_instances(opts, rows)
-        alias = root._write_alias()
+        alias = write_alias(root)
         back = () if ignore_conflicts else tuple(opts.get_field(name) for name in returning or ())
         try:
             _insert(opts, rows, batch_size or len(rows), alias, conflict, back, keys=not ignore_conflicts)
@@ -110,7 +111,7 @@ class Bulk(Writing[M, R]):
             raise ValueError("upsert() needs unique_fields: the columns that tell which row is meant.")
         check_batch_size(batch_size)
         rows = list(objs)
-        root = self._root()
+        root = root_of(self)
         opts = root.state.opts
         unique = [_column(opts, name, "unique_fields") for name in unique_fields]
         if update_fields is None:
@@ -124,7 +125,7 @@ class Bulk(Writing[M, R]):
         if not rows:
             return []
         check_instances(opts, rows)
-        alias = root._write_alias()
+        alias = write_alias(root)
         try:
             _upsert(opts, rows, batch_size or len(rows), alias, unique, updated, returning)
         except BaseException:
@@ -140,7 +141,7 @@ class Bulk(Writing[M, R]):
         :raises TypeError: for a text in place of a list of fields.
         """
         check_batch_size(batch_size)
-        root = self._root()
+        root = root_of(self)
         opts = root.state.opts
         if isinstance(fields, str):
             raise TypeError(f"bulk_update() takes a list of fields; write [{fields!r}].")
@@ -158,7 +159,7 @@ class Bulk(Writing[M, R]):
         check_instances(opts, rows)
         if any(row.pk is None for row in rows):
             raise ValueError("All bulk_update() objects must have a primary key set.")
-        alias = root._write_alias()
+        alias = write_alias(root)
         session = sessions.session(alias)
         limit = max(1, session.features.max_parameters // (2 * len(chosen) + 1))
         size = min(batch_size or len(rows), limit)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist, FieldError, IntegrityError, ValidationError
 from dorm.expressions.base import as_operand, is_operand
-from dorm.query.describe.base import M, R
+from dorm.query.describe.base import M, R, root_of, with_state
 from dorm.query.describe.names import Names
 from dorm.query.describe.related_values import key_value
 from dorm.query.describe.state import QueryState
+from dorm.query.run.evaluation import rows_of, write_alias
 from dorm.query.run.reading import Reading
 from dorm.query.write.related_keys import forget_half_made
 from dorm.utils.lazy import lazy_import
@@ -34,9 +35,9 @@ class Writing(Reading[M, R]):
         :raises DuplicateError: which is a ``ValidationError`` and an ``IntegrityError``, for a value that must be
             unique.
         """
-        root = self._root()
+        root = root_of(self)
         made = root._new(values)
-        made.save(force_insert=True, using=root._write_alias())
+        made.save(force_insert=True, using=write_alias(root))
         return made
 
     def _new(self, values: dict[str, Any]) -> Any:
@@ -64,8 +65,8 @@ class Writing(Reading[M, R]):
         :param defaults: further values of a new row; callables are called.
         :returns: ``(instance, created)``.
         """
-        root = self._root()
-        alias = root._write_alias()
+        root = root_of(self)
+        alias = write_alias(root)
         found = root.using(alias)
         rows = found._at_most_two((), lookups)
         if len(rows) == 1:
@@ -84,7 +85,7 @@ class Writing(Reading[M, R]):
                 made.save(force_insert=True, using=alias)
         except IntegrityError:
             # after a lost race the winner's row exists; after any other violation there is none
-            rows = found._with(found.state)._at_most_two((), lookups)
+            rows = with_state(found, found.state)._at_most_two((), lookups)
             if not rows:
                 raise
             return (rows[0] if len(rows) == 1 else found.get(**lookups)), False
@@ -95,7 +96,7 @@ class Writing(Reading[M, R]):
 
         :returns: ``(existed, instance)``.
         """
-        instance, created = self._root().get_or_create(defaults, **lookups)
+        instance, created = root_of(self).get_or_create(defaults, **lookups)
         return not created, instance
 
     def update_or_create(
@@ -109,8 +110,8 @@ class Writing(Reading[M, R]):
         :param create_defaults: values of a new row instead of ``defaults``.
         :returns: ``(instance, created)``.
         """
-        root = self._root()
-        alias = root._write_alias()
+        root = root_of(self)
+        alias = write_alias(root)
         update = defaults or {}
         check_settable(root.state, update)
         with transactions.atomic(alias):
@@ -146,14 +147,14 @@ class Writing(Reading[M, R]):
         :returns: the number of rows matched.
         :raises FieldDoesNotExist: for an unknown name, or a path over a relation.
         """
-        root = self._root()
+        root = root_of(self)
         state: QueryState = root.state
         pairs = [*assignments, *values.items()]
         if state.combined is not None:
             raise TypeError("Cannot update a set operation.")
         if not pairs:
             return 0
-        alias = root._write_alias()
+        alias = write_alias(root)
         state = row_writes.assigned_state(state, assigned_values(state, pairs))
         count = row_writes.update_state(state.evolve(lock=None, prefetch=()), alias)
         self.__dict__.pop("_result_cache", None)
@@ -165,7 +166,7 @@ class Writing(Reading[M, R]):
         :returns: ``(total, {label: number})``; ``(0, {})`` when nothing matched.
         :raises ProtectedError: when a referring row forbids it; nothing is deleted then.
         """
-        root = self._root()
+        root = root_of(self)
         state: QueryState = root.state
         if state.combined is not None or state.row != "instance":
             raise TypeError("Cannot call delete() after .values() or .values_list(), or on a set operation.")
@@ -173,7 +174,7 @@ class Writing(Reading[M, R]):
             raise TypeError("Cannot call delete() after .distinct(*fields).")
         if state.empty:
             return 0, {}
-        alias = root._write_alias()
+        alias = write_alias(root)
         opts = state.opts
         collector = type(opts.model).collector(opts.model)
         bare = state.evolve(lock=None, prefetch=(), select_related=(), using=alias)
@@ -182,7 +183,7 @@ class Writing(Reading[M, R]):
             result = (count, {opts.label: count}) if count else (0, {})
         else:
             with transactions.atomic(alias):
-                keys = root._with(bare)._values("flat", ("pk",), {})._fetch_all()
+                keys = rows_of(with_state(root, bare)._values("flat", ("pk",), {}))
                 collection = collector(alias, signals=False)
                 collection.collect_keys(opts, keys)
                 result = collection.delete()
