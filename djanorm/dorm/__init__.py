@@ -45,6 +45,7 @@ from dorm.exceptions import (
     SerializationFailure,
     TransactionManagementError,
     UniqueViolation,
+    UnsupportedFeature,
     ValidationError,
 )
 from dorm.expressions import (
@@ -374,6 +375,7 @@ __all__ = [
     "UUIDField",
     "UniqueConstraint",
     "UniqueViolation",
+    "UnsupportedFeature",
     "Upper",
     "ValidationError",
     "Value",

@@ -286,6 +286,24 @@ class NotSupportedError(DatabaseError):
     """The database lacks the operation."""
 
 
+class UnsupportedFeature(NotSupportedError, NotImplementedError):
+    """The database cannot do what was asked, whatever the statement looks like.
+
+    :ivar database: the name of the database.
+    :ivar feature: what it does not have.
+    :ivar alternative: what to do instead.
+    """
+
+    def __init__(self, database: str, feature: str, alternative: str) -> None:
+        super().__init__(f"{database} does not have {feature}: {alternative}.")
+        self.database = database
+        self.feature = feature
+        self.alternative = alternative
+
+    def __reduce__(self) -> tuple[type[UnsupportedFeature], tuple[str, str, str]]:
+        return type(self), (self.database, self.feature, self.alternative)
+
+
 class TransactionManagementError(DatabaseError):
     """A transaction cannot take the statement: it is broken until it is rolled back."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from dorm.dialects.postgresql import make_dialect
+from dorm.dialects.postgresql import DIALECT
 
 ARRAYS = [
     (sa.Integer(), "%b::INTEGER[]"),
@@ -19,7 +19,7 @@ ARRAYS = [
 
 
 def _text(statement: sa.Select[tuple[object]]) -> str:
-    return str(statement.compile(dialect=make_dialect()))
+    return str(statement.compile(dialect=DIALECT.sqlalchemy_dialect()))
 
 
 @pytest.mark.parametrize(("kind", "expected"), ARRAYS, ids=str)

@@ -137,7 +137,7 @@ def test_a_stream_keeps_every_kind_of_value() -> None:
 
 def test_records_are_found_by_name_and_by_dialect() -> None:
     assert features_for("sqlite").vendor == "sqlite"
-    assert features_of(sqlite.make_dialect()) is features_for("sqlite")
-    assert features_of(for_engine("postgresql").make_dialect()) is features_for("postgresql")
+    assert features_of(for_engine("sqlite").sqlalchemy_dialect()) is features_for("sqlite")
+    assert features_of(for_engine("postgresql").sqlalchemy_dialect()) is features_for("postgresql")
     with pytest.raises(ImproperlyConfigured, match="sqlite, postgresql"):
         for_engine("oracle")

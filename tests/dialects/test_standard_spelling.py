@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from types import SimpleNamespace
 
 import pytest
 
 import dorm
-from dorm.dialects.sql import SqlHooks, hooks_for
+from dorm.dialects.sql import SqlHooks
 
 # every method of the standard spelling that refuses, whatever it is asked for
 REFUSING = [
@@ -20,10 +19,12 @@ REFUSING = [
 
 @pytest.mark.parametrize("name", REFUSING)
 def test_a_database_without_a_spelling_says_what_to_do_instead(name):
-    hooks = hooks_for(SimpleNamespace(vendor="third", display_name="ThirdDB"))
+    hooks = SqlHooks("ThirdDB")
     method = getattr(hooks, name)
     arguments = [None] * len(inspect.signature(method).parameters)
-    with pytest.raises(dorm.NotSupportedError, match=r"ThirdDB has no spelling for .+ \(SqlHooks\): .+") as caught:
+    with pytest.raises(
+        dorm.NotSupportedError, match=r"ThirdDB does not have a spelling for .+ \(SqlHooks\): .+"
+    ) as caught:
         method(*arguments)
     assert "spelling in a class of its own" in str(caught.value)
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dorm.conf.keys import ENGINES, INLINE_PASSWORD, KEYS, PGBOUNCER_MODES, SUPPORTED, Entry
+from dorm.conf.engines import Engine, engines
+from dorm.conf.keys import INLINE_PASSWORD, KEYS, PGBOUNCER_MODES, Entry
 from dorm.conf.urls import parse_database_url
 from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
@@ -27,7 +28,7 @@ class DatabaseSettings:
     user: str = ""
     password: str = field(default="", repr=False)
     host: str = "localhost"
-    port: int = 5432
+    port: int = 0
     min_pool_size: int = 1
     max_pool_size: int = 10
     pool_timeout: float = 30.0
@@ -36,6 +37,7 @@ class DatabaseSettings:
     max_lifetime: float = 3600.0
     prepare_threshold: int | None = None
     prepare: bool = True
+    server_version: tuple[int, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -65,12 +67,12 @@ def normalise(alias: str, value: Any) -> DatabaseSettings:
         raise ImproperlyConfigured(f"DATABASES[{alias!r}]: MIN_POOL_SIZE {least} is above MAX_POOL_SIZE {most}")
     return DatabaseSettings(
         alias=alias,
-        engine=engine,
+        engine=engine.name,
         name=_name(alias, entry.get("NAME")),
         user=str(entry.get("USER") or ""),
         password=_secret(entry.get("PASSWORD")),
         host=_host(alias, entry.get("HOST")),
-        port=_integer(alias, entry, "PORT", 5432, 0),
+        port=_integer(alias, entry, "PORT", engine.port or 0, 0),
         min_pool_size=least,
         max_pool_size=most,
         pool_timeout=_seconds(alias, entry, "POOL_TIMEOUT", 30.0),
@@ -79,6 +81,7 @@ def normalise(alias: str, value: Any) -> DatabaseSettings:
         max_lifetime=_seconds(alias, entry, "MAX_LIFETIME", 3600.0),
         prepare_threshold=threshold,
         prepare=prepare,
+        server_version=_version(alias, entry.get("SERVER_VERSION")),
         options=options,
     )
 
@@ -97,14 +100,25 @@ def _upper(alias: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _engine(alias: str, value: Any) -> str:
-    engine = ENGINES.get(str(value).strip().lower()) if value else None
+def _engine(alias: str, value: object) -> Engine:
+    engine = engines.named(str(value)) if value else None
     if engine is None:
         # what cannot be the name of an engine may be a URL in the wrong place
         named = f"ENGINE {value!r}" if WORD.fullmatch(str(value)) else "this ENGINE"
         given = f"{named} is not supported" if value else "ENGINE is missing"
-        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {given}. Supported engines: {', '.join(SUPPORTED)}.")
+        raise ImproperlyConfigured(f"DATABASES[{alias!r}]: {given}. Supported engines: {', '.join(engines.names)}.")
     return engine
+
+
+def _version(alias: str, value: object) -> tuple[int, ...] | None:
+    if value is None or value == "":
+        return None
+    parts = value if isinstance(value, tuple | list) else str(value).split(".")
+    if not parts or not all(str(part).isdecimal() for part in parts):
+        raise ImproperlyConfigured(
+            f"DATABASES[{alias!r}]: SERVER_VERSION is the number of a release such as '16.2', not {_described(value)}"
+        )
+    return tuple(int(str(part)) for part in parts)
 
 
 def _name(alias: str, value: Any) -> str:

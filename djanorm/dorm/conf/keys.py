@@ -6,10 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-ENGINES = {"sqlite": "sqlite", "sqlite3": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
-SUPPORTED = ("sqlite", "postgresql")
 POOL_KEYS = frozenset({"MIN_POOL_SIZE", "MAX_POOL_SIZE", "POOL_TIMEOUT", "POOL_CHECK", "MAX_IDLE", "MAX_LIFETIME"})
-OPTION_KEYS = frozenset({"PREPARE_THRESHOLD", "PGBOUNCER_MODE"})
+OPTION_KEYS = frozenset({"PREPARE_THRESHOLD", "PGBOUNCER_MODE", "SERVER_VERSION"})
 KEYS = frozenset({"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "URL"}) | POOL_KEYS | OPTION_KEYS
 PGBOUNCER_MODES = ("session", "transaction", "statement")
 SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|sslkey|sslpassword|api_?key|conninfo|dsn", re.IGNORECASE)

@@ -6,17 +6,10 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from dorm.conf.engines import Engine, engines
 from dorm.conf.keys import POOL_KEYS, Entry
 from dorm.exceptions import ImproperlyConfigured
 
-SCHEMES = {
-    "postgres": "postgresql",
-    "postgresql": "postgresql",
-    "postgresql+psycopg": "postgresql",
-    "sqlite": "sqlite",
-    "sqlite3": "sqlite",
-    "sqlite+aiosqlite": "sqlite",
-}
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}")
 ESCAPES = "In a user or password, characters such as / @ : # ? [ and % are written as %2F %40 %3A %23 %3F %5B and %25."
 
@@ -32,21 +25,24 @@ def parse_database_url(url: str) -> Entry:
     if not isinstance(url, str):
         raise ImproperlyConfigured(f"a database URL is text, not {type(url).__name__}")
     scheme, mark, _ = url.partition("://")
-    engine = SCHEMES.get(scheme.strip().lower()) if mark else None
+    engine = engines.of_scheme(scheme) if mark else None
     if engine is None:
         # what stands before the "://" is shown only where it must be a scheme
         given = f"{scheme}://" if mark and NAME.fullmatch(scheme) else "with another text"
-        raise ImproperlyConfigured(f"database URLs begin with postgresql:// or sqlite://, not {given}")
+        known = " or ".join(f"{name}://" for name in sorted(engines.names))
+        raise ImproperlyConfigured(f"database URLs begin with {known}, not {given}")
     try:
         parts = urlsplit(url)
     except ValueError:
         # its message quotes the URL
         raise ImproperlyConfigured(f"the database URL cannot be read: {ESCAPES}") from None
-    entry = READERS[engine](url)
+    entry = _file(engine, url) if engine.in_file else _server(engine, url)
     options: dict[str, Any] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name.upper() in POOL_KEYS:
             entry[name.upper()] = _number(name.upper(), value)
+        elif name.upper() == "SERVER_VERSION":
+            entry["SERVER_VERSION"] = value
         else:
             options[name] = value
     if options:
@@ -54,26 +50,27 @@ def parse_database_url(url: str) -> Entry:
     return entry
 
 
-def _file(url: str) -> Entry:
+def _file(engine: Engine, url: str) -> Entry:
     rest = url.partition("://")[2].partition("?")[0]
     if "@" in rest.partition("/")[0]:
         raise ImproperlyConfigured(
-            "a SQLite database has no user and no host: sqlite:///relative.db, sqlite:////absolute.db"
+            f"a {engine.display_name} database has no user and no host: {engine.name}:///relative.db, "
+            f"{engine.name}:////absolute.db"
         )
     name = unquote(rest[1:]) if rest.startswith("/") else unquote(rest)
-    return Entry(ENGINE="sqlite", NAME=name or ":memory:")
+    return Entry(ENGINE=engine.name, NAME=name or ":memory:")
 
 
-def _server(url: str) -> Entry:
+def _server(engine: Engine, url: str) -> Entry:
     parts = urlsplit(url)
     path = parts.path.removeprefix("/")
     if parts.fragment or "@" in path or "/" in path or ":" in path:
         raise ImproperlyConfigured(
-            f"the database URL cannot be read: it has the form postgresql://user:password@host:port/name. {ESCAPES}"
+            f"the database URL cannot be read: it has the form {engine.name}://user:password@host:port/name. {ESCAPES}"
         )
     name = unquote(path)
     if not name:
-        raise ImproperlyConfigured("the database URL names no database: postgresql://user@host/NAME")
+        raise ImproperlyConfigured(f"the database URL names no database: {engine.name}://user@host/NAME")
     try:
         port = parts.port
     except ValueError:
@@ -81,7 +78,7 @@ def _server(url: str) -> Entry:
         raise ImproperlyConfigured(
             f"the port of the database URL is not a number between 0 and 65535. {ESCAPES}"
         ) from None
-    entry = Entry(ENGINE="postgresql", NAME=name)
+    entry = Entry(ENGINE=engine.name, NAME=name)
     if parts.username:
         entry["USER"] = unquote(parts.username)
     if parts.password:
@@ -91,9 +88,6 @@ def _server(url: str) -> Entry:
     if port:
         entry["PORT"] = port
     return entry
-
-
-READERS = {"sqlite": _file, "postgresql": _server}
 
 
 def _number(name: str, value: str) -> Any:

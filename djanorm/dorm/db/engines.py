@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy.engine import Engine
 
 from dorm.conf.entries import DatabaseSettings, normalise
@@ -20,13 +20,9 @@ from dorm.db import bridge
 from dorm.db.pools import Pool
 from dorm.db.queues import TaskPlace, ThreadPlace
 from dorm.dialects import registry
-from dorm.dialects.base import Features
+from dorm.dialects.contract import Connector, Dialect, Features, Link, Spelling, Version
 from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
-
-ASYNC_SQLITE_CONNECTIONS = 8
-# each thread keeps its connection to a file, however many threads there are
-SYNC_SQLITE_CONNECTIONS = sys.maxsize
 
 
 class Database:
@@ -35,11 +31,15 @@ class Database:
     def __init__(self, alias: str, entry: DatabaseSettings) -> None:
         self.alias = alias
         self.settings = entry
-        self.hooks: Any = registry.for_engine(entry.engine)
-        self.features: Features = self.hooks.FEATURES
+        self.backend: Dialect = registry.for_engine(entry.engine)
+        self.features: Features = self.backend.features(entry.server_version)
         self.vendor: str = self.features.vendor
-        self.connector: Any = self.hooks.Connector(entry)
-        self.dialect: Any = self.hooks.make_dialect()
+        self.spelling: Spelling = self.backend.spelling(self.features)
+        self.connector: Connector = self.backend.connector(entry)
+        # SQLAlchemy's, to compile with
+        self.dialect: SQLAlchemyDialect = registry.compiling_for(self.backend, self.features)
+        self._version_known = entry.server_version is not None
+        self._sessions: weakref.WeakSet[Any] = weakref.WeakSet()
         self._sync_pool: Pool | None = None
         self._loop_pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = weakref.WeakKeyDictionary()
         self._strong_pools: list[tuple[weakref.ref[asyncio.AbstractEventLoop], Pool]] = []
@@ -57,9 +57,8 @@ class Database:
             with self._lock:
                 pool = self._sync_pool
                 if pool is None or pool.closed:
-                    size = self.settings.max_pool_size if self.features.pooled else SYNC_SQLITE_CONNECTIONS
                     pool = self._sync_pool = self._pool(
-                        self.connector.engine, self.connector.link, ThreadPlace, "sync", size
+                        self.connector.engine, self.connector.link, ThreadPlace, asynchronous=False
                     )
         return pool
 
@@ -69,13 +68,11 @@ class Database:
         pool = self._loop_pools.get(loop)
         if pool is None or pool.closed:
             self.drop_dead_loops()
-            size = self.settings.max_pool_size if self.features.pooled else ASYNC_SQLITE_CONNECTIONS
             pool = self._pool(
                 self.connector.async_engine,
                 lambda fairy: self.connector.async_link(fairy, bridge.wait, bridge.wait_to_the_end),
                 TaskPlace,
-                "async",
-                size,
+                asynchronous=True,
             )
             with self._lock:
                 self._loop_pools[loop] = pool
@@ -83,23 +80,55 @@ class Database:
         return pool
 
     def _pool(
-        self, engine: Callable[[], Engine], make: Callable[[Any], Any], line: Callable[[], Any], place: str, size: int
+        self,
+        engine: Callable[[], Engine],
+        make: Callable[[Any], Link],
+        line: Callable[[], Any],
+        *,
+        asynchronous: bool,
     ) -> Pool:
         pooled = self.features.pooled
+
+        def met(fairy: Any) -> Link:
+            link = make(fairy)
+            if not self._version_known:
+                self._meet(link.server_version)
+            return link
+
         pool = Pool(
             self.settings,
             self.vendor,
             engine,
-            make,
+            met,
             line,
-            place=place,
-            size=size,
+            place="async" if asynchronous else "sync",
+            size=self.connector.limit(asynchronous),
             least=self.settings.min_pool_size if pooled else 0,
             check=self.settings.pool_check or not pooled,
             announce=pooled,
         )
         pool.retired = self._dropped
         return pool
+
+    def attend(self, session: Any) -> None:
+        """A session of this database, which is told when more is known about it."""
+        with self._lock:
+            self._sessions.add(session)
+
+    def _meet(self, version: Version | None) -> None:
+        """Told the release of the server by the first connection that knows it."""
+        if version is None:
+            return
+        with self._lock:
+            self._version_known = True
+            features = self.backend.features(version)
+            if features == self.features:
+                return
+            self.features = features
+            self.spelling = self.backend.spelling(features)
+            self.dialect = registry.compiling_for(self.backend, features)
+            for session in self._sessions:
+                session.features, session.dialect = features, self.dialect
 
     def drop_dead_loops(self) -> None:
         """Closes, without waiting, the connections of loops that have ended."""

@@ -30,9 +30,9 @@ def driver_error(error: BaseException) -> BaseException:
 def translate(error: BaseException, *, alias: str | None = None) -> BaseException:
     """The error to raise instead of ``error``, with the driver's error as its cause; other errors as they are."""
     original = driver_error(error)
-    for module in registry.MODULES.values():
-        if module.is_driver_error(original):
-            return _caused(module.translate(original), original)
+    for dialect in registry.loaded():
+        if dialect.is_driver_error(original):
+            return _caused(dialect.translate(original), original)
     if isinstance(original, sa_exc.TimeoutError):
         return _caused(exceptions.PoolTimeout(pool_timeout_text(alias)), original)
     if isinstance(original, sa_exc.SQLAlchemyError):

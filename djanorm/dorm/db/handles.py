@@ -86,11 +86,11 @@ class _Work:
         return self._session().stream(statement, values, chunk_size)
 
     def _table_exists(self, name: str) -> bool:
-        sql, params = engines.get(self.alias).hooks.table_exists_sql(name)
+        sql, params = engines.get(self.alias).spelling.table_exists(name)
         return bool(self._session().fetch(Statement(sql, "read"), params))
 
     def _table_columns(self, name: str) -> list[dict[str, Any]]:
-        sql, params = engines.get(self.alias).hooks.columns_sql(name)
+        sql, params = engines.get(self.alias).spelling.table_columns(name)
         return [
             {"name": column, "type": kind, "null": not required, "default": default, "primary_key": bool(key)}
             for column, kind, required, default, key in self._session().fetch(Statement(sql, "read"), params)

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-ParamStyle = Literal["qmark", "format"]
+ParamStyle = str
+"""``"qmark"`` or ``"format"``, as dialects of SQLAlchemy name it."""
 
 TOKENS = re.compile(
     r"""

@@ -27,7 +27,7 @@ def is_transient(error: BaseException) -> bool:
 def proves_not_run(error: BaseException) -> bool:
     """Whether a statement that failed this way cannot have changed anything."""
     original = errors.driver_error(error)
-    return any(m.is_driver_error(original) and m.proves_not_run(original) for m in registry.MODULES.values())
+    return any(each.is_driver_error(original) and each.proves_not_run(original) for each in registry.loaded())
 
 
 def attempts_allowed() -> int:

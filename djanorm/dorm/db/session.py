@@ -49,7 +49,7 @@ class Session:
         self.vendor = database.vendor
         self.features = database.features
         self.dialect = database.dialect
-        self.hooks = database.hooks
+        database.attend(self)
         self.logger = logs.logger_for(database.vendor)
         self._debug = self.logger.isEnabledFor
         self._pool: Pool | None = None

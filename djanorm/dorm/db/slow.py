@@ -33,8 +33,9 @@ def explain(session: Any, link: Any, statement: Statement, params: Sequence[Any]
     try:
         if inside:
             link.control(f"SAVEPOINT {SAVEPOINT}")
-        rows = link.fetch(session.hooks.explain_sql(statement.sql), params)
-        plan = session.hooks.explain_text(rows)
+        spelling = session.database.spelling
+        rows = link.fetch(f"{spelling.explain(False, None, {})} {statement.sql}", params)
+        plan = spelling.plan_text(rows)
     except Exception as problem:
         logger.warning("no plan for the slow query %s: %s", sql, session.translated(problem))
     else:

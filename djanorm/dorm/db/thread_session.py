@@ -133,7 +133,7 @@ class ThreadSession(Session):
             return  # the session that lent the connection closes it
         try:
             link.settle()
-            usable = not link.lost and not _is_closed(problem)
+            usable = not link.lost and (problem is None or not self.database.backend.means_closed(problem))
             if usable and link.in_transaction:
                 link.roll_back()
         except BaseException:
@@ -266,7 +266,3 @@ class ThreadSession(Session):
         if problem is error:
             raise error
         raise problem from problem.__cause__
-
-
-def _is_closed(problem: BaseException | None) -> bool:
-    return problem is not None and "closed database" in str(problem)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.engine import URL, Engine, create_engine
@@ -14,16 +16,18 @@ from sqlalchemy.pool import NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
-from dorm.dialects.base import Features, missing_column, missing_table
+from dorm.dialects.base import missing_column, missing_table
+from dorm.dialects.contract import Dialect, Features, Version
 from dorm.dialects.postgresql_driver import connection_classes
 from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
+from dorm.dialects.registry import BUILT_IN
+from dorm.dialects.sql.postgresql import PostgresqlHooks
 from dorm.exceptions import DatabaseError
 
 Wait = Callable[[Any], Any]
 FEATURES = Features(
     vendor="postgresql",
     display_name="PostgreSQL",
-    placeholder="%s",
     native_uuid=True,
     native_json=True,
     native_arrays=True,
@@ -31,58 +35,30 @@ FEATURES = Features(
     native_decimal=True,
     native_datetime=True,
     native_interval=True,
-    native_inet=True,
-    native_ranges=True,
-    native_hstore=True,
-    native_citext=True,
-    native_enum=True,
     native_nan=True,
     max_parameters=65535,
     supports_returning=True,
-    supports_upsert=True,
-    array_parameter_in=True,
-    json_each_in=False,
+    list_parameter=True,
     unnest_insert=True,
     update_from_values=True,
     distinct_on=True,
     joins_exists=True,
-    nulls_first_last=True,
-    set_operation_parentheses=True,
-    limit_needed_for_offset=False,
-    filter_clause=True,
     names_shared_parameters=True,
     groups_by_outer_columns=True,
-    window_functions=True,
-    tablesample=True,
-    explain_formats=("text", "json", "xml", "yaml"),
-    explain_analyze=True,
     row_locks=True,
-    row_lock_flags=frozenset({"skip_locked", "no_wait", "of", "no_key"}),
-    savepoints=True,
-    transactional_ddl=True,
     failed_statement_breaks_transaction=True,
-    advisory_locks=True,
     deferrable_constraints=True,
-    select_for_update_needs_transaction=True,
-    schemas=True,
-    comments=True,
     identity_columns=True,
     add_foreign_key_later=True,
-    alter_column=True,
-    concurrent_indexes=True,
-    index_methods=("btree", "hash", "gin", "gist", "spgist", "brin"),
+    extensions=True,
     covering_indexes=True,
     partial_indexes=True,
     expression_indexes=True,
     exclusion_constraints=True,
-    generated_columns_virtual=False,
-    max_identifier_length=63,
+    nulls_not_distinct=True,
     pooled=True,
-    server_side_cursors=True,
-    listen_notify=True,
-    copy=True,
-    statement_timeout=True,
 )
+BEFORE_15 = replace(FEATURES, nulls_not_distinct=False)
 # Connection errors that another attempt would meet again.
 HOPELESS = re.compile(
     r"authentication failed|does not exist|no pg_hba\.conf entry|invalid (connection option|port|sslmode)"
@@ -153,11 +129,6 @@ class _Dialect(PGDialect_psycopg):
     _supports_jsonb_subscripting = False
 
 
-def make_dialect() -> PGDialect_psycopg:
-    """A SQLAlchemy dialect for compiling; needs no connection."""
-    return _Dialect(paramstyle="format", use_native_hstore=False)  # type: ignore[no-untyped-call]
-
-
 class Connector:
     """Opens connections of one alias, sync and async."""
 
@@ -180,6 +151,9 @@ class Connector:
             port=settings.port or None,
             database=settings.name,
         )
+
+    def limit(self, asynchronous: bool) -> int:
+        return self.settings.max_pool_size
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -210,9 +184,6 @@ class Connector:
 
     def async_link(self, fairy: Any, wait: Wait, to_the_end: Wait) -> AsyncPostgresLink:
         return AsyncPostgresLink(fairy, fairy.driver_connection, wait, to_the_end)
-
-    def describe(self) -> str:
-        return f"{self.settings.name} on {self.settings.host}:{self.settings.port}"
 
     def close(self) -> None:
         """Does nothing: the connector holds nothing beyond the pools."""
@@ -297,31 +268,37 @@ def _columns(error: Any) -> list[str]:
     return [column.strip().strip('"') for column in found[1].split(", ")] if found else []
 
 
-# ---------------------------------------------------------------------------------------------------------- statements
+# ----------------------------------------------------------------------------------------------------------- the whole
 
 
-def explain_sql(sql: str, *, analyze: bool = False, format: str | None = None) -> str:
-    """The statement that shows the plan of ``sql``. ``analyze`` runs it."""
-    options = [*(["ANALYZE", "BUFFERS"] if analyze else []), *([f"FORMAT {format.upper()}"] if format else [])]
-    return f"EXPLAIN ({', '.join(options)}) {sql}" if options else f"EXPLAIN {sql}"
+class PostgreSQL:
+    """PostgreSQL 13 and later."""
+
+    engine = BUILT_IN[1]
+
+    def __init__(self) -> None:
+        self._spelling = PostgresqlHooks(FEATURES.display_name)
+
+    def features(self, server_version: Version | None = None) -> Features:
+        return FEATURES if server_version is None or server_version >= (15,) else BEFORE_15
+
+    def sqlalchemy_dialect(self) -> SQLAlchemyDialect:
+        return _Dialect(paramstyle="format", use_native_hstore=False)  # type: ignore[no-untyped-call]
+
+    def spelling(self, features: Features) -> PostgresqlHooks:
+        return self._spelling
+
+    def connector(self, settings: DatabaseSettings) -> Connector:
+        return Connector(settings)
+
+    is_driver_error = staticmethod(is_driver_error)
+    translate = staticmethod(translate)
+    is_transient = staticmethod(is_transient)
+    proves_not_run = staticmethod(proves_not_run)
+
+    def means_closed(self, error: BaseException) -> bool:
+        # the link knows by itself
+        return False
 
 
-def explain_text(rows: list[tuple[Any, ...]]) -> str:
-    """Plan rows as text."""
-    return "\n".join(str(row[0]) for row in rows)
-
-
-def table_exists_sql(table: str) -> tuple[str, tuple[Any, ...]]:
-    return "SELECT 1 WHERE to_regclass(quote_ident(%s)) IS NOT NULL", (table,)
-
-
-def columns_sql(table: str) -> tuple[str, tuple[Any, ...]]:
-    """A query for ``(name, type, not null, default, primary key)`` of the columns of a table."""
-    sql = (
-        "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), "
-        "COALESCE(a.attnum = ANY(i.indkey), false) FROM pg_attribute a "
-        "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
-        "LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
-        "WHERE a.attrelid = to_regclass(quote_ident(%s)) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
-    )
-    return sql, (table,)
+DIALECT: Dialect = PostgreSQL()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from dorm.dialects.base import BaseLink
+from dorm.dialects.contract import Version
 from dorm.dialects.postgresql_driver import STOP_LIMIT
 from dorm.dialects.postgresql_traces import RESET, leaves_traces, refuse_copy
 
@@ -23,27 +25,24 @@ _stream_numbers = itertools.count(1)
 IDLE, ACTIVE, IN_TRANSACTION, IN_ERROR, UNKNOWN = range(5)
 
 
-class PostgresLink:
+class PostgresLink(BaseLink):
     """A psycopg connection in autocommit mode."""
 
-    __slots__ = (
-        "_altered", "_cursor", "_poll", "_status", "born", "concurrent_reads", "expires", "fairy", "idle_since", "marked",
-        "pool", "raw", "to_the_end", "wait",
-    )  # fmt: skip
+    __slots__ = ("_altered", "_cursor", "_poll", "_status", "to_the_end", "wait")
 
     def __init__(self, fairy: Any, raw: Any, wait: Wait | None = None, to_the_end: Wait | None = None) -> None:
-        self.fairy = fairy
-        self.raw = raw
+        super().__init__(fairy, raw)
         self.wait = wait
         self.to_the_end = to_the_end
         self.concurrent_reads = True
-        self.born = self.expires = self.idle_since = 0.0
-        self.pool: Any = None
         self._cursor: Any = raw.cursor()
         self._status = raw.pgconn
         self._poll: Any = None
         self._altered = False
-        self.marked = False
+
+    @property
+    def server_version(self) -> Version:
+        return divmod(self._status.server_version, 10_000)
 
     # ------------------------------------------------------------------------------------------------- statements
 
@@ -146,11 +145,6 @@ class PostgresLink:
             with suppress(self.raw.Error):
                 self.raw.cancel_safe(timeout=STOP_LIMIT)
             self.raw.close()
-
-    @property
-    def driver_connection(self) -> Any:
-        """The driver's own object, as SQLAlchemy calls it."""
-        return self.raw
 
     @property
     def in_transaction(self) -> bool:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import sys
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
-from dorm.dialects.base import Features, missing_column, missing_table
+from dorm.dialects.base import missing_column, missing_table
+from dorm.dialects.contract import Dialect, Features, Version
+from dorm.dialects.registry import BUILT_IN
+from dorm.dialects.sql.sqlite import SqliteHooks
 from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, naming, open_worker, set_up
 from dorm.exceptions import DatabaseError, ImproperlyConfigured
 from dorm.utils.optional import require
@@ -24,7 +29,6 @@ Wait = Callable[[Any], Any]
 FEATURES = Features(
     vendor="sqlite",
     display_name="SQLite",
-    placeholder="?",
     native_uuid=False,
     native_json=False,
     native_arrays=False,
@@ -32,58 +36,31 @@ FEATURES = Features(
     native_decimal=False,
     native_datetime=False,
     native_interval=False,
-    native_inet=False,
-    native_ranges=False,
-    native_hstore=False,
-    native_citext=False,
-    native_enum=False,
     native_nan=False,
+    # the library is part of the process, so its version is known before any connection
     max_parameters=32766 if sqlite3.sqlite_version_info >= (3, 32) else 999,
     supports_returning=sqlite3.sqlite_version_info >= (3, 35),
-    supports_upsert=True,
-    array_parameter_in=False,
-    json_each_in=True,
+    list_parameter=True,
     unnest_insert=False,
     update_from_values=sqlite3.sqlite_version_info >= (3, 33),
     distinct_on=False,
     joins_exists=False,
-    nulls_first_last=sqlite3.sqlite_version_info >= (3, 30),
-    set_operation_parentheses=False,
-    limit_needed_for_offset=True,
-    filter_clause=sqlite3.sqlite_version_info >= (3, 30),
     names_shared_parameters=False,
     groups_by_outer_columns=False,
-    window_functions=True,
-    tablesample=False,
-    explain_formats=(),
-    explain_analyze=False,
     row_locks=False,
-    row_lock_flags=frozenset(),
-    savepoints=True,
-    transactional_ddl=True,
     failed_statement_breaks_transaction=False,
-    advisory_locks=False,
     deferrable_constraints=False,
-    select_for_update_needs_transaction=False,
-    schemas=False,
-    comments=False,
     identity_columns=False,
     add_foreign_key_later=False,
-    alter_column=False,
-    concurrent_indexes=False,
-    index_methods=(),
+    extensions=False,
     covering_indexes=False,
     partial_indexes=True,
     expression_indexes=True,
     exclusion_constraints=False,
-    generated_columns_virtual=sqlite3.sqlite_version_info >= (3, 31),
-    max_identifier_length=63,
+    nulls_not_distinct=False,
     pooled=False,
-    server_side_cursors=False,
-    listen_notify=False,
-    copy=False,
-    statement_timeout=False,
 )
+ASYNC_CONNECTIONS = 8
 JOURNAL_MODES = ("DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL", "OFF")
 TRANSACTION_MODES = ("DEFERRED", "IMMEDIATE", "EXCLUSIVE")
 OPTIONS = ("cached_statements", "journal_mode", "timeout", "transaction_mode")
@@ -98,11 +75,6 @@ MISSING_COLUMN = re.compile(r"^no such column: |has no column named ")
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
 CLOSED = "closed database"
 RESULT_LOCKED = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED; extended codes keep these in their low byte
-
-
-def make_dialect() -> SQLiteDialect_pysqlite:
-    """A SQLAlchemy dialect for compiling; needs no connection."""
-    return SQLiteDialect_pysqlite(paramstyle="qmark")
 
 
 class Connector:
@@ -143,6 +115,10 @@ class Connector:
     def exclusive(self) -> bool:
         """Whether a transaction holds the write lock from its first statement to its end."""
         return self.transaction_mode != "DEFERRED"
+
+    def limit(self, asynchronous: bool) -> int:
+        # each thread keeps its connection to a file, however many threads there are
+        return ASYNC_CONNECTIONS if asynchronous else sys.maxsize
 
     def connect(self) -> sqlite3.Connection:
         """A new synchronous connection."""
@@ -209,9 +185,6 @@ class Connector:
         link.prepare(self.journal_mode)
         return link
 
-    def describe(self) -> str:
-        return "memory" if self.memory else self.path
-
     def close(self) -> None:
         """Forgets the in-memory database."""
         keeper, self._keeper = self._keeper, None
@@ -246,6 +219,7 @@ def _timeout(alias: str, value: Any) -> float:
 
 
 def is_driver_error(error: BaseException) -> bool:
+    """Whether ``sqlite3`` raised it."""
     return isinstance(error, sqlite3.Error) or _is_too_large(error)
 
 
@@ -313,34 +287,36 @@ def _violation(kind: str, detail: str, text: str) -> DatabaseError:
     return exceptions.NotNullViolation(text, table=table, columns=columns, sqlstate="23502")
 
 
-# ---------------------------------------------------------------------------------------------------------- statements
+# ----------------------------------------------------------------------------------------------------------- the whole
 
 
-def explain_sql(sql: str, *, analyze: bool = False, format: str | None = None) -> str:
-    """The statement that shows the plan of ``sql``; SQLite has neither ANALYZE nor formats."""
-    return f"EXPLAIN QUERY PLAN {sql}"
+class SQLite:
+    """SQLite 3.35 and later; on older ones rows are inserted whose values are all given."""
+
+    engine = BUILT_IN[0]
+
+    def __init__(self) -> None:
+        self._spelling = SqliteHooks(FEATURES.display_name)
+
+    def features(self, server_version: Version | None = None) -> Features:
+        return FEATURES
+
+    def sqlalchemy_dialect(self) -> SQLAlchemyDialect:
+        return SQLiteDialect_pysqlite(paramstyle="qmark")
+
+    def spelling(self, features: Features) -> SqliteHooks:
+        return self._spelling
+
+    def connector(self, settings: DatabaseSettings) -> Connector:
+        return Connector(settings)
+
+    is_driver_error = staticmethod(is_driver_error)
+    translate = staticmethod(translate)
+    is_transient = staticmethod(is_transient)
+    proves_not_run = staticmethod(proves_not_run)
+
+    def means_closed(self, error: BaseException) -> bool:
+        return CLOSED in str(error)
 
 
-def explain_text(rows: list[tuple[Any, ...]]) -> str:
-    """Plan rows as indented text."""
-    depth: dict[Any, int] = {}
-    lines = []
-    for identifier, parent, _, detail in rows:
-        depth[identifier] = depth.get(parent, -1) + 1
-        lines.append("  " * depth[identifier] + detail)
-    return "\n".join(lines)
-
-
-TABLES_SQL = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?"
-
-
-def columns_sql(table: str) -> tuple[str, tuple[Any, ...]]:
-    """A query for ``(name, type, not null, default, primary key)`` of the columns of a table."""
-    return (
-        'SELECT name, type, "notnull" <> 0, dflt_value, pk <> 0 FROM pragma_table_info(?) ORDER BY cid',
-        (table,),
-    )
-
-
-def table_exists_sql(table: str) -> tuple[str, tuple[Any, ...]]:
-    return TABLES_SQL, (table,)
+DIALECT: Dialect = SQLite()

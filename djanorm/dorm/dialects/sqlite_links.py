@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from dorm.dialects import sqlite_functions
+from dorm.dialects.base import BaseLink
+from dorm.dialects.contract import Version
 
 Rows = list[tuple[Any, ...]]
 Wait = Callable[[Any], Any]
@@ -39,19 +41,14 @@ def set_up(connection: sqlite3.Connection, journal_mode: str | None) -> None:
     sqlite_functions.register(connection)
 
 
-class SQLiteLink:
-    """A ``sqlite3`` connection that is used in the calling thread."""
+class SQLiteLink(BaseLink):
+    """A ``sqlite3`` connection that is used in the calling thread, which keeps it: its settings affect no other thread."""
 
-    __slots__ = ("born", "concurrent_reads", "execute", "expires", "fairy", "idle_since", "marked", "pool", "raw")
+    __slots__ = ("execute",)
 
     def __init__(self, fairy: Any, raw: Any) -> None:
-        self.fairy = fairy
-        self.raw = raw
+        super().__init__(fairy, raw)
         self.execute: Callable[..., sqlite3.Cursor] = raw.execute
-        self.concurrent_reads = False
-        self.born = self.expires = self.idle_since = 0.0
-        self.pool: Any = None
-        self.marked = False
 
     def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
         return self.execute(sql, params or ()).fetchall()
@@ -111,29 +108,13 @@ class SQLiteLink:
         if self.raw.in_transaction:
             self.execute("ROLLBACK")
 
-    def settle(self) -> None:
-        """Does nothing: no statement runs on it once a method has returned or raised."""
-
-    def note(self, sql: str) -> None:
-        """Does nothing: a thread keeps its connection, so its settings affect no other thread."""
-
-    def forget_plan(self, error: BaseException | None) -> bool:
-        """False: SQLite prepares a statement again by itself."""
-        return False
-
     @property
-    def driver_connection(self) -> Any:
-        """The driver's own object, as SQLAlchemy calls it."""
-        return self.raw
+    def server_version(self) -> Version:
+        return sqlite3.sqlite_version_info
 
     @property
     def in_transaction(self) -> bool:
         return self.raw.in_transaction
-
-    @property
-    def failed(self) -> bool:
-        """Whether the transaction takes no statement any more; SQLite undoes only the failed statement."""
-        return False
 
     @property
     def lost(self) -> bool:
@@ -156,27 +137,18 @@ class SQLiteLink:
     abandon = close
 
 
-class ThreadedSQLiteLink:
+class ThreadedSQLiteLink(BaseLink):
     """The same through ``aiosqlite``: one trip to the connection's thread per verb."""
 
-    __slots__ = (
-        "_streams",
-        "born", "concurrent_reads", "expires", "fairy", "idle_since", "inner", "marked", "pool", "raw", "to_the_end",
-        "wait", "worker",
-    )  # fmt: skip
+    __slots__ = ("_streams", "inner", "to_the_end", "wait", "worker")
 
     def __init__(self, fairy: Any, worker: Any, wait: Wait, to_the_end: Wait) -> None:
-        self.fairy = fairy
+        super().__init__(fairy, worker._conn)
         self.worker = worker
         self.wait = wait
         self.to_the_end = to_the_end
-        self.raw: sqlite3.Connection = worker._conn
         self.inner = SQLiteLink(fairy, self.raw)
         self._streams: set[ThreadedStream] = set()
-        self.concurrent_reads = False
-        self.born = self.expires = self.idle_since = 0.0
-        self.pool: Any = None
-        self.marked = False
 
     def _call(self, function: Callable[..., Any], *args: Any) -> _Work:
         """Runs a function in the connection's thread.
@@ -256,9 +228,6 @@ class ThreadedSQLiteLink:
     def roll_back(self) -> None:
         self._finish(self.inner.roll_back)
 
-    def settle(self) -> None:
-        """See :meth:`SQLiteLink.settle`."""
-
     def note(self, sql: str) -> None:
         """Called with hand-written SQL before it runs."""
         self.marked = self.marked or LEAVES_TRACES.search(sql) is not None
@@ -267,9 +236,9 @@ class ThreadedSQLiteLink:
         """False: a PRAGMA cannot be undone, so the next borrower gets another connection."""
         return False
 
-    def forget_plan(self, error: BaseException | None) -> bool:
-        """See :meth:`SQLiteLink.forget_plan`."""
-        return False
+    @property
+    def server_version(self) -> Version:
+        return sqlite3.sqlite_version_info
 
     @property
     def driver_connection(self) -> Any:
@@ -278,10 +247,6 @@ class ThreadedSQLiteLink:
     @property
     def in_transaction(self) -> bool:
         return self.raw.in_transaction
-
-    @property
-    def failed(self) -> bool:
-        return False
 
     @property
     def lost(self) -> bool:

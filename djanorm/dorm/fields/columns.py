@@ -1,7 +1,7 @@
-"""Plain column types that differ between databases: the SQLAlchemy type, and its variants by SQLAlchemy's dialect names.
+"""Plain column types that differ between databases: what a column holds, and its standard type.
 
-One place, so that the fields themselves name no database. Everything here is data for DDL and casts; conversions of values
-ask the ``Features`` record (``fields/types.py``).
+Each dialect names the type that it gives such a column (``Spelling.column_type``). Everything here is data for DDL and casts;
+conversions of values ask the ``Features`` record (``fields/types.py``).
 """
 
 from __future__ import annotations
@@ -10,70 +10,58 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
-POSTGRESQL = "postgresql"
-SQLITE = "sqlite"
-
-
-class UnsupportedArray(sa.types.UserDefinedType[Any]):
-    """Stands in for an array where the database has none: compiling its DDL raises."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        raise NotImplementedError(
-            "ArrayField needs a database with arrays, such as PostgreSQL; use JSONField elsewhere."
-        )
+from dorm.dialects.columns import ColumnType, UnsupportedArray
+from dorm.dialects.contract import Column
+from dorm.dialects.kinds import Kind
 
 
 def integer_column(plain: TypeEngine[Any]) -> TypeEngine[Any]:
-    """An integer of any width; INTEGER on SQLite, where only that name makes an automatic row number."""
-    return plain.with_variant(sa.Integer(), SQLITE)
+    """An integer of the width of ``plain``."""
+    return ColumnType(Column(Kind.INTEGER, plain))
 
 
 def float_column() -> TypeEngine[Any]:
-    """DOUBLE PRECISION; REAL on SQLite, which is as wide there."""
-    return sa.Double().with_variant(sa.REAL(), SQLITE)
+    """A floating point number of double precision."""
+    return ColumnType(Column(Kind.FLOAT, sa.Double()))
 
 
 def boolean_column() -> TypeEngine[Any]:
-    """BOOLEAN; INTEGER on SQLite."""
-    return sa.Boolean().with_variant(sa.Integer(), SQLITE)
+    """A truth value."""
+    return ColumnType(Column(Kind.BOOLEAN, sa.Boolean()))
 
 
 def json_column() -> TypeEngine[Any]:
-    """JSONB; TEXT on SQLite, where a column declared JSON would turn the text ``123`` into a number."""
-    return sa.JSON().with_variant(postgresql.JSONB(), POSTGRESQL).with_variant(sa.Text(), SQLITE)
+    """A JSON document."""
+    return ColumnType(Column(Kind.JSON, sa.JSON()))
 
 
 def uuid_column() -> TypeEngine[Any]:
-    """UUID; 36 characters on SQLite."""
-    return sa.Uuid().with_variant(sa.String(36), SQLITE)
+    """A UUID."""
+    return ColumnType(Column(Kind.UUID, sa.Uuid()))
 
 
 def interval_column() -> TypeEngine[Any]:
-    """INTERVAL; integer microseconds on SQLite."""
-    return sa.Interval().with_variant(sa.BigInteger(), SQLITE)
+    """A duration."""
+    return ColumnType(Column(Kind.DURATION, sa.Interval()))
 
 
 def address_column() -> TypeEngine[Any]:
-    """INET on PostgreSQL; text elsewhere."""
-    return sa.String(39).with_variant(postgresql.INET(), POSTGRESQL)
+    """An IPv4 or IPv6 address."""
+    return ColumnType(Column(Kind.ADDRESS, sa.String(39)))
 
 
 def caseless_column() -> TypeEngine[Any]:
-    """CITEXT on PostgreSQL; text with a collation that folds ASCII on SQLite."""
-    return sa.Text().with_variant(postgresql.CITEXT(), POSTGRESQL).with_variant(sa.Text(collation="NOCASE"), SQLITE)
+    """Text that is compared without case."""
+    return ColumnType(Column(Kind.TEXT, sa.Text(), caseless=True))
 
 
 def enum_column(values: Sequence[str], name: str, plain: TypeEngine[Any]) -> TypeEngine[Any]:
-    """A named enumeration type on PostgreSQL; ``plain`` elsewhere."""
-    return plain.with_variant(postgresql.ENUM(*values, name=name), POSTGRESQL)
+    """An enumeration, by a type of its own called ``name`` where the database has such types."""
+    return ColumnType(Column(Kind.ENUM, plain, values=tuple(values), type_name=name))
 
 
 def array_column(item: TypeEngine[Any], dimensions: int) -> TypeEngine[Any]:
-    """An array of ``item`` on PostgreSQL; elsewhere a type whose DDL raises ``NotImplementedError``."""
-    native = item._variant_mapping.get(POSTGRESQL, item)
-    return UnsupportedArray().with_variant(postgresql.ARRAY(native, dimensions=dimensions), POSTGRESQL)
+    """An array of ``item``; DDL raises ``NotSupportedError`` where there are no arrays."""
+    return ColumnType(Column(Kind.ARRAY, UnsupportedArray(), item=item, dimensions=dimensions))

@@ -7,10 +7,10 @@ import reprlib
 from enum import Enum
 from typing import Any, ClassVar, cast
 
-from sqlalchemy.dialects import registry
 from sqlalchemy.types import TypeEngine
 
 from dorm.db.masking import is_sensitive
+from dorm.dialects import registry
 from dorm.dialects.kinds import Kind
 from dorm.exceptions import FinishedText, ValidationError
 from dorm.fields.types import CustomType, EnumType, PreparedType, SpelledType
@@ -189,4 +189,4 @@ def _dialect_of(connection: Any) -> Any:
     """The SQLAlchemy dialect of a connection; anything that names its ``vendor`` will do."""
     dialect = getattr(connection, "dialect", connection)
     vendor = getattr(dialect, "vendor", None)
-    return dialect if vendor is None else registry.load(vendor)()
+    return dialect if vendor is None else registry.for_engine(vendor).sqlalchemy_dialect()

@@ -23,8 +23,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from dorm.dialects import features_of
-from dorm.dialects.base import Features
+from dorm.dialects.columns import resolved_type
+from dorm.dialects.features import Features
+from dorm.dialects.registry import features_of
+from dorm.dialects.sql import hooks_for
 from dorm.exceptions import DataError, ValidationError
 from dorm.fields.zones import in_zone, midnight_in_zone, naive_utc, to_utc
 from dorm.utils.codegen import Template, decoder_of
@@ -61,6 +63,9 @@ class StoredType(TypeDecorator[Any]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.plain!r})"
 
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return resolved_type(self.impl_instance, dialect)
+
     def encoder(self, features: Features) -> Encoder | None:
         """A function of a value that is not None giving the driver's value, or None when nothing changes."""
         return None
@@ -92,7 +97,7 @@ class StoredType(TypeDecorator[Any]):
             if isinstance(value, (int, float, Decimal)):
                 return str(value)
             if isinstance(value, bytes):
-                return f"'\\x{value.hex()}'" if features.native_boolean else f"X'{value.hex()}'"
+                return hooks_for(features).binary_literal(value)
             text: str = quote(str(value))
             return text
 
@@ -193,10 +198,10 @@ class DurationType(StoredType):
     """INTERVAL, or integer microseconds."""
 
     def encoder(self, features: Features) -> Encoder | None:
-        return None if features.native_datetime else microseconds
+        return None if features.native_interval else microseconds
 
     def decoder(self, features: Features) -> Template | None:
-        return None if features.native_datetime else ("{duration}(0, 0, {0})", {"duration": datetime.timedelta})
+        return None if features.native_interval else ("{duration}(0, 0, {0})", {"duration": datetime.timedelta})
 
 
 class FloatType(StoredType):

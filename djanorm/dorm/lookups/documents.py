@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from dorm.exceptions import NotSupportedError
+from dorm.exceptions import UnsupportedFeature
 from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.lookups import text
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
@@ -274,9 +274,10 @@ class _Array(Lookup):
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         if not scope.features.native_arrays:
-            raise NotImplementedError(
-                f"The lookup '{self.lookup_name}' needs arrays or JSONB, which {scope.features.vendor} does not have. "
-                "Use a related model, or PostgreSQL."
+            raise UnsupportedFeature(
+                scope.features.vendor,
+                f"arrays or JSONB, which the lookup '{self.lookup_name}' needs",
+                "use a related model, or PostgreSQL",
             )
         return left.sql.op(self.operator, is_comparison=True)(right.sql(left.field))
 
@@ -324,7 +325,7 @@ class ArrayLength(Expression):
 
     def build(self, scope: Any) -> Built:
         if not scope.features.native_arrays:
-            raise NotSupportedError(f"{scope.features.vendor} has no arrays.")
+            raise UnsupportedFeature(scope.features.vendor, "arrays", "use a related model, or PostgreSQL")
         return Built(sa.func.cardinality(self.source.build(scope).sql), scope.field_named("IntegerField"))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dorm.constraints import compile_expression
-from dorm.dialects.base import Features
+from dorm.dialects.features import Features
+from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.fields.types import StoredType
 
@@ -38,7 +39,7 @@ def literal_default(stored: Any, value: Any, features: Features) -> Any:
     if isinstance(value, (int, float)):
         return sa.text(repr(value))
     if isinstance(value, bytes):
-        return sa.text(f"'\\x{value.hex()}'" if features.native_boolean else f"X'{value.hex()}'")
+        return sa.text(hooks_for(features).binary_literal(value))
     # a colon would read as a parameter
     quoted = str(value).replace("'", "''").replace(":", "\\:")
     return sa.text(f"'{quoted}'")

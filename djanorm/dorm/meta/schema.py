@@ -24,7 +24,7 @@ def create_tables(*models: Any, using: str = "default") -> None:
 
     :param using: the database alias.
     :raises ImproperlyConfigured: for a declaration that cannot become a table.
-    :raises NotImplementedError: for a column type the database does not have (arrays on SQLite).
+    :raises UnsupportedFeature: for a column type the database does not have (arrays on SQLite).
     """
     with _tables(models, using) as (connection, metadata, tables):
         known = _existing(connection)
@@ -103,6 +103,6 @@ def _existing(connection: Connection) -> set[str]:
 
 
 def _make_extensions(connection: Connection, metadata: sa.MetaData) -> None:
-    if metadata.info["features"].native_citext:
+    if metadata.info["features"].extensions:
         for name in sorted(metadata.info["extensions"]):
             connection.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {name}"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from dorm.constraints import (
     CheckConstraint,
@@ -15,9 +14,9 @@ from dorm.constraints import (
     compile_condition,
     compile_expression,
 )
-from dorm.dialects.base import Features
-from dorm.exceptions import ImproperlyConfigured, NotSupportedError
-from dorm.fields.columns import POSTGRESQL, SQLITE
+from dorm.dialects.contract import Features, IndexParts
+from dorm.dialects.sql import hooks_for
+from dorm.exceptions import ImproperlyConfigured, UnsupportedFeature
 from dorm.utils.suggest import hint
 
 
@@ -37,7 +36,7 @@ def add_index(options: Any, index: Any, table: sa.Table, features: Features) -> 
 def add_constraint(options: Any, constraint: Any, table: sa.Table, features: Features) -> None:
     """The constraint on ``table``; a conditional unique one is a unique index.
 
-    :raises NotSupportedError: for an exclusion constraint where there are none.
+    :raises UnsupportedFeature: for an exclusion constraint where there are none.
     """
     info = {"dorm_constraint": constraint.name}
     if isinstance(constraint, CheckConstraint):
@@ -58,9 +57,8 @@ def _add_unique(
         orders = [(name, "") for name in constraint.fields]
         _make_index(options, constraint, table, features, unique=True, orders=orders, info=info)
         return
-    more: dict[str, Any] = _deferral(constraint.deferrable, features)
-    if constraint.nulls_distinct is False:
-        more[f"{POSTGRESQL}_nulls_not_distinct"] = True
+    parts = IndexParts(unique=True, nulls_distinct=_nulls_distinct(options, constraint, features))
+    more: dict[str, Any] = {**_deferral(constraint.deferrable, features), **hooks_for(features).index_arguments(parts)}
     columns = [_column(options, table, name) for name in constraint.fields]
     table.append_constraint(sa.UniqueConstraint(*columns, name=constraint.name, info=info, **more))
 
@@ -69,20 +67,18 @@ def _add_exclusion(
     options: Any, constraint: ExclusionConstraint, table: sa.Table, features: Features, info: dict[str, Any]
 ) -> None:
     if not features.exclusion_constraints:
-        raise NotSupportedError(
-            f"{options.label}: the exclusion constraint {constraint.name} needs PostgreSQL; {features.display_name} has none."
+        raise UnsupportedFeature(
+            features.display_name,
+            f"exclusion constraints, which {options.label} wants ({constraint.name})",
+            "check in a transaction, or use PostgreSQL",
         )
     pairs = [
         (_column(options, table, what) if isinstance(what, str) else compile_expression(options, what, table), operator)
         for what, operator in constraint.expressions
     ]
     where = None if constraint.condition is None else compile_condition(options, constraint.condition, table)
-    made = ExcludeConstraint(
-        *pairs,
-        name=constraint.name,
-        using=constraint.index_type,
-        where=where,
-        **_deferral(constraint.deferrable, features),
+    made = hooks_for(features).exclusion_constraint(
+        pairs, constraint.index_type, where, {"name": constraint.name, **_deferral(constraint.deferrable, features)}
     )
     made.info.update(info)
     table.append_constraint(made)
@@ -108,19 +104,44 @@ def _make_index(
         if what.opclasses:
             classes[column.key] = what.opclasses[position]
     parts.extend(compile_expression(options, expression, table) for expression in what.expressions)
-    more: dict[str, Any] = {}
-    if what.condition is not None:
-        where = compile_condition(options, what.condition, table)
-        more.update({f"{POSTGRESQL}_where": where, f"{SQLITE}_where": where})
-    if what.include and features.covering_indexes:
-        more[f"{POSTGRESQL}_include"] = [_column(options, table, name).name for name in what.include]
-    if classes:
-        more[f"{POSTGRESQL}_ops"] = classes
-    if getattr(what, "method", None):
-        more[f"{POSTGRESQL}_using"] = what.method
-    if getattr(what, "nulls_distinct", None) is False:
-        more[f"{POSTGRESQL}_nulls_not_distinct"] = True
+    if what.condition is not None and unique and not features.partial_indexes:
+        raise UnsupportedFeature(
+            features.display_name,
+            f"unique indexes of some rows, which {options.label} wants ({what.name})",
+            "check in clean()",
+        )
+    if what.expressions and not features.expression_indexes:
+        raise UnsupportedFeature(
+            features.display_name,
+            f"indexes of expressions, which {options.label} wants ({what.name})",
+            "index a generated column",
+        )
+    condition = None if what.condition is None else compile_condition(options, what.condition, table)
+    found = IndexParts(
+        unique=unique,
+        condition=condition,
+        include=tuple(_column(options, table, name).name for name in what.include) if features.covering_indexes else (),
+        operator_classes=classes,
+        method=getattr(what, "method", None),
+        nulls_distinct=_nulls_distinct(options, what, features),
+    )
+    more: dict[str, Any] = {**hooks_for(features).index_arguments(found)}
     sa.Index(what.name, *parts, unique=unique, info=info, _table=table, **more)
+
+
+def _nulls_distinct(options: Any, what: Any, features: Features) -> bool | None:
+    """What the constraint or index says of NULLs.
+
+    :raises UnsupportedFeature: where two NULLs cannot be made equal.
+    """
+    distinct: bool | None = getattr(what, "nulls_distinct", None)
+    if distinct is False and not features.nulls_not_distinct:
+        raise UnsupportedFeature(
+            features.display_name,
+            f"constraints in which two NULLs are equal, as {options.label} wants ({what.name})",
+            "leave nulls_distinct out, and let the fields be NOT NULL",
+        )
+    return distinct
 
 
 def _column(options: Any, table: sa.Table, name: str) -> sa.Column[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
 
-from dorm.dialects.base import Features
+from dorm.dialects.features import Features
 from dorm.exceptions import ImproperlyConfigured
 from dorm.meta.column_defaults import server_default
 from dorm.meta.table_parts import add_constraint, add_index
@@ -107,7 +107,7 @@ def _add_keys(metadata: sa.MetaData, options: Any, table: sa.Table, features: Fe
         elif target.column not in metadata.tables[target_table].c:
             column = sa.Column(quoted(target.column), target.reference_type(), unique=True)
             metadata.tables[target_table].append_column(column)
-        deferrable = getattr(features, "deferrable_foreign_keys", features.deferrable_constraints)
+        deferrable = features.deferrable_constraints
         table.append_constraint(
             sa.ForeignKeyConstraint(
                 [table.c[field.column]],

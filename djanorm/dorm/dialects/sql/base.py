@@ -6,13 +6,15 @@ Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.types import TypeEngine
 
+from dorm.dialects.contract import Column, IndexParts, Typed
 from dorm.dialects.kinds import Kind
-from dorm.exceptions import NotSupportedError
+from dorm.exceptions import UnsupportedFeature
 
 LIKE_ESCAPE = "\\"
 
@@ -54,15 +56,6 @@ class JsonText(sa.types.TypeDecorator[Any]):
             raise ValueError("The document is nested too deeply to be written as JSON.") from problem
 
 
-class Typed(Protocol):
-    """A field, as far as a spelling looks at it."""
-
-    @property
-    def kind(self) -> Kind:
-        """What its values are."""
-        ...
-
-
 def kind_of(field: Typed | None) -> Kind:
     """What the values of a field are to a database; :attr:`Kind.OTHER` of an unknown field."""
     return Kind.OTHER if field is None else field.kind
@@ -82,12 +75,40 @@ class SqlHooks:
     def __init__(self, database: str = "This database") -> None:
         self.database = database
 
-    def unsupported(self, feature: str, alternative: str) -> NotSupportedError:
+    def unsupported(self, feature: str, alternative: str) -> UnsupportedFeature:
         """The error for SQL without a standard spelling."""
-        return NotSupportedError(
-            f"{self.database} has no spelling for {feature} ({type(self).__name__}): {alternative}, or give the database's "
-            "spelling in a class of its own."
+        return UnsupportedFeature(
+            self.database,
+            f"a spelling for {feature} ({type(self).__name__})",
+            f"{alternative}, or give the database's spelling in a class of its own",
         )
+
+    # -- schema ----------------------------------------------------------------------------------------------------
+
+    def column_type(self, column: Column) -> TypeEngine[Any]:
+        """The standard type of a column."""
+        return column.plain
+
+    def index_arguments(self, parts: IndexParts) -> Mapping[str, object]:
+        """Nothing: the rest of an index is left out, or refused before."""
+        return {}
+
+    def exclusion_constraint(
+        self, pairs: Sequence[tuple[Any, str]], method: str, condition: Any, options: Mapping[str, Any]
+    ) -> Any:
+        """A constraint of SQLAlchemy that no two rows may break whose expressions compare so."""
+        raise self.unsupported("exclusion constraints", "check in a transaction that locks the rows")
+
+    def binary_literal(self, value: bytes) -> str:
+        return f"X'{value.hex()}'"
+
+    def table_exists(self, table: str) -> tuple[str, tuple[object, ...]]:
+        """A query of the standard's catalogue."""
+        return "SELECT 1 FROM information_schema.tables WHERE table_name = %s", (table,)
+
+    def table_columns(self, table: str) -> tuple[str, tuple[object, ...]]:
+        """A query, with its parameters, for ``(name, type, not null, default, primary key)`` of the columns of a table."""
+        raise self.unsupported("the columns of a table", "use sqlalchemy.inspect()")
 
     # -- text ------------------------------------------------------------------------------------------------------
 
@@ -236,8 +257,18 @@ class SqlHooks:
     # -- statements ------------------------------------------------------------------------------------------------
 
     def insert(self, table: Any) -> Any:
-        """An INSERT that knows ON CONFLICT."""
         return sa.insert(table)
+
+    def on_conflict(self, insert: Any, unique: Sequence[Any], updated: Sequence[str]) -> Any:
+        """``ON CONFLICT``, which some databases have; what :meth:`insert` made has to know it."""
+        if not hasattr(insert, "on_conflict_do_nothing"):
+            raise self.unsupported("INSERT of rows that may exist", "look for them first, in a transaction")
+        elements = list(unique) or None
+        if not updated:
+            return insert.on_conflict_do_nothing(index_elements=elements)
+        return insert.on_conflict_do_update(
+            index_elements=elements, set_={name: insert.excluded[name] for name in updated}
+        )
 
     def typed_parameter(self, parameter: Any, type_: Any, dialect: Any) -> Any:
         """A parameter in a list of rows, written so that its column has the type ``type_``, NULL or not."""
@@ -264,7 +295,11 @@ class SqlHooks:
 
         :raises ValueError: for a format or an option that the database does not have.
         """
-        raise self.unsupported("this operation", "compute it in Python")
+        raise self.unsupported("plans of queries", "ask the database's own tools")
+
+    def plan_text(self, rows: Sequence[tuple[Any, ...]]) -> str:
+        """The columns of each row of the plan, one row per line."""
+        return "\n".join(" ".join(str(part) for part in row) for row in rows)
 
 
 def unknown_options(names: Iterable[str], database: str, known: Iterable[str]) -> ValueError:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import operators
+from sqlalchemy.types import TypeEngine
 
 from dorm.dialects.base import TIME_UNITS
+from dorm.dialects.columns import ColumnType
+from dorm.dialects.contract import Column, IndexParts
 from dorm.dialects.kinds import Kind
 from dorm.dialects.sql.base import JsonText, SqlHooks, kind_of, kinds_of, unknown_format, unknown_options
 
@@ -29,6 +32,7 @@ _PARTS = {
     "iso_week_day": "isodow",
 }
 _JSONB = postgresql.JSONB(none_as_null=True)
+_COLUMNS: dict[Kind, TypeEngine[Any]] = {Kind.JSON: postgresql.JSONB(), Kind.ADDRESS: postgresql.INET()}
 _IMPOSSIBLE = re.compile("[\0\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]")
 _WRITTEN_AS_TEXT = (
@@ -106,6 +110,48 @@ class _NamedType(sa.types.UserDefinedType[Any]):
 class PostgresqlHooks(SqlHooks):
     """PostgreSQL 13 and later."""
 
+    def column_type(self, column: Column) -> TypeEngine[Any]:
+        """The types that standard SQL does not have."""
+        if column.caseless:
+            return postgresql.CITEXT()
+        if column.kind is Kind.ENUM and column.type_name:
+            return postgresql.ENUM(*column.values, name=column.type_name)
+        if column.kind is Kind.ARRAY and column.item is not None:
+            item = self.column_type(column.item.column) if isinstance(column.item, ColumnType) else column.item
+            return postgresql.ARRAY(item, dimensions=column.dimensions)
+        return _COLUMNS.get(column.kind, column.plain)
+
+    def index_arguments(self, parts: IndexParts) -> Mapping[str, object]:
+        found = {
+            "where": parts.condition,
+            "include": list(parts.include) or None,
+            "ops": dict(parts.operator_classes) if parts.operator_classes else None,
+            "using": parts.method,
+            "nulls_not_distinct": parts.nulls_distinct is False or None,
+        }
+        return {f"postgresql_{name}": value for name, value in found.items() if value is not None}
+
+    def exclusion_constraint(
+        self, pairs: Sequence[tuple[Any, str]], method: str, condition: Any, options: Mapping[str, Any]
+    ) -> postgresql.ExcludeConstraint:
+        return postgresql.ExcludeConstraint(*pairs, using=method, where=condition, **options)
+
+    def binary_literal(self, value: bytes) -> str:
+        return f"'\\x{value.hex()}'"
+
+    def table_exists(self, table: str) -> tuple[str, tuple[object, ...]]:
+        return "SELECT 1 WHERE to_regclass(quote_ident(%s)) IS NOT NULL", (table,)
+
+    def table_columns(self, table: str) -> tuple[str, tuple[object, ...]]:
+        sql = (
+            "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), "
+            "COALESCE(a.attnum = ANY(i.indkey), false) FROM pg_attribute a "
+            "LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
+            "LEFT JOIN pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
+            "WHERE a.attrelid = to_regclass(quote_ident(%s)) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+        )
+        return sql, (table,)
+
     def as_text(self, element: Any, field: Any) -> Any:
         # the text form of a network address ends with its mask
         if kind_of(field) is Kind.ADDRESS:
@@ -142,7 +188,9 @@ class PostgresqlHooks(SqlHooks):
 
     def of_type(self, element: Any, type_: Any) -> Any:
         plain = getattr(type_, "plain", type_)
-        if isinstance(plain._variant_mapping.get("postgresql", plain), _WRITTEN_AS_TEXT):
+        if isinstance(plain, ColumnType):
+            plain = self.column_type(plain.column)
+        if isinstance(plain, _WRITTEN_AS_TEXT):
             # PostgreSQL reads two untyped parameters next to each other as text
             return sa.cast(element, type_)
         return super().of_type(element, type_)

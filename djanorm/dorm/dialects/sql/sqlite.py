@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.types import TypeEngine
 
+from dorm.dialects.contract import Column, IndexParts
 from dorm.dialects.kinds import CLOCKS, Kind
 from dorm.dialects.sql.base import kind_of, kinds_of, unknown_format, unknown_options
 from dorm.dialects.sql.sqlite_documents import SqliteDocuments
 from dorm.dialects.sql.sqlite_lists import JsonList
+from dorm.exceptions import UnsupportedFeature
 
 _INTEGER = sa.Integer()
+_COLUMNS: dict[Kind, TypeEngine[Any]] = {
+    Kind.INTEGER: sa.Integer(),
+    Kind.FLOAT: sa.REAL(),
+    Kind.BOOLEAN: sa.Integer(),
+    Kind.JSON: sa.Text(),
+    Kind.UUID: sa.String(36),
+    # microseconds
+    Kind.DURATION: sa.BigInteger(),
+}
 _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S", "year": "%Y"}
 
 
 class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
+
+    def column_type(self, column: Column) -> TypeEngine[Any]:
+        """How a column is declared, which decides what a value becomes in it."""
+        if column.caseless:
+            # a collation that folds ASCII
+            return sa.Text(collation="NOCASE")
+        # only the name INTEGER makes an automatic row number; a column declared JSON would turn the text 123 into a number
+        return _COLUMNS.get(column.kind, column.plain)
+
+    def index_arguments(self, parts: IndexParts) -> Mapping[str, object]:
+        return {} if parts.condition is None else {"sqlite_where": parts.condition}
+
+    def table_exists(self, table: str) -> tuple[str, tuple[object, ...]]:
+        return "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name = ?", (table,)
+
+    def table_columns(self, table: str) -> tuple[str, tuple[object, ...]]:
+        sql = 'SELECT name, type, "notnull" <> 0, dflt_value, pk <> 0 FROM pragma_table_info(?) ORDER BY cid'
+        return sql, (table,)
 
     def as_text(self, element: Any, field: Any) -> Any:
         # stored as numbers here, but their text form is that of databases that know the type
@@ -156,9 +186,10 @@ class SqliteHooks(SqliteDocuments):
         flags = dict(zip(("no_wait", "skip_locked", "no_key", "of"), lock, strict=True))
         for flag, value in flags.items():
             if value:
-                raise NotImplementedError(
-                    f"select_for_update({flag}={value!r}) is not possible on SQLite, which locks files: leave it out there, "
-                    "and a transaction waits for its turn."
+                raise UnsupportedFeature(
+                    "SQLite, which locks files,",
+                    f"select_for_update({flag}={value!r})",
+                    "leave it out there, and a transaction waits for its turn",
                 )
         return select
 
@@ -169,6 +200,15 @@ class SqliteHooks(SqliteDocuments):
             raise unknown_options(options, "SQLite", ())
         # SQLite shows a plan only, it does not measure
         return "EXPLAIN QUERY PLAN"
+
+    def plan_text(self, rows: Sequence[tuple[Any, ...]]) -> str:
+        """The steps, each indented below the one that it belongs to."""
+        depth: dict[Any, int] = {}
+        lines = []
+        for identifier, parent, _, detail in rows:
+            depth[identifier] = depth.get(parent, -1) + 1
+            lines.append("  " * depth[identifier] + detail)
+        return "\n".join(lines)
 
 
 def _hexadecimal(value: Any) -> str | None:

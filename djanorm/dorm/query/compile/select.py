@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql import elements
 
+from dorm.exceptions import UnsupportedFeature
 from dorm.expressions.base import Unshapable
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import Slot
@@ -206,9 +207,7 @@ class Select:
 
     def _distinct_on(self, select: Any, terms: tuple[Any, ...], key: Any) -> Any:
         if not self.scope.features.distinct_on:
-            raise NotImplementedError(
-                f"DISTINCT ON fields is not possible on {self.scope.features.vendor}; use distinct() without fields."
-            )
+            raise UnsupportedFeature(self.scope.features.vendor, "DISTINCT ON fields", "use distinct() without fields")
         with self.scope.reusing(None):
             labels = [self.label_of(term) for term in terms]
             columns = [

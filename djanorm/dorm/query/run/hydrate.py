@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from dorm.db.handles import get_connection
+from dorm.dialects.columns import plain_type
 from dorm.query.compile.layout import Block, Layout, Output
 from dorm.query.run.instance_state import ModelState
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
@@ -59,7 +60,7 @@ class RowText(FunctionText):
         return converted
 
     def _convert(self, raw: str, field: Any, type_: Any) -> str:
-        sql_type = field.sql_type() if field is not None else type_
+        sql_type = plain_type(field.sql_type() if field is not None else type_)
         text = raw
         inline = getattr(sql_type, "inline_result", None)
         if inline is not None:

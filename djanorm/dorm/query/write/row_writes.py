@@ -177,7 +177,7 @@ def _in_chunks(options: Any, field: Any, keys: Sequence[Any], using: str, work: 
     if not keys:
         return 0
     features = session_of(using).features
-    if features.array_parameter_in or features.json_each_in:
+    if features.list_parameter:
         return work(_where_in(options, field, keys))
     size = max(1, features.max_parameters - 100)
     with transactions.atomic(using):

@@ -1,0 +1,57 @@
+"""Column types that each dialect spells in its own way, asked for when a statement is compiled for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Dialect as SQLAlchemyDialect
+from sqlalchemy import Enum
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
+
+from dorm.dialects.contract import Column
+from dorm.dialects.registry import spelling_of
+from dorm.exceptions import UnsupportedFeature
+
+
+class ColumnType(TypeDecorator[Any]):
+    """The type of a column whose name differs between databases: the dialect that compiles it names it.
+
+    :param column: what the column holds, and its type for dialects that know nothing better.
+    """
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = TypeEngine
+    cache_ok = True
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+        # SQLAlchemy creates and drops the type of an enumeration with the tables that use it
+        self.impl = Enum(*column.values, name=column.type_name) if column.type_name else column.plain
+
+    def __repr__(self) -> str:
+        return repr(self.column.plain)
+
+    def load_dialect_impl(self, dialect: SQLAlchemyDialect) -> TypeEngine[Any]:
+        spelling = spelling_of(dialect)
+        return self.column.plain if spelling is None else spelling.column_type(self.column)
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        return self.column.plain.coerce_compared_value(op, value)
+
+
+class UnsupportedArray(UserDefinedType[Any]):
+    """Stands for an array where there are none: asking for its DDL says so."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        raise UnsupportedFeature("This database", "arrays, which ArrayField needs", "use JSONField, or PostgreSQL")
+
+
+def plain_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type by which Python code may decide what values a type gives: that of no database in particular."""
+    return type_.column.plain if isinstance(type_, ColumnType) else type_
+
+
+def resolved_type(type_: TypeEngine[Any], dialect: SQLAlchemyDialect) -> TypeEngine[Any]:
+    """The type itself, or the one that ``dialect`` gives such a column."""
+    return type_.load_dialect_impl(dialect) if isinstance(type_, ColumnType) else type_
