@@ -24,12 +24,12 @@ SQLITE_NAME, POSTGRESQL_NAME = '"VALUES (%s) ""?"" RETURNING"', '"VALUES (%%s) "
     ("dialect", "insert", "expected"),
     [
         (
-            sqlite.make_dialect(),
+            sqlite.DIALECT.sqlalchemy_dialect(),
             for_sqlite.insert,
             f"INSERT INTO {SQLITE_NAME} (id, name) VALUES (?, ?), (?, ?) ON CONFLICT (id) DO NOTHING RETURNING id",
         ),
         (
-            postgresql.make_dialect(),
+            postgresql.DIALECT.sqlalchemy_dialect(),
             for_postgresql.insert,
             f"INSERT INTO {POSTGRESQL_NAME} (id, name) VALUES {ROW}, {ROW} ON CONFLICT (id) DO NOTHING RETURNING {KEPT}",
         ),
@@ -45,7 +45,7 @@ def test_rows_are_inserted_whatever_the_table_is_called(dialect, insert, expecte
 def test_a_case_has_a_branch_and_a_member_per_row():
     branches = Branches(TABLE.c.id, KEY, NAME, TABLE.c.name)
     statement = sa.update(TABLE).values({TABLE.c.name: branches}).where(TABLE.c.id.in_([Repeated(KEY)]))
-    text = RepeatingText(statement, sqlite.make_dialect()).text
+    text = RepeatingText(statement, sqlite.DIALECT.sqlalchemy_dialect()).text
     name = SQLITE_NAME
     assert text(1) == (
         f"UPDATE {name} SET name=CASE {name}.id WHEN ? THEN ? ELSE {name}.name END WHERE {name}.id IN (?)"
@@ -58,7 +58,7 @@ def test_a_table_of_rows_may_name_the_types_in_its_first_row():
     rows = Repeated(sa.tuple_(KEY, NAME), sa.tuple_(sa.cast(KEY, sa.BigInteger()), NAME))
     given = TableOfRows("new", rows, 2)
     statement = sa.update(TABLE).values({TABLE.c.name: given.c.column2}).where(TABLE.c.id == given.c.column1)
-    text = RepeatingText(statement, sqlite.make_dialect()).text(3)
+    text = RepeatingText(statement, sqlite.DIALECT.sqlalchemy_dialect()).text(3)
     assert text == (
         f"UPDATE {SQLITE_NAME} SET name=new.column2 FROM (VALUES (CAST(? AS BIGINT), ?), (?, ?), (?, ?)) AS new "
         f"WHERE {SQLITE_NAME}.id = new.column1"
@@ -68,4 +68,4 @@ def test_a_table_of_rows_may_name_the_types_in_its_first_row():
 def test_a_parameter_outside_the_repeated_parts_is_noticed():
     statement = sa.update(TABLE).values(name=NAME).where(TABLE.c.id.in_([Repeated(KEY)]))
     with pytest.raises(AssertionError):
-        RepeatingText(statement, sqlite.make_dialect())
+        RepeatingText(statement, sqlite.DIALECT.sqlalchemy_dialect())

@@ -19,14 +19,11 @@ alternative.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy.engine import Engine as SQLAlchemyEngine
 from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.sql.dml import Insert
-from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.schema import Table
 from sqlalchemy.sql.selectable import Select
 from sqlalchemy.types import TypeEngine
@@ -35,6 +32,7 @@ from dorm.conf.engines import Engine
 from dorm.conf.entries import DatabaseSettings
 from dorm.dialects.features import Features
 from dorm.dialects.kinds import Kind
+from dorm.dialects.schema_parts import Column, Element, IndexParts
 from dorm.exceptions import DatabaseError
 
 __all__ = [
@@ -47,8 +45,6 @@ Version: TypeAlias = "tuple[int, ...]"
 Rows: TypeAlias = "list[tuple[Any, ...]]"
 Params: TypeAlias = "Sequence[Any] | None"
 """The parameters of one statement, in the order of its placeholders."""
-Element: TypeAlias = "ColumnElement[Any]"
-"""An expression of SQLAlchemy."""
 Wait: TypeAlias = "Callable[[Any], Any]"
 """Waits for an awaitable, inside an async verb."""
 
@@ -216,7 +212,7 @@ class Link(Protocol):
         ...
 
     def script(self, sql: str, params: None = None) -> bool:
-        """Runs several statements; whether they have ended the open transaction."""
+        """Runs several statements. Returns whether they have ended the open transaction."""
         ...
 
     def open_stream(self, sql: str, params: Params, size: int, in_transaction: bool) -> Stream:
@@ -244,7 +240,7 @@ class Link(Protocol):
         ...
 
     def reset(self) -> bool:
-        """Undoes what hand-written SQL may have left in the session; whether that worked."""
+        """Undoes what hand-written SQL may have left in the session. Returns whether that worked."""
         ...
 
     def forget_plan(self, error: BaseException | None) -> bool:
@@ -252,7 +248,7 @@ class Link(Protocol):
         ...
 
     def keeps_snapshot(self) -> bool:
-        """Whether the reads of the open transaction belong together, so that a new one is no substitute."""
+        """Whether the reads of the open transaction belong together, so that a new one cannot stand in for it."""
         ...
 
     def quick_check(self) -> bool:
@@ -338,42 +334,6 @@ class RightHand(Protocol):
     def text(self) -> Element:
         """The value or the expression as text."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column, as far as databases differ in the type that they give it."""
-
-    kind: Kind
-    plain: TypeEngine[Any]
-    """The type where a dialect names no other; its DDL raises where there is none."""
-    caseless: bool = False
-    """Whether texts are equal that differ in case only."""
-    values: tuple[str, ...] = ()
-    """Those of an enumeration, in their order."""
-    type_name: str = ""
-    """The name of the enumeration's own type."""
-    item: TypeEngine[Any] | None = None
-    """The type of the elements of an array."""
-    dimensions: int = 1
-    """How deep arrays lie in one another."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexParts:
-    """What an index has besides its columns and expressions, which only some databases know."""
-
-    unique: bool = False
-    condition: Element | None = None
-    """Which rows it holds."""
-    include: tuple[str, ...] = ()
-    """Names of columns that lie in it besides."""
-    operator_classes: Mapping[str, str] | None = None
-    """Name of a column -> its operator class."""
-    method: str | None = None
-    """Such as ``"gin"``."""
-    nulls_distinct: bool | None = None
-    """False: two NULLs are equal."""
 
 
 class Spelling(Protocol):
@@ -559,8 +519,8 @@ class Spelling(Protocol):
 
     # ---- statements
 
-    def insert(self, table: Table) -> Insert:
-        """An INSERT."""
+    def insert(self, table: Table) -> Any:
+        """An INSERT of SQLAlchemy."""
         ...
 
     def on_conflict(self, insert: Any, unique: Sequence[Any], updated: Sequence[str]) -> Any:

@@ -28,7 +28,7 @@ def compile_one(session: Any, options: Any, fields: Sequence[Any], returning: Se
         table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), names_of_column(field))
         for n, field in enumerate(fields)
     }
-    sql = finished(insert.values(values) if fields else insert, table, returning, None)
+    sql = finished(insert.values(values) if fields else insert, table, returning, None, session.features)
     statement, bind = compile_statement(
         sql, compilation, "write", insertion(options, fields, returning), assigned=None if fields else ()
     )
@@ -86,7 +86,7 @@ def _in_groups(
     columns = [table.c[field.column] for field in fields]
     insert = hooks_for(session.features).insert(table)
     insert = insert.from_select(columns, RowsToInsert(groups_of(fields, session)), include_defaults=False)
-    statement = finished(insert, table, returning, on_conflict)
+    statement = finished(insert, table, returning, on_conflict, session.features)
     source = insertion(options, fields, returning, on_conflict)
     return GroupedRows(fields, statement, session, source, returned(options, returning, session))
 
@@ -100,7 +100,13 @@ def _in_arrays(
 
     def make(given: Any) -> Any:
         *values, place = given.c
-        return finished(insert.from_select(columns, sa.select(*values).order_by(place)), table, returning, on_conflict)
+        return finished(
+            insert.from_select(columns, sa.select(*values).order_by(place)),
+            table,
+            returning,
+            on_conflict,
+            session.features,
+        )
 
     source = insertion(options, fields, returning, on_conflict)
     return RowsInArrays(fields, make, session, source, returned(options, returning, session))

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dorm.db.execution import Statement
+from dorm.dialects.features import Features
+from dorm.dialects.sql import hooks_for
+from dorm.exceptions import UnsupportedFeature
 from dorm.query.compile.layout import Layout, Output
 from dorm.query.run.hydrate import make_hydrator
 
@@ -34,16 +37,22 @@ def returned(options: Any, returning: Sequence[Any], session: Any) -> Callable[[
     return make_hydrator(Layout("tuple", options, outputs), session.dialect, session.alias)
 
 
-def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: Any) -> Any:
-    """An INSERT with what happens to rows that clash, and what is read back."""
-    if on_conflict == "ignore":
-        insert = insert.on_conflict_do_nothing()
-    elif on_conflict is not None:
-        _, unique, updated = on_conflict
-        elements = [table.c[field.column] for field in unique]
-        if updated:
-            assigned = {field.column: insert.excluded[field.column] for field in updated}
-            insert = insert.on_conflict_do_update(index_elements=elements, set_=assigned)
-        else:
-            insert = insert.on_conflict_do_nothing(index_elements=elements)
-    return insert.returning(*(table.c[field.column] for field in returning)) if returning else insert
+def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: Any, features: Features) -> Any:
+    """An INSERT with what happens to rows that clash, and what is read back.
+
+    :raises UnsupportedFeature: when something is to be read back and the database returns nothing.
+    """
+    if on_conflict is not None:
+        _, unique, updated = on_conflict if isinstance(on_conflict, tuple) else (on_conflict, (), ())
+        columns = [table.c[field.column] for field in unique]
+        insert = hooks_for(features).on_conflict(insert, columns, [field.column for field in updated])
+    if not returning:
+        return insert
+    if not features.supports_returning:
+        names = ", ".join(field.name for field in returning)
+        raise UnsupportedFeature(
+            features.display_name,
+            f"INSERT … RETURNING, by which {names} of {table.name} would be read back",
+            "give the new row all of its values, its key included",
+        )
+    return insert.returning(*(table.c[field.column] for field in returning))
