@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dorm.exceptions import NotSupportedError
+from dorm.migrations.historical import ModelState, historical
+
+__all__ = ["ModelState", "ProjectState", "historical"]
 
 
 class ProjectState:
