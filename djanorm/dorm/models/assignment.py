@@ -14,6 +14,7 @@ from dorm.db.masking import shown
 from dorm.exceptions import ValidationError
 from dorm.expressions.base import Expression, is_operand
 from dorm.expressions.paths import PathOperators
+from dorm.meta.older_classes import older_class_hint
 from dorm.models.state import state_of
 from dorm.query.write.related_keys import forget_reverse, key_of
 
@@ -147,9 +148,10 @@ def _check_related(field: Any, instance: Any, value: Any) -> None:
     """Refuse an instance of the wrong model, or of another database."""
     related = field.target_model()
     if not isinstance(value, related._meta.concrete_model):
+        place = f"{type(instance).__name__}.{field.name}"
         raise ValueError(
-            f"{type(instance).__name__}.{field.name} takes an instance of {related.__name__} or its key, "
-            f"not {shown(field.name, value)} of {type(value).__name__}."
+            f"{place} takes an instance of {related.__name__} or its key, not {shown(field.name, value)} of "
+            f"{type(value).__name__}.{older_class_hint(related, value, place)}"
         )
     check_aliases(instance, value, f"{type(instance).__name__}.{field.name}")
 

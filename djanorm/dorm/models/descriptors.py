@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.paths import FieldRef, RelationRef
+from dorm.meta.older_classes import older_class_hint
 from dorm.models.assignment import check_aliases
 from dorm.query.run.lazy_access import check_lazy_access
 from dorm.query.write.related_keys import key_of
@@ -144,9 +145,10 @@ class ReverseOneToOne:
                 setattr(other, field.name, None)
             return
         if not isinstance(value, related._meta.concrete_model):
+            place = f"{type(instance).__name__}.{self.name}"
             raise ValueError(
-                f"{type(instance).__name__}.{self.name} takes an instance of {related.__name__}, not {value!r} of "
-                f"{type(value).__name__}."
+                f"{place} takes an instance of {related.__name__}, not {value!r} of {type(value).__name__}."
+                f"{older_class_hint(related, value, place)}"
             )
         check_aliases(instance, value, f"{type(instance).__name__}.{self.name}")
         setattr(value, field.name, instance)

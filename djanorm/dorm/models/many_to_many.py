@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from dorm.db import bridge, routers
 from dorm.expressions.conditions import Q
+from dorm.meta.older_classes import older_class_hint
 from dorm.models.assignment import check_aliases, is_expression
 from dorm.models.related_managers import RelatedManager
 from dorm.query.describe.base import with_owner
@@ -225,9 +226,10 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
                         f"{obj!r} is not saved, so it cannot be linked to {self.instance!r}. Save it first."
                     )
             elif obj is None or hasattr(obj, "_meta") or is_expression(obj):
+                place = f"{type(self.instance).__name__}.{self._side.accessor}"
                 raise TypeError(
-                    f"{type(self.instance).__name__}.{self._side.accessor} links {self._related_model.__name__} instances or their "
-                    f"keys, not {obj!r}."
+                    f"{place} links {self._related_model.__name__} instances or their keys, not {obj!r}."
+                    f"{older_class_hint(self._related_model, obj, place)}"
                 )
             else:
                 key = target.to_python(obj)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
 from dorm.db import bridge
+from dorm.meta.older_classes import older_class_hint
 from dorm.models.manager import BaseManager
 from dorm.query.describe.base import preloaded, with_owner
 from dorm.query.run.evaluation import write_alias
@@ -241,8 +242,10 @@ class ReverseManager(RelatedManager[M], Generic[M]):
 
     def _check(self, obj: Any) -> None:
         if not isinstance(obj, self._related_model._meta.concrete_model):
+            place = f"{type(self.instance).__name__}.{self._side.accessor}"
             raise TypeError(
-                f"{type(self.instance).__name__}.{self._side.accessor} holds {self._related_model.__name__} instances, not {obj!r}."
+                f"{place} holds {self._related_model.__name__} instances, not {obj!r}."
+                f"{older_class_hint(self._related_model, obj, place)}"
             )
 
     def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dorm.expressions.base import are_values, is_operand
+from dorm.meta.older_classes import older_class_hint
 
 
 def key_value(relation: Any, field: Any, value: Any, lookup: str) -> Any:
@@ -43,7 +44,7 @@ def _key(relation: Any, field: Any, value: Any) -> Any:
     if not _is_row_of(value, target) and not (_is_key(relation) and _is_row_of(value, relation.model)):
         raise ValueError(
             f"Cannot query {value!r}: '{relation.name}' takes {target._meta.object_name} instances, not "
-            f"{opts.object_name}."
+            f"{opts.object_name}.{older_class_hint(target, value, f'The relation {relation.name!r}')}"
         )
     attribute = _attribute(relation, field, value)
     key = getattr(value, attribute)

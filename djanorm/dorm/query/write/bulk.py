@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dorm.query.describe.base import M, R, root_of
 from dorm.query.run.evaluation import write_alias
+from dorm.meta.older_classes import older_class_hint
 from dorm.query.write.related_keys import forget_refused, settle
 from dorm.query.write.verbs import Writing
 from dorm.utils.lazy import lazy_import
@@ -187,7 +188,9 @@ def check_instances(opts: Any, rows: list[Any]) -> None:
     model = opts.model
     for row in rows:
         if row.__class__ is not model and not isinstance(row, opts.concrete_model):
-            raise TypeError(f"Expected instances of {opts.object_name}, got {row!r}.")
+            raise TypeError(
+                f"Expected instances of {opts.object_name}, got {row!r}.{older_class_hint(model, row, 'The query')}"
+            )
 
 
 def _column(opts: Any, name: str, what: str) -> Any:
