@@ -12,6 +12,7 @@ import pytest
 import dorm
 from dorm import Case, Count, F, Q, Value, When
 from dorm.functions import Coalesce, Func
+from dorm.meta.registry import Registry
 from dorm.query.run.pipeline import sql_of
 from dorm.query.run.plan_cache import PlanCache, plans
 
@@ -399,61 +400,65 @@ class Item:
         self.used = False
 
 
+HOME = Registry()
+
+
 def filled(capacity: int, *keys: Any) -> PlanCache:
+    HOME.bump()
     cache = PlanCache(capacity)
     for key in keys:
-        cache.put(key, Item())
+        cache.put(HOME, key, Item())
     return cache
 
 
 def test_a_full_cache_drops_what_came_first():
     cache = filled(3, "a", "b", "c", "d")
-    assert len(cache) == 3
-    assert cache.get("a") is None
-    assert all(cache.get(key) is not None for key in "bcd")
+    assert len(HOME.compiled) == 3
+    assert cache.get(HOME, "a") is None
+    assert all(cache.get(HOME, key) is not None for key in "bcd")
 
 
 def test_a_plan_that_was_used_gets_a_second_chance():
     cache = filled(3, "a", "b", "c")
-    cache.get("a")
-    cache.put("d", Item())
-    assert cache.get("b") is None
-    assert cache.get("a") is not None
+    cache.get(HOME, "a")
+    cache.put(HOME, "d", Item())
+    assert cache.get(HOME, "b") is None
+    assert cache.get(HOME, "a") is not None
 
 
 def test_a_second_chance_is_given_once():
     cache = filled(3, "a", "b", "c")
-    cache.get("a")
+    cache.get(HOME, "a")
     for key in "def":
-        cache.put(key, Item())
-    assert cache.get("a") is None
-    assert len(cache) == 3
+        cache.put(HOME, key, Item())
+    assert cache.get(HOME, "a") is None
+    assert len(HOME.compiled) == 3
 
 
 def test_a_cache_whose_plans_are_all_used_still_makes_room():
     cache = filled(2, "a", "b")
-    cache.get("a")
-    cache.get("b")
-    cache.put("c", Item())
-    assert len(cache) == 2
-    assert cache.get("c") is not None
+    cache.get(HOME, "a")
+    cache.get(HOME, "b")
+    cache.put(HOME, "c", Item())
+    assert len(HOME.compiled) == 2
+    assert cache.get(HOME, "c") is not None
 
 
 def test_a_plan_put_again_replaces_the_old_one():
     cache = filled(3, "a", "b")
     again = Item()
-    cache.put("b", again)
-    assert cache.get("b") is again
-    assert len(cache) == 2
+    cache.put(HOME, "b", again)
+    assert cache.get(HOME, "b") is again
+    assert len(HOME.compiled) == 2
 
 
 def test_counters_count_and_clear():
     cache = filled(2, "a")
-    cache.get("a")
-    cache.get("b")
+    cache.get(HOME, "a")
+    cache.get(HOME, "b")
     assert (cache.hits, cache.misses) == (1, 1)
     cache.clear()
-    assert (cache.hits, cache.misses, cache.uncacheable, len(cache)) == (0, 0, 0, 0)
+    assert (cache.hits, cache.misses, cache.uncacheable, len(HOME.compiled)) == (0, 0, 0, 0)
 
 
 def test_the_cache_of_the_process_stays_bounded(lite, monkeypatch):

@@ -84,10 +84,10 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
         return compile_plan(state, alias, use, engine)
     except RecursionError as problem:
         raise too_deep() from problem
-    plan = plans.get(key)
+    plan = plans.get(state.opts.registry, key)
     if plan is None:
         plan, _ = compile_plan(state, alias, use, engine, key[-1])
-        plans.put(key, plan)
+        plans.put(state.opts.registry, key, plan)
     return plan, values
 
 

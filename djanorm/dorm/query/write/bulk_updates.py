@@ -70,11 +70,11 @@ def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan
     else:
         make = _from_arrays if fits_arrays(written, session) else _from_groups
     key = (make.__name__, session.alias, opts, opts.registry.version, tuple(map(id, fields)))
-    plan: RowsPlan | None = plans.get(key)
+    plan: RowsPlan | None = plans.get(opts.registry, key)
     if plan is None:
         source = QuerySource("update", opts, (("of many rows, setting", names_of(fields)),))
         plan = make(opts, written, session, source)
-        plans.put(key, plan)
+        plans.put(opts.registry, key, plan)
     return plan
 
 

@@ -71,11 +71,11 @@ def _plan_of(
         conflict = (tuple(id(f) for f in on_conflict[1]), tuple(id(f) for f in on_conflict[2]))
     version = options.registry.version
     key = (form, session.alias, options, version, tuple(map(id, fields)), tuple(map(id, returning)), conflict)
-    plan: RowsPlan | None = plans.get(key)
+    plan: RowsPlan | None = plans.get(options.registry, key)
     if plan is None:
         compile_rows = _in_arrays if form == "insert arrays" else _in_groups
         plan = compile_rows(session, options, fields, returning, on_conflict)
-        plans.put(key, plan)
+        plans.put(options.registry, key, plan)
     return plan
 
 

@@ -54,10 +54,10 @@ def insert_one(
         tuple([id(f) for f in fields]),
         tuple([id(f) for f in returning]),
     )
-    plan = plans.get(key)
+    plan = plans.get(options.registry, key)
     if plan is None:
         plan = inserts.compile_one(session, options, fields, returning)
-        plans.put(key, plan)
+        plans.put(options.registry, key, plan)
     if events.listeners:
         _emit(options, "insert", using, None, fields, "before")
     params = values if plan.bind is None else plan.bind(values)
@@ -109,10 +109,10 @@ def update_where_key(
         return update_where_in(options, dict(zip(fields, values, strict=True)), options.pk, [pk_value], using=using)
     session = session_of(using)
     key = ("update", using, options, options.registry.version, tuple([id(f) for f in fields]))
-    plan = plans.get(key)
+    plan = plans.get(options.registry, key)
     if plan is None:
         plan = _compile_update_by_key(session, options, fields)
-        plans.put(key, plan)
+        plans.put(options.registry, key, plan)
     if events.listeners:
         _emit(options, "update", using, (pk_value,), fields, "before")
     params = [*values, pk_value]
@@ -154,7 +154,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     _check_writable(options)
     session = session_of(using)
     key = ("delete", using, options, options.registry.version, id(field))
-    plan = plans.get(key)
+    plan = plans.get(options.registry, key)
     if plan is None:
         compilation = Compilation(session.dialect, session.features)
         table = options.table
@@ -163,7 +163,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
         source = QuerySource("delete", options, (("by", (field.name,)),))
         statement, bind = compile_statement(sql, compilation, "write", source)
         plan = WritePlan(statement, bind, None)
-        plans.put(key, plan)
+        plans.put(options.registry, key, plan)
     keys = (key_value,)
     if events.listeners:
         _emit(options, "delete", using, keys if field.primary_key else None, (), "before")
