@@ -118,9 +118,9 @@ def test_the_tables_are_those_of_the_live_models(past, vendor):
     from sqlalchemy.dialects import registry as dialects
     from sqlalchemy.schema import CreateIndex, CreateTable
 
-    from dorm.dialects import for_engine
+    from dorm.dialects import features_for
 
-    features = for_engine(vendor).FEATURES
+    features = features_for(vendor)
 
     def ddl(models):
         metadata = build_tables(with_junctions(models), features)

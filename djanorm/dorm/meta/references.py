@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.meta.app_labels import known_label
 from dorm.utils.suggest import hint
 
-if TYPE_CHECKING:
-    from dorm.meta.registry import Registry
+
+class ModelsByLabel(Protocol):
+    """What a registry knows.
+
+    :ivar by_label: the concrete models.
+    :ivar abstract_by_label: the abstract ones.
+    """
+
+    by_label: dict[str, Any]
+    abstract_by_label: dict[str, Any]
 
 
 class Unknown(Exception):
@@ -21,7 +29,7 @@ class Ambiguous(Exception):
     """A bare name that several apps define."""
 
 
-def resolve_reference(registry: Registry, field: Any, reference: Any, newcomer: Any = None) -> Any:
+def resolve_reference(registry: ModelsByLabel, field: Any, reference: Any, newcomer: Any = None) -> Any:
     """The model class that ``reference`` names, as seen from ``field``.
 
     :param newcomer: a model whose class statement is still running: its name is not bound in its module yet, so a
@@ -52,16 +60,16 @@ def resolve_reference(registry: Registry, field: Any, reference: Any, newcomer: 
         raise Unknown(str(problem)) from problem
 
 
-def unknown_text(registry: Registry, reference: Any, problem: Unknown) -> str:
+def unknown_text(registry: ModelsByLabel, reference: Any, problem: Unknown) -> str:
     """The message about a missing target; built only when it will be shown."""
     if not isinstance(reference, str):
         return f"what a function gives, but calling it fails: {problem}."
-    models = registry._models
+    models = registry.by_label
     candidates = list(models) if "." in reference else [model._meta.object_name for model in models.values()]
     return f"{reference!r}, but no such model is defined. {hint(reference, candidates)}"
 
 
-def _model(registry: Registry, field: Any, value: object) -> Any:
+def _model(registry: ModelsByLabel, field: Any, value: object) -> Any:
     meta = getattr(value, "_meta", None)
     if not isinstance(value, type) or meta is None:
         raise ImproperlyConfigured(f"{field.label} refers to {value!r}, which is no model.")
@@ -74,8 +82,8 @@ def _model(registry: Registry, field: Any, value: object) -> Any:
     return value
 
 
-def _named(registry: Registry, field: Any, name: str) -> Any:
-    models: dict[str, Any] = registry._models
+def _named(registry: ModelsByLabel, field: Any, name: str) -> Any:
+    models: dict[str, Any] = registry.by_label
     name = known_label(name)
     app, _, model_name = name.rpartition(".")
     if app:
@@ -99,7 +107,7 @@ def _named(registry: Registry, field: Any, name: str) -> Any:
             found = matches[0] if matches else None
     if found is not None:
         return found
-    for label, model in registry._abstract.items():
+    for label, model in registry.abstract_by_label.items():
         if label == name or (
             not app and model._meta.object_name == name and model._meta.app_label == field.model._meta.app_label
         ):

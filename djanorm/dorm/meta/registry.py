@@ -42,6 +42,7 @@ class Registry:
 
     :param name: what errors call it, and by which pickles of its models find it again: the latest one of that name. Models
         of a registry without a name can be pickled only if they can be imported.
+    :ivar by_label, abstract_by_label: the concrete and the abstract models.
     :ivar compiled: what the query layer compiled for these models; emptied with every change.
     """
 
@@ -49,8 +50,8 @@ class Registry:
         self.name: str | None = name
         self.version = next(_versions)
         self.compiled: OrderedDict[Hashable, Any] = OrderedDict()
-        self._models: dict[str, Any] = {}
-        self._abstract: dict[str, Any] = {}
+        self.by_label: dict[str, Any] = {}
+        self.abstract_by_label: dict[str, Any] = {}
         self._pending: dict[int, Any] = {}
         self._lock = threading.RLock()
         with _registering:
@@ -59,7 +60,7 @@ class Registry:
                 _named[name] = self
 
     def __repr__(self) -> str:
-        return f"<Registry {self.name or 'without a name'}: {len(self._models)} models>"
+        return f"<Registry {self.name or 'without a name'}: {len(self.by_label)} models>"
 
     def __reduce__(self) -> tuple[Callable[[str], Registry], tuple[str]]:
         if self.name is None:
@@ -73,7 +74,7 @@ class Registry:
 
     def models(self, *, include_auto_created: bool = False) -> list[Any]:
         """Every concrete model, in definition order; automatic junction models only when asked for."""
-        return [m for m in list(self._models.values()) if include_auto_created or not m._meta.auto_created]
+        return [m for m in list(self.by_label.values()) if include_auto_created or not m._meta.auto_created]
 
     def get_model(self, label: str, model_name: str | None = None) -> Any:
         """The model called ``"app.Model"``, or of an app and a name; case does not matter.
@@ -81,17 +82,17 @@ class Registry:
         :raises LookupError: naming the nearest labels.
         """
         wanted = known_label(label if model_name is None else f"{label}.{model_name}")
-        found = self._models.get(wanted)
+        found = self.by_label.get(wanted)
         if found is None:
-            matches = [model for known, model in list(self._models.items()) if known.lower() == wanted.lower()]
+            matches = [model for known, model in list(self.by_label.items()) if known.lower() == wanted.lower()]
             if len(matches) != 1:
-                raise LookupError(f"There is no model {wanted!r}. {hint(wanted, list(self._models))}")
+                raise LookupError(f"There is no model {wanted!r}. {hint(wanted, list(self.by_label))}")
             found = matches[0]
         return found
 
     def __contains__(self, model: object) -> bool:
         meta = getattr(model, "_meta", None)
-        return meta is not None and self._models.get(meta.label) is model
+        return meta is not None and self.by_label.get(meta.label) is model
 
     @property
     def pending(self) -> list[Any]:
@@ -99,7 +100,7 @@ class Registry:
         return list(self._pending.values())
 
     def labels(self) -> list[str]:
-        return list(self._models)
+        return list(self.by_label)
 
     # -- changes ------------------------------------------------------------------------------------------------------
 
@@ -118,13 +119,13 @@ class Registry:
         meta = model._meta
         with self._lock:
             if meta.abstract:
-                self._abstract[meta.label] = model
+                self.abstract_by_label[meta.label] = model
                 return
-            old = self._models.get(meta.label)
+            old = self.by_label.get(meta.label)
             self._check_table(model, old)
             waiting = self._remove(old) if old is not None else []
-            self._models[meta.label] = model
-            self._abstract.pop(meta.label, None)
+            self.by_label[meta.label] = model
+            self.abstract_by_label.pop(meta.label, None)
             self.bump()
             if not meta.proxy:
                 self._wait(meta.relation_fields())
@@ -158,7 +159,7 @@ class Registry:
 
     def proxies_of(self, model: Any) -> list[Any]:
         """The models that share the table of ``model``."""
-        return [other for other in self._models.values() if other._meta.proxy and other._meta.concrete_model is model]
+        return [other for other in self.by_label.values() if other._meta.proxy and other._meta.concrete_model is model]
 
     def _wait(self, fields: Iterable[Any]) -> None:
         for field in fields:
@@ -166,16 +167,16 @@ class Registry:
 
     def snapshot(self) -> dict[str, Any]:
         """The models by label now; for :meth:`restore`."""
-        return dict(self._models)
+        return dict(self.by_label)
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Back to a snapshot: models made since then go, replaced ones return. For tests."""
         with self._lock:
-            for label, model in list(self._models.items()):
+            for label, model in list(self.by_label.items()):
                 if snapshot.get(label) is not model:
                     self.unregister(model)
             for label, model in snapshot.items():
-                if self._models.get(label) is not model:
+                if self.by_label.get(label) is not model:
                     self.register(model)
 
     # -- linking ------------------------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ class Registry:
         Returns the fields elsewhere that named it and must be resolved again.
         """
         meta = model._meta
-        self._models.pop(meta.label, None)
+        self.by_label.pop(meta.label, None)
         if not meta.proxy:
             for field in meta.relation_fields():
                 self._pending.pop(id(field), None)
@@ -337,7 +338,7 @@ class Registry:
 
     def _going_through(self, model: Any) -> list[Any]:
         """Many-to-many fields whose junction is ``model``."""
-        every = (field for other in self._models.values() for field in other._meta.many_to_many)
+        every = (field for other in self.by_label.values() for field in other._meta.many_to_many)
         return [field for field in every if field.remote_field.through is model]
 
     def _forget_through(self, field: Any) -> None:
@@ -347,7 +348,7 @@ class Registry:
 
     def _reconsider_bare_names(self, meta: Any) -> None:
         """Resolve bare names again that were linked to another app's model: a model of the own app comes first."""
-        for other in list(self._models.values()):
+        for other in list(self.by_label.values()):
             if other._meta.object_name != meta.object_name or other is meta.model:
                 continue
             for relation in list(other._meta.reverse_relations()):
@@ -372,7 +373,7 @@ class Registry:
         if meta.proxy or not meta.managed:
             return
         scope = (model.__module__, model.__qualname__.rpartition(".")[0])
-        for other in self._models.values():
+        for other in self.by_label.values():
             known = other._meta
             if other is old or known.proxy or not known.managed or known.db_table != meta.db_table:
                 continue

@@ -215,8 +215,6 @@ class Model(Instance, metaclass=ModelBase):
         """
         return loading.instance_of_row(cls, db, field_names, values)
 
-    from_db.__func__._of_every_model = True  # type: ignore
-
     def refresh_from_db(
         self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
     ) -> None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from dorm.db.handles import get_connection
 from dorm.dialects.columns import plain_type
+from dorm.meta.roots import root_of
 from dorm.query.compile.layout import Block, Layout, Output
 from dorm.query.run.instance_state import ModelState
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
@@ -266,4 +267,5 @@ def _make_twin(opts: Any) -> type:
 
 
 def _overrides_from_db(model: Any) -> bool:
-    return not getattr(model.from_db, "_of_every_model", False)
+    root: Any = root_of(model)
+    return model.from_db.__func__ is not root.from_db.__func__

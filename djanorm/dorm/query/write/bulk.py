@@ -7,9 +7,9 @@ from contextlib import nullcontext
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dorm.meta.older_classes import older_class_hint
 from dorm.query.describe.base import M, R, root_of
 from dorm.query.run.evaluation import write_alias
-from dorm.meta.older_classes import older_class_hint
 from dorm.query.write.related_keys import forget_refused, settle
 from dorm.query.write.verbs import Writing
 from dorm.utils.lazy import lazy_import
