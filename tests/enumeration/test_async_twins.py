@@ -166,7 +166,7 @@ def test_signals_send_in_both_worlds():
 # -- no logic behind ``await`` ------------------------------------------------------------------------------------------
 
 # Where waiting itself is done; everything above is async wrappers.
-MACHINERY = ("db/", "dialects/", "signals.py", "transaction.py", "utils/held.py")
+MACHINERY = ("db/", "dialects/", "signals.py", "transaction.py", "utils/uninterrupted.py")
 
 
 def wrappers() -> Iterator[tuple[str, ast.AsyncFunctionDef]]:

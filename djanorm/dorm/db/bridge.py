@@ -19,8 +19,8 @@ from types import FrameType
 from typing import Any, Self, TypeVar
 
 from dorm import signals
-from dorm.utils.held import to_the_end
 from dorm.utils.optional import require
+from dorm.utils.uninterrupted import to_the_end
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dorm.db.blocks import Block, Transaction
-from dorm.db.endings import watch_task
+from dorm.db.cleanup import watch_task
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession
 from dorm.db.transactions import close_block, end, is_manual_bottom

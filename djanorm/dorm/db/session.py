@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from dorm.conf.environment import SLOW_QUERY_EXPLAIN, SLOW_QUERY_MS
 from dorm.db import errors, hooks, logs, retry, slow
 from dorm.db.blocks import Block, Transaction
-from dorm.db.complaints import already_begun, left_open
-from dorm.db.endings import close_blocks
+from dorm.db.cleanup import close_blocks
 from dorm.db.engines import Database
 from dorm.db.execution import Statement, ends_transaction
 from dorm.db.pools import Pool
+from dorm.db.session_errors import already_begun, left_open
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
 from dorm.exceptions import DatabaseError, InvalidArgument, TransactionManagementError
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from dorm.db import bridge, hooks
 from dorm.db.blocks import Block, Transaction, open_block, view_of
-from dorm.db.complaints import too_long_for_lock
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
 from dorm.db.session import Session
+from dorm.db.session_errors import too_long_for_lock
 from dorm.db.turns import Turn
 from dorm.exceptions import TransactionManagementError
 

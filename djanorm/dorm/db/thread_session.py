@@ -19,7 +19,7 @@ from typing import Any
 from dorm.conf.environment import SLOW_QUERY_MS
 from dorm.db import hooks, retry
 from dorm.db.blocks import Block, Transaction, view_of
-from dorm.db.endings import Held, close_blocks, close_held, watch_thread
+from dorm.db.cleanup import Held, close_blocks, close_held, watch_thread
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool

@@ -17,7 +17,7 @@ from dorm.db.blocks import Block, Transaction
 from dorm.db.session import Session, what_failed
 from dorm.db.sessions import async_block, session
 from dorm.exceptions import AtomicBlockError, DatabaseError, TransactionManagementError
-from dorm.utils.held import succeeded
+from dorm.utils.uninterrupted import succeeded
 
 logger = logging.getLogger("dorm.transaction")
 EndedHook = Callable[[str, float, str], None]

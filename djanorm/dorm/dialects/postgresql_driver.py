@@ -12,8 +12,8 @@ import traceback
 from functools import lru_cache
 from typing import Any
 
-from dorm.utils.held import to_the_end
 from dorm.utils.optional import require
+from dorm.utils.uninterrupted import to_the_end
 
 STOP_LIMIT = 5.0
 """Seconds for the server to stop a statement; the connection is closed otherwise."""

@@ -20,11 +20,11 @@ from typing_extensions import TypeVar
 from dorm.exceptions import ImproperlyConfigured, ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.paths import PathOperators
-from dorm.fields.checked import Checked
 from dorm.fields.choices import enum_of, normalize_choices
 from dorm.fields.instances import Instance, Linked, LinkedByName, LinksMany
 from dorm.fields.options import NOT_PROVIDED
 from dorm.fields.storage import Stored
+from dorm.fields.validation import Checked
 from dorm.lookups import registry as lookup_registry
 from dorm.utils.identifiers import check_identifier
 

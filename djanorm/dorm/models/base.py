@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from dorm.models.many_to_many import ManyRelatedManager
     from dorm.models.state import ModelState
     from dorm.query.queryset import QuerySet
-    from dorm.query.run import shown
+    from dorm.query.run import display
 else:
     deletion = lazy_import("dorm.models.deletion", globals())
     loading = lazy_import("dorm.models.loading", globals())
     saving = lazy_import("dorm.models.saving", globals())
     validation = lazy_import("dorm.models.validation", globals())
-    shown = lazy_import("dorm.query.run.shown", globals())
+    display = lazy_import("dorm.query.run.display", globals())
 
 N = TypeVar("N")
 
@@ -138,7 +138,7 @@ class Model(Instance, metaclass=ModelBase):
 
     def _repr_html_(self) -> str:
         """The values as an HTML table, for notebooks; sensitive columns are masked and nothing is loaded."""
-        return shown.record_of(self)
+        return display.record_of(self)
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: pk={self.pk!r}>"

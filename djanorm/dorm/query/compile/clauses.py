@@ -19,7 +19,7 @@ from dorm.expressions.subqueries import Subquery
 from dorm.expressions.values import RawSQL, Slot
 from dorm.lookups.documents import KeyTransform, kind_of
 from dorm.query.compile.joins import Join
-from dorm.query.compile.presence import related_rows
+from dorm.query.compile.related_exists import related_rows
 from dorm.query.compile.result_types import field_named, is_number, key_of
 from dorm.query.compile.scope import Scope, names_of_column, same_hops
 from dorm.query.describe.predicates import Junction, Leaf, Predicate, Term

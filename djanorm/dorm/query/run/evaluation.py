@@ -13,10 +13,10 @@ from dorm.query.run.lazy_access import check_lazy_access
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
-    from dorm.query.run import pipeline, prefetch, shown
+    from dorm.query.run import display, pipeline, prefetch
 else:
     pipeline = lazy_import("dorm.query.run.pipeline", globals())
-    shown = lazy_import("dorm.query.run.shown", globals())
+    display = lazy_import("dorm.query.run.display", globals())
     prefetch = lazy_import("dorm.query.run.prefetch", globals())
 
 
@@ -89,22 +89,22 @@ class Evaluation(Chaining[M, R]):
     def __repr__(self) -> str:
         if self._is_manager:
             return f"<{type(self).__name__} of {getattr(self.model, '__name__', self.model)}>"
-        return shown.text_of(self)
+        return display.text_of(self)
 
     def _repr_html_(self) -> str | None:
         """The first rows as an HTML table, for notebooks; sensitive columns are masked and nothing else is loaded."""
-        return None if self._is_manager else shown.table_of(self)
+        return None if self._is_manager else display.table_of(self)
 
-    def sql(self) -> shown.Shown:
+    def sql(self) -> display.Shown:
         """The statement and its parameters, without running it; sensitive values are masked."""
         root = root_of(self)
-        return shown.statement_of(root.state, read_alias(root))
+        return display.statement_of(root.state, read_alias(root))
 
     @property
-    def query(self) -> shown.ShownQuery:
+    def query(self) -> display.ShownQuery:
         """The query as text: ``str(queryset.query)`` is the statement with its parameters in place (Django 5.2)."""
         root = root_of(self)
-        return shown.ShownQuery(root.state, read_alias(root))
+        return display.ShownQuery(root.state, read_alias(root))
 
     @overload
     def __getitem__(self, item: int) -> R: ...
