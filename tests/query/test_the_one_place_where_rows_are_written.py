@@ -6,9 +6,10 @@ import pytest
 
 import dorm
 from dorm.db import routers
+from dorm.events import subscribe
 from dorm.exceptions import DatabaseError, ReadOnlyModelError
 from dorm.functions import Upper
-from dorm.query.write import events, row_writes
+from dorm.query.write import row_writes
 
 
 class Entry(dorm.Model):
@@ -55,11 +56,11 @@ async def test_an_insert_with_an_expression_is_a_write_like_any_other(database, 
     told: list[str] = []
     heard: list[tuple[str, str]] = []
     monkeypatch.setattr(routers, "wrote", lambda model, alias: told.append(model.__name__))
-    monkeypatch.setattr(events, "listeners", [lambda event: heard.append((event.kind, event.phase))])
-    for value in ("plain", Upper(dorm.Value("x"))):
-        await mode.call(Entry.objects, "create", name=value)
+    with subscribe(lambda event: heard.append((event.kind, event.phase))):
+        for value in ("plain", Upper(dorm.Value("x"))):
+            await mode.call(Entry.objects, "create", name=value)
     assert told == ["Entry", "Entry"]
-    assert heard == [("insert", "before"), ("insert", "after")] * 2
+    assert heard == [("insert", "before"), ("insert", "after"), ("insert", "committed")] * 2
 
 
 @pytest.mark.only("sqlite")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
+
+_numbers = itertools.count(1)
 
 
 class Transaction:
@@ -23,6 +26,7 @@ class Transaction:
         "failed_sql",
         "link",
         "manual",
+        "number",
         "rollback_callbacks",
         "savepoint_marks",
         "savepoint_number",
@@ -55,6 +59,13 @@ class Transaction:
         self.write_turn = False
         self.wrote = False
         self.waiting_for_top: list[Any] = []
+        self.number: int | None = None
+
+    def identity(self) -> int:
+        """A number that no other transaction of this process has, until this one ends."""
+        if self.number is None:
+            self.number = next(_numbers)
+        return self.number
 
     def mark_broken(self, error: BaseException, sql: str | None = None, *, told: bool = False) -> None:
         """From now on statements are refused because of ``error``; the first error is kept."""

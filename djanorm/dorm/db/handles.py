@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from dorm.conf.settings import settings
-from dorm.db import bridge, engines, manual_mode, placeholders
+from dorm.db import announcements, bridge, engines, manual_mode, placeholders
 from dorm.db.execution import Statement, classify, statement_for
 from dorm.db.rows import Row, named
 from dorm.db.session import LEAVING_TRACES, Session
@@ -59,11 +59,16 @@ class _Work:
 
     def _execute(self, sql: str, params: Any = None) -> list[Row]:
         statement, values = self._prepared(sql, params)
-        names, rows, _ = self._session().fetch_named(statement, values)
+        names, rows, _ = announcements.raw(
+            self.alias, statement, lambda: self._session().fetch_named(statement, values)
+        )
         return named(names, rows)
 
     def _execute_write(self, sql: str, params: Any = None) -> int:
         statement, values = self._prepared(sql, params)
+        return announcements.raw(self.alias, statement, lambda: self._changed(statement, values))
+
+    def _changed(self, statement: Statement, values: list[Any] | None) -> int:
         here = self._session()
         # SQL that may end a transaction takes the slow path, which notices that
         return (
@@ -75,15 +80,16 @@ class _Work:
             quoted = '"' + pk_col.replace('"', '""') + '"'
             sql = f"{sql.rstrip().rstrip(';')} RETURNING {quoted}"
         statement, values = self._prepared(sql, params)
-        rows = self._session().fetch_returning(statement, values)
+        rows = announcements.raw(self.alias, statement, lambda: self._session().fetch_returning(statement, values))
         return rows[0][0] if rows else None
 
     def _execute_script(self, sql: str) -> None:
-        self._session().script(sql)
+        announcements.raw(self.alias, Statement(sql, "other", hand_written=True), lambda: self._session().script(sql))
 
     def _streaming(self, sql: str, params: Any = None, chunk_size: int = CHUNK) -> Iterator[list[tuple[Any, ...]]]:
         statement, values = self._prepared(sql, params)
-        return self._session().stream(statement, values, chunk_size)
+        chunks = self._session().stream(statement, values, chunk_size)
+        return announcements.raw_rows(self.alias, statement, chunks)
 
     def _table_exists(self, name: str) -> bool:
         sql, params = engines.get(self.alias).spelling.table_exists(name)

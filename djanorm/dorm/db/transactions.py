@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -308,6 +308,7 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
     link, transaction.link = transaction.link, None
     began, transaction.began = transaction.began, False
     transaction.wrote = False
+    transaction.number = None
     transaction.mend()
     seconds = monotonic() - transaction.started if began else 0.0
     after = transaction.commit_callbacks if committed else transaction.rollback_callbacks[::1]
@@ -319,10 +320,10 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
     finally:  # the transaction has ended, whatever happens to its connection
         for hook in _ended_hooks if began else ():
             hook(here.alias, seconds, "commit" if committed else "rollback")
-        _run(after)
+        run_callbacks(after)
 
 
-def _run(callbacks: list[Callable[[], Any]]) -> None:
+def run_callbacks(callbacks: Iterable[Callable[[], object]]) -> None:
     """Runs all callbacks, in order; a cancellation that arrives meanwhile is raised afterwards."""
     interruption: BaseException | None = None
     for callback in callbacks:
@@ -343,7 +344,7 @@ def _run_undone(transaction: Transaction, commit_mark: int, rollback_mark: int) 
     del transaction.commit_callbacks[commit_mark:]
     undone = transaction.rollback_callbacks[rollback_mark:]
     del transaction.rollback_callbacks[rollback_mark:]
-    _run(undone)
+    run_callbacks(undone)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -479,6 +480,31 @@ class ensure:  # noqa: N801 - as above
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         if self._block is not None:
             leave(self._session, self._block, failure)
+
+
+@contextmanager
+def whole(using: str) -> Generator[Transaction, None, None]:
+    """A statement of the library and all that belongs to it, kept or undone together.
+
+    A transaction when none is open, a savepoint inside one. A statement that fails breaks the transaction around the
+    savepoint, as it does by itself; an exception of another kind undoes what is inside and no more.
+    """
+    here = session(using)
+    outer = here.transaction
+    broken: tuple[BaseException, str | None] | None = None
+    try:
+        with atomic(using) as block:
+            transaction = block.transaction
+            try:
+                yield transaction
+            except BaseException:
+                if transaction.broken is not None:
+                    broken = transaction.broken, transaction.failed_sql
+                raise
+    finally:
+        if outer is not None and broken is not None:
+            outer.mark_broken(*broken)
+            here.reconsider()
 
 
 def home(using: str) -> Session:

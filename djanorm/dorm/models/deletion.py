@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dorm.db import routers, transactions
+from dorm.db.announcements import Asked
 from dorm.exceptions import ProtectedError, ReadOnlyModelError, RestrictedError
 from dorm.fields.deletion_rules import CASCADE, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, SetValue
 from dorm.fields.relations import Relation
@@ -29,10 +30,12 @@ PROTECTED_SHOWN = 100
 class _Batch:
     """The rows of one model to delete: keys, and the instances that were given or whose signals have receivers."""
 
-    __slots__ = ("instances", "keys", "options")
+    __slots__ = ("asked", "instances", "keys", "options")
 
     def __init__(self, options: Any) -> None:
         self.options = options
+        # the keys that deletion was asked for; the others go with them
+        self.asked: set[Any] = set()
         self.keys: dict[Any, None] = {}
         self.instances: dict[Any, Any] = {}
 
@@ -96,21 +99,27 @@ class Collector:
         else:
             self._take(options, dict.fromkeys(keys))
 
-    def _take(self, options: Any, rows: dict[Any, Any]) -> None:
+    def _take(self, options: Any, rows: dict[Any, Any], *, asked: bool = True) -> None:
         if options.read_only:
             raise ReadOnlyModelError(f"{options.object_name} is declared read_only; its rows cannot be deleted.")
+        if asked:
+            self._batch_of(options).asked.update(rows)
         pending = [(options, rows)]
         while pending:
             options, rows = pending.pop()
-            batch = self._batches.get(options)
-            if batch is None:
-                batch = self._batches[options] = _Batch(options)
+            batch = self._batch_of(options)
             instances = {key: instance for key, instance in rows.items() if instance is not None}
             new = batch.add(rows, instances)
             if new:
                 for relation in _rules(options):
                     pending.extend(self._follow(options, relation, new, instances))
                 self._collect_generic(options, new, instances)
+
+    def _batch_of(self, options: Any) -> _Batch:
+        batch = self._batches.get(options)
+        if batch is None:
+            batch = self._batches[options] = _Batch(options)
+        return batch
 
     def _follow(
         self, options: Any, relation: Any, keys: list[Any], instances: dict[Any, Any]
@@ -185,8 +194,10 @@ class Collector:
             if related is not None:
                 objects = [instances[key] for key in keys if key in instances]
                 objects.extend(self._rows(options.model).in_bulk([k for k in keys if k not in instances]).values())
-                found = related(objects, self.using)
-                self.collect(list(found))
+                found = list(related(objects, self.using))
+                if found:
+                    children = type(found[0])._meta.concrete_model._meta
+                    self._take(children, {instance.pk: instance for instance in found}, asked=False)
 
     # -- deleting -----------------------------------------------------------------------------------------------------
 
@@ -202,7 +213,9 @@ class Collector:
         counts: dict[str, int] = {}
         if self._is_one_statement():
             (batch,) = self._batches.values()
-            removed = row_writes.delete_where_in(batch.options, batch.options.pk, list(batch.keys), using=self.using)
+            removed = row_writes.delete_where_in(
+                batch.options, batch.options.pk, list(batch.keys), using=self.using, origin=self._origin_of(batch)
+            )
             self._count(counts, batch.options, removed)
         else:
             with transactions.atomic(self.using):
@@ -245,23 +258,29 @@ class Collector:
         ordered = self._children_first()
         self._announce(pre_delete, [self._batches[options] for options in ordered if options in self._batches])
         for options, field, value, keys in self._updates:
-            row_writes.update_where_in(options, {field: value}, field, keys, using=self.using)
+            row_writes.update_where_in(options, {field: value}, field, keys, using=self.using, origin="cascade")
         for options in ordered:
             for leaf, field, keys in self._leaves:
                 if leaf is options:
-                    self._count(counts, options, row_writes.delete_where_in(options, field, keys, using=self.using))
+                    removed = row_writes.delete_where_in(options, field, keys, using=self.using, origin="cascade")
+                    self._count(counts, options, removed)
             batch = self._batches.get(options)
             if batch is None:
                 continue
-            removed = self._peeled(options, list(batch.keys))
-            removed += row_writes.delete_where_in(options, options.pk, list(batch.keys), using=self.using)
+            keys, origin = list(batch.keys), self._origin_of(batch)
+            removed = self._peeled(options, keys, origin)
+            removed += row_writes.delete_where_in(options, options.pk, keys, using=self.using, origin=origin)
             if removed < len(batch.keys) and self._in_cycle(options):
                 # the database's cascade came first: these rows were deleted with others of the same deletion
                 removed = len(batch.keys)
             self._count(counts, options, removed)
             self._announce(post_delete, [batch])
 
-    def _peeled(self, options: Any, keys: list[Any]) -> int:
+    def _origin_of(self, batch: _Batch) -> Asked:
+        """What the deletion of each row of a batch comes from."""
+        return Asked("instance" if self.signals else "queryset", batch.asked)
+
+    def _peeled(self, options: Any, keys: list[Any], origin: Asked) -> int:
         """Delete first what no other row of the model restricts; databases may look at RESTRICT row by row."""
         removed = 0
         for relation in _restricting(options):
@@ -270,7 +289,7 @@ class Collector:
             field = relation.field
             held = self._rows(options.model).filter(**{f"{field.attname}__isnull": False}).values(field.attname)
             free = self._rows(options.model).filter(pk__in=keys).exclude(**{f"{field.target_field.attname}__in": held})
-            while count := row_writes.delete_state(free.state, self.using):
+            while count := row_writes.delete_state(free.state, self.using, origin=origin):
                 removed += count
         return removed
 
@@ -383,7 +402,7 @@ def delete_instance(instance: Any, using: str | None) -> tuple[int, dict[str, in
         raise ValueError(f"{model.__name__}.delete() needs a stored row, and {instance!r} was never saved.")
     alias = using or (state.db if state.written else None) or routers.db_for_write(model, instance=instance)
     if options.pk.concrete and not options.read_only and Collector.is_direct(options, signals=True):
-        removed = row_writes.delete_where_in(options, options.pk, [key], using=alias)
+        removed = row_writes.delete_where_in(options, options.pk, [key], using=alias, origin="instance")
         instance.__dict__[options.pk.attname] = None
         return removed, ({options.label: removed} if removed else {})
     collector = Collector(alias, origin=instance)

@@ -23,9 +23,10 @@ from dorm.signals import m2m_changed
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
-    from dorm.db import transactions
+    from dorm.db import announcements, transactions
     from dorm.query.write import row_writes
 else:
+    announcements = lazy_import("dorm.db.announcements", globals())
     transactions = lazy_import("dorm.db.transactions", globals())
     row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
@@ -90,13 +91,15 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         options = junction.model._meta
         if options.auto_created:
             fields = [junction.source, junction.target]
-            row_writes.insert_rows(options, fields, pairs, using=alias, on_conflict="ignore")
+            with announcements.written_by("m2m"):
+                row_writes.insert_rows(options, fields, pairs, using=alias, on_conflict="ignore")
             self._note_write(alias)
             return
         defaults = _resolved(through_defaults)
         names = junction.source.attname, junction.target.attname
         links = [junction.model(**defaults, **dict(zip(names, pair, strict=True))) for pair in pairs]
-        QuerySet(junction.model, using=alias).bulk_create(links)
+        with announcements.written_by("m2m"):
+            QuerySet(junction.model, using=alias).bulk_create(links)
         self._note_write(alias)
 
     def remove(self, *objs: Any, bulk: bool = True) -> None:
@@ -264,14 +267,17 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
     def _announced(self, action: str, keys: list[Any] | None, alias: str, links: Any) -> None:
         """Delete links, and send the signals before and after."""
         if not m2m_changed.connected:
-            links.order_by().delete()
-            self._note_write(alias)
+            self._unlink(links, alias)
             return
         with transactions.atomic(alias):
             self._announce(f"pre_{action}", keys, alias)
-            links.order_by().delete()
-            self._note_write(alias)
+            self._unlink(links, alias)
             self._announce(f"post_{action}", keys, alias)
+
+    def _unlink(self, links: QuerySet[Any, Any], alias: str) -> None:
+        with announcements.written_by("m2m"):
+            links.order_by().delete()
+        self._note_write(alias)
 
     def _announce(self, action: str, keys: list[Any] | None, alias: str) -> None:
         if m2m_changed.connected:

@@ -236,7 +236,9 @@ class ReverseManager(RelatedManager[M], Generic[M]):
         if objs:
             options = self._related_model._meta
             keys = [obj.pk for obj in objs]
-            row_writes.update_where_in(options, {field: self._owner_key}, options.pk, keys, using=alias)
+            row_writes.update_where_in(
+                options, {field: self._owner_key}, options.pk, keys, using=alias, origin="queryset"
+            )
             for obj in objs:
                 setattr(obj, field.name, self.instance)
 

@@ -398,6 +398,14 @@ def update(compilation: Compilation, state: QueryState) -> Statement:
     return Statement(sa.update(table).where(*where).values(assigned), None)
 
 
+def update_returning(compilation: Compilation, state: QueryState) -> Statement:
+    """The UPDATE of the rows of a queryset, which gives their keys back."""
+    key = state.opts.pk
+    made: Any = update(compilation, state).sql
+    layout = Layout("flat", state.opts, (Output("pk", key, None),))
+    return Statement(made.returning(made.table.c[key.column]), layout)
+
+
 def delete(compilation: Compilation, state: QueryState) -> Statement:
     """The DELETE of the rows of a queryset."""
     table, where, _ = _written(compilation, state)
@@ -409,5 +417,6 @@ USES = {
     "count": count,
     "exists": exists,
     "update": update,
+    "update returning": update_returning,
     "delete": delete,
 }

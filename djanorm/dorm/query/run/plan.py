@@ -46,6 +46,7 @@ from dorm.query.run.statements import Binder, compile_statement
 from dorm.utils.bounds import too_deep
 
 USES = {**compiler.USES, "aggregate": aggregation.aggregate}
+WRITING = frozenset({"update", "update returning", "delete"})
 
 
 class Plan:
@@ -124,8 +125,8 @@ def _compile(state: QueryState, alias: str, use: str, engine: Any, shape: Hashab
         made = USES[use](compilation, slotted)
     except EmptyResult:
         return EMPTY, slots.samples
-    locks = state.lock is not None and use == "rows"
-    kind = "read" if made.layout is not None and not locks else "write"
+    writes = use in WRITING or (state.lock is not None and use == "rows")
+    kind = "write" if writes else "read"
     statement, bind = compile_statement(
         made.sql, compilation, kind, QuerySource(use, state.opts, shape), len(slots.samples)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
-from dorm.db import bridge, placeholders, routers
+from dorm.db import announcements, bridge, placeholders, routers
 from dorm.db.execution import Statement, classify
 from dorm.db.sessions import session as session_of
 from dorm.expressions.values import Value
@@ -81,7 +81,7 @@ class RawQuerySet(Generic[M]):
         if values is not None:
             values = [self._adapted(value, session.dialect) for value in values]
         statement = Statement(text, classify(text), hints, hand_written=True)
-        names, rows, _ = session.fetch_named(statement, values)
+        names, rows, _ = announcements.raw(alias, statement, lambda: session.fetch_named(statement, values))
         return names, rows, alias
 
     def _plain_params(self) -> Any:

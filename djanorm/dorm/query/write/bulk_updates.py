@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.db.announcements import written_by
 from dorm.db.execution import Statement
 from dorm.db.identity import Source
 from dorm.db.sessions import session as session_of
@@ -43,7 +44,8 @@ def update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias
     # of several instances of one row the first counts
     different = list({line[0]: line for line in reversed(lines)}.values())
     statement, params = _plan_of(opts, fields, len(different), session_of(alias)).sent(different)
-    return row_writes.run_update(opts, statement, params, using=alias)
+    keys = [line[0] for line in different]
+    return row_writes.update_each(opts, fields, keys, statement, params, using=alias)
 
 
 def _lines(opts: Any, fields: list[Any], rows: list[Any]) -> list[tuple[Any, ...]]:
@@ -147,7 +149,8 @@ def _update_by_expressions(
     for position, field in enumerate(fields, 1):
         whens = [When(pk=line[0], then=_operand(line[position], field)) for line in lines]
         assignments[field.name] = Case(*whens, default=F(field.name), output_field=field)
-    count: int = root.using(alias).filter(pk__in=keys).update(**assignments)
+    with written_by("bulk"):
+        count: int = root.using(alias).filter(pk__in=keys).update(**assignments)
     for row, (_, *values) in zip(rows, lines, strict=True):
         unknown = [f.attname for f, value in zip(fields, values, strict=True) if isinstance(value, Expression)]
         for name in unknown:

@@ -7,28 +7,31 @@ split by themselves where a statement would exceed the database's limit of param
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import sqlalchemy as sa
 
-from dorm.db import routers, transactions
+from dorm.db import transactions
+from dorm.db.announcements import Asked
 from dorm.db.execution import Statement
 from dorm.db.sessions import session as session_of
-from dorm.exceptions import FieldError, ReadOnlyModelError
+from dorm.db.write_events import Kind, Origin
+from dorm.exceptions import FieldError
 from dorm.expressions.base import Expression
 from dorm.expressions.values import Prepared, Value
 from dorm.query.compile.scope import Compilation, names_of_column
 from dorm.query.describe.identity import QuerySource
 from dorm.query.describe.names import Names
-from dorm.query.describe.state import FilterStep, QueryState
-from dorm.query.run.plan import plan_for
+from dorm.query.describe.state import QueryState
 from dorm.query.run.plan_cache import plans
 from dorm.query.run.statements import compile_statement
-from dorm.query.write import events, inserts
-from dorm.query.write.computed_inserts import as_stored
-from dorm.query.write.events import WriteEvent
+from dorm.query.write import announced, inserts
+from dorm.query.write.chosen_rows import portions, where_in
 from dorm.query.write.sources import names_of
+from dorm.query.write.state_writes import run_state
 from dorm.query.write.write_plans import WritePlan
+from dorm.query.write.written import written
 
 OnConflict = Any  # None, "ignore", or ("update", unique fields, updated fields)
 
@@ -41,11 +44,17 @@ def insert_one(
     :param returning: fields to bring back, converted.
     :returns: their values, or None when nothing was asked for.
     """
-    _check_writable(options)
-    session = session_of(using)
+    args = (options, fields, values, using, returning)
+    return written(options, "insert", using, "instance", fields, _insert_one, args, announced.one_insert)
+
+
+def _insert_one(
+    options: Any, fields: Sequence[Any], values: Sequence[Any], using: str, returning: Sequence[Any]
+) -> tuple[Any, ...] | None:
     if any(isinstance(value, Expression) for value in values):
-        rows = insert_rows(options, fields, [values], using=using, returning=returning)
+        rows = _insert_rows(options, fields, [values], using, returning, None)
         return rows[0] if rows else None
+    session = session_of(using)
     key = (
         "insert",
         using,
@@ -58,16 +67,12 @@ def insert_one(
     if plan is None:
         plan = inserts.compile_one(session, options, fields, returning)
         plans.put(options.registry, key, plan)
-    if events.listeners:
-        _emit(options, "insert", using, None, fields, "before")
     params = values if plan.bind is None else plan.bind(values)
     if returning:
         found = plan.hydrate(session.fetch_returning(plan.statement, params))
-    else:
-        session.run(plan.statement, params)
-        found = [None]
-    _done(options, "insert", using, None, fields)
-    return found[0] if found else None
+        return found[0] if found else None
+    session.run(plan.statement, params)
+    return None
 
 
 def insert_rows(
@@ -86,13 +91,20 @@ def insert_rows(
     """
     if not rows:
         return []
-    _check_writable(options)
-    session = session_of(using)
-    if events.listeners:
-        _emit(options, "insert", using, None, fields, "before")
-    found = inserts.insert_many(session, options, fields, rows, returning, on_conflict)
-    _done(options, "insert", using, None, fields)
-    return found
+    kind: Kind = "upsert" if isinstance(on_conflict, tuple) and on_conflict[2] else "insert"
+    args = (options, fields, rows, using, returning, on_conflict)
+    return written(options, kind, using, "bulk", fields, _insert_rows, args, announced.many_inserts)
+
+
+def _insert_rows(
+    options: Any,
+    fields: Sequence[Any],
+    rows: Sequence[Sequence[Any]],
+    using: str,
+    returning: Sequence[Any],
+    on_conflict: OnConflict,
+) -> list[tuple[Any, ...]]:
+    return inserts.insert_many(session_of(using), options, fields, rows, returning, on_conflict)
 
 
 def update_where_key(
@@ -104,21 +116,22 @@ def update_where_key(
     using: str,
 ) -> int:
     """Update one row by its key; the number of rows matched."""
-    _check_writable(options)
     if any(isinstance(value, Expression) for value in values):
-        return update_where_in(options, dict(zip(fields, values, strict=True)), options.pk, [pk_value], using=using)
+        assignments = dict(zip(fields, values, strict=True))
+        return update_where_in(options, assignments, options.pk, [pk_value], using=using, origin="instance")
+    args = (options, pk_value, fields, values, using)
+    return written(options, "update", using, "instance", fields, _update_by_key, args, announced.update_by_key)
+
+
+def _update_by_key(options: Any, pk_value: Any, fields: Sequence[Any], values: Sequence[Any], using: str) -> int:
     session = session_of(using)
     key = ("update", using, options, options.registry.version, tuple([id(f) for f in fields]))
     plan = plans.get(options.registry, key)
     if plan is None:
         plan = _compile_update_by_key(session, options, fields)
         plans.put(options.registry, key, plan)
-    if events.listeners:
-        _emit(options, "update", using, (pk_value,), fields, "before")
     params = [*values, pk_value]
-    count = session.run(plan.statement, params if plan.bind is None else plan.bind(params))
-    _done(options, "update", using, (pk_value,), fields)
-    return count
+    return session.run(plan.statement, params if plan.bind is None else plan.bind(params))
 
 
 def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any]) -> Any:
@@ -136,22 +149,31 @@ def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any]) ->
     return WritePlan(statement, bind, None)
 
 
-def update_where_in(options: Any, assignments: dict[Any, Any], field: Any, keys: Sequence[Any], *, using: str) -> int:
+def update_where_in(
+    options: Any, assignments: dict[Any, Any], field: Any, keys: Sequence[Any], *, using: str, origin: Origin
+) -> int:
     """Update the rows whose ``field`` is one of ``keys``; the number of rows matched."""
     assignments = {f: v if isinstance(v, Expression) else f.to_store(v) for f, v in assignments.items()}
-    return _in_chunks(options, field, keys, using, lambda part: update_state(assigned_state(part, assignments), using))
+
+    def update(part: QueryState) -> int:
+        return update_state(assigned_state(part, assignments), using, origin=origin)
+
+    return _in_portions(options, field, keys, using, update)
 
 
-def delete_where_in(options: Any, field: Any, keys: Sequence[Any], *, using: str) -> int:
-    """Delete the rows whose ``field`` is one of ``keys``; the number of rows deleted."""
+def delete_where_in(options: Any, field: Any, keys: Sequence[Any], *, using: str, origin: Origin | Asked) -> int:
+    """Delete the rows whose ``field`` is one of ``keys``; the number of rows deleted.
+
+    :param origin: what deletes them; `Asked` when they differ in that.
+    """
     if len(keys) == 1:
-        return _delete_one(options, field, keys[0], using)
-    return _in_chunks(options, field, keys, using, lambda part: delete_state(part, using))
+        args = (options, field, keys[0], using)
+        return written(options, "delete", using, origin, (), _delete_one, args, announced.delete_by_key)
+    return _in_portions(options, field, keys, using, lambda part: delete_state(part, using, origin=origin))
 
 
 def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     """The rows of one key, by a plan that is compiled once."""
-    _check_writable(options)
     session = session_of(using)
     key = ("delete", using, options, options.registry.version, id(field))
     plan = plans.get(options.registry, key)
@@ -165,28 +187,14 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
         plan = WritePlan(statement, bind, None)
         plans.put(options.registry, key, plan)
     keys = (key_value,)
-    if events.listeners:
-        _emit(options, "delete", using, keys if field.primary_key else None, (), "before")
-    count = session.run(plan.statement, keys if plan.bind is None else plan.bind(keys))
-    _done(options, "delete", using, keys if field.primary_key else None, ())
-    return count
+    return session.run(plan.statement, keys if plan.bind is None else plan.bind(keys))
 
 
-def _in_chunks(options: Any, field: Any, keys: Sequence[Any], using: str, work: Callable[[QueryState], int]) -> int:
-    keys = list(keys)
-    if not keys:
-        return 0
-    features = session_of(using).features
-    if features.list_parameter:
-        return work(_where_in(options, field, keys))
-    size = max(1, features.max_parameters - 100)
-    with transactions.atomic(using):
-        return sum(work(_where_in(options, field, keys[at : at + size])) for at in range(0, len(keys), size))
-
-
-def _where_in(options: Any, field: Any, keys: list[Any]) -> QueryState:
-    state = QueryState(options)
-    return state.with_step(FilterStep(Names(state).lookups({f"{field.attname}__in": keys}, False)))
+def _in_portions(options: Any, field: Any, keys: Sequence[Any], using: str, work: Callable[[QueryState], int]) -> int:
+    """The sum of ``work`` for the rows whose ``field`` is one of ``keys``: all of it, or nothing."""
+    parts = portions(keys, using)
+    with transactions.atomic(using) if len(parts) > 1 else nullcontext():
+        return sum(work(where_in(options, field, part)) for part in parts)
 
 
 def assigned_state(state: QueryState, assignments: dict[Any, Any]) -> QueryState:
@@ -203,57 +211,36 @@ def assigned_state(state: QueryState, assignments: dict[Any, Any]) -> QueryState
     return state.evolve(assignments=tuple(pairs))
 
 
-def update_state(state: QueryState, using: str) -> int:
+def update_state(state: QueryState, using: str, *, origin: Origin = "queryset") -> int:
     """Run the UPDATE that ``state`` describes; the number of rows matched."""
-    return _run(state, using, "update", "update")
-
-
-def delete_state(state: QueryState, using: str) -> int:
-    """Run the DELETE of the rows that ``state`` describes; the number of rows deleted."""
-    return _run(state, using, "delete", "delete")
-
-
-def _run(state: QueryState, using: str, use: str, kind: str) -> int:
     if state.empty:
         return 0
-    _check_writable(state.opts)
-    session = session_of(using)
-    if state.assignments and not session.features.native_decimal:
-        state = state.evolve(assignments=tuple([(n, as_stored(v, state.opts, n)) for n, v in state.assignments]))
-    plan, values = plan_for(state, using, use, session)
-    if plan.statement is None:
+    fields = tuple([name for name, _ in state.assignments or ()])
+    args = (state, using, "update")
+    return written(state.opts, "update", using, origin, fields, run_state, args, announced.update_by_state)
+
+
+def delete_state(state: QueryState, using: str, *, origin: Origin | Asked = "queryset") -> int:
+    """Run the DELETE of the rows that ``state`` describes; the number of rows deleted."""
+    if state.empty:
         return 0
-    names = tuple(name for name, _ in state.assignments or ())
-    if events.listeners:
-        events.emit(WriteEvent(state.opts, kind, using, None, state, names, "before"))
-    count = session.run(plan.statement, values if plan.bind is None else plan.bind(values))
-    routers.wrote(state.opts.model, using)
-    if events.listeners:
-        events.emit(WriteEvent(state.opts, kind, using, None, state, names, "after"))
-    return count
+    args = (state, using, "delete")
+    return written(state.opts, "delete", using, origin, (), run_state, args, announced.delete_by_state)
 
 
-def run_update(options: Any, statement: Statement, params: Sequence[Any], *, using: str) -> int:
-    """Run the UPDATE of a batch of rows; the number of rows matched."""
-    _check_writable(options)
-    session = session_of(using)
-    if events.listeners:
-        events.emit(WriteEvent(options, "update", using, None, None, (), "before"))
-    count = session.run(statement, params)
-    _done(options, "update", using, None, ())
-    return count
+def update_each(
+    options: Any,
+    fields: Sequence[Any],
+    keys: Sequence[Any],
+    statement: Statement,
+    params: Sequence[Any],
+    *,
+    using: str,
+) -> int:
+    """Run one UPDATE that gives the row of each key values of its own; the number of rows matched."""
+    args = (options, keys, using, statement, params)
+    return written(options, "update", using, "bulk", fields, _update_each, args, announced.update_by_keys)
 
 
-def _check_writable(options: Any) -> None:
-    if options.read_only:
-        raise ReadOnlyModelError(f"{options.object_name} is declared read_only; its rows cannot be written.")
-
-
-def _done(options: Any, kind: str, using: str, keys: Any, fields: Sequence[Any]) -> None:
-    routers.wrote(options.model, using)
-    if events.listeners:
-        _emit(options, kind, using, keys, fields, "after")
-
-
-def _emit(options: Any, kind: str, using: str, keys: Any, fields: Sequence[Any], phase: str) -> None:
-    events.emit(WriteEvent(options, kind, using, keys, None, tuple(field.name for field in fields), phase))
+def _update_each(options: Any, keys: Sequence[Any], using: str, statement: Statement, params: Sequence[Any]) -> int:
+    return session_of(using).run(statement, params)
