@@ -29,8 +29,6 @@ def run_returning(state: QueryState, using: str) -> list[Any]:
 
 def _prepared(state: QueryState, using: str, use: str, session: Any) -> tuple[Plan, Any]:
     if state.assignments and not session.features.native_decimal:
-        state = state.evolve(
-            assignments=tuple([(n, as_stored(v, state.opts, n)) for n, v in state.assignments])
-        )
+        state = state.evolve(assignments=tuple([(n, as_stored(v, state.opts, n)) for n, v in state.assignments]))
     plan, values = plan_for(state, using, use, session)
     return plan, values if plan.bind is None else plan.bind(values)
