@@ -532,6 +532,14 @@ class Spelling(Protocol):
         """
         ...
 
+    @property
+    def inserted(self) -> Element | None:
+        """What an upsert returns of each row: true for one that it inserted, false for one that it updated.
+
+        None where the database cannot tell: rows are looked up before then.
+        """
+        ...
+
     def typed_parameter(self, parameter: Element, type_: TypeEngine[Any], dialect: SQLAlchemyDialect) -> Element:
         """A parameter in a list of rows, written so that its column has the type ``type_``, NULL or not."""
         ...

@@ -259,6 +259,8 @@ class SqlHooks:
     def insert(self, table: Any) -> Any:
         return sa.insert(table)
 
+    inserted: sa.ColumnElement[bool] | None = None
+
     def on_conflict(self, insert: Any, unique: Sequence[Any], updated: Sequence[str]) -> Any:
         """``ON CONFLICT``, which some databases have; what :meth:`insert` made has to know it."""
         if not hasattr(insert, "on_conflict_do_nothing"):

@@ -300,6 +300,9 @@ class PostgresqlHooks(SqlHooks):
         columns = [f"c{number}" for number in range(len(arrays))]
         return sa.func.unnest(*arrays).table_valued(*columns, with_ordinality="place", name="given").render_derived()
 
+    # a row that ON CONFLICT updates was locked for that by this transaction, which leaves its number in the new version
+    inserted = sa.literal_column("(xmax = 0)", sa.Boolean)
+
     def insert(self, table: Any) -> Any:
         return postgresql.insert(table)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 from dorm.db.announcements import Announcement, Keys
+from dorm.db.sessions import session as session_of
 from dorm.db.write_events import NO_ROWS, Rows
+from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 from dorm.query.describe.names import Names
@@ -43,13 +45,22 @@ def many_inserts(announcement: Announcement, statement: Statement, args: Args) -
     """INSERT of several rows; ``args``: options, fields, rows, alias, fields to bring back, what to do with conflicts."""
     options, fields, rows, using, returning, on_conflict = args
     wide = _widened(announcement, options, returning)
-    there: Chosen = {}
-    if announcement.kind == "upsert":
-        wanted = options.concrete_fields if "old" in announcement.want else ()
-        there = _rows_with(options, fields, rows, on_conflict[1], using, wanted)
-    announcement.before(_given_keys(options, fields, rows), there)
-    found = statement(options, fields, rows, using, wide, on_conflict)
-    _tell_inserted(announcement, options, found, wide, there)
+    if announcement.kind != "upsert":
+        announcement.before(_given_keys(options, fields, rows))
+        found = statement(options, fields, rows, using, wide, on_conflict)
+        _tell_inserted(announcement, options, found, wide)
+    else:
+        mark = hooks_for(session_of(using).features).inserted
+        there: Chosen = {}
+        if mark is None or "old" in announcement.want:
+            wanted = options.concrete_fields if "old" in announcement.want else ()
+            there = _rows_with(options, fields, rows, on_conflict[1], using, wanted)
+        announcement.before(_given_keys(options, fields, rows), there)
+        marked = wide if mark is None else (*wide, mark)
+        found = statement(options, fields, rows, using, marked, on_conflict)
+        place = _place_of_key(options, wide)
+        updated = {row[place] for row in found if (row[place] in there if mark is None else not row[-1])}
+        _tell_inserted(announcement, options, found, wide, there, updated)
     return [row[: len(returning)] for row in found] if returning else []
 
 
@@ -69,17 +80,31 @@ def _given_keys(options: Any, fields: Sequence[Any], rows: Sequence[Sequence[Any
     return None if any(key is None or isinstance(key, Expression) for key in keys) else keys
 
 
+def _place_of_key(options: Any, wide: Sequence[Any]) -> int:
+    return next(number for number, field in enumerate(wide) if field is options.pk)
+
+
 def _tell_inserted(
-    announcement: Announcement, options: Any, rows: Sequence[Sequence[Any]], wide: Sequence[Any], there: Rows = NO_ROWS
+    announcement: Announcement,
+    options: Any,
+    rows: Sequence[Sequence[Any]],
+    wide: Sequence[Any],
+    there: Rows = NO_ROWS,
+    updated: Collection[Hashable] = (),
 ) -> None:
-    place = next(number for number, field in enumerate(wide) if field is options.pk)
+    """Tell that rows were inserted, or, those whose keys are ``updated``, updated by an upsert.
+
+    :param wide: the fields whose values ``rows`` hold, the key among them.
+    :param there: the rows that were there before.
+    """
+    place = _place_of_key(options, wide)
     keys = tuple(dict.fromkeys(row[place] for row in rows))
     if not keys:
         return
     values: Rows | None = None
     if "values" in announcement.want:
-        values = {row[place]: {field.name: value for field, value in zip(wide, row, strict=True)} for row in rows}
-    announcement.after(keys, values=values, old=there, inserted=frozenset(keys) - there.keys())
+        values = {row[place]: {field.name: value for field, value in zip(wide, row, strict=False)} for row in rows}
+    announcement.after(keys, values=values, old=there, inserted=frozenset(keys).difference(updated))
 
 
 def _rows_with(

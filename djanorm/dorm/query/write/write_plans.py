@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+
 from dorm.db.execution import Statement
 from dorm.dialects.features import Features
 from dorm.dialects.sql import hooks_for
@@ -33,12 +35,15 @@ def returned(options: Any, returning: Sequence[Any], session: Any) -> Callable[[
     """From the rows that a write returns to tuples of converted values; None when nothing is returned."""
     if not returning:
         return None
-    outputs = tuple(Output(field.attname, field, None) for field in returning)
+    outputs = tuple(
+        Output("", None, None) if isinstance(field, sa.ColumnElement) else Output(field.attname, field, None)
+        for field in returning
+    )
     return make_hydrator(Layout("tuple", options, outputs), session.dialect, session.alias)
 
 
 def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: Any, features: Features) -> Any:
-    """An INSERT with what happens to rows that clash, and what is read back.
+    """An INSERT with what happens to rows that clash, and what is read back: fields, or elements of SQL.
 
     :raises UnsupportedFeature: when something is to be read back and the database returns nothing.
     """
@@ -55,4 +60,5 @@ def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: Any
             f"INSERT … RETURNING, by which {names} of {table.name} would be read back",
             "give the new row all of its values, its key included",
         )
-    return insert.returning(*(table.c[field.column] for field in returning))
+    read = [field if isinstance(field, sa.ColumnElement) else table.c[field.column] for field in returning]
+    return insert.returning(*read)
