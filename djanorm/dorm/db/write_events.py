@@ -270,7 +270,7 @@ def _checked_names(argument: str, given: Iterable[object] | object, known: tuple
 
 
 def _stands_for(wanted: type | str, model: type[Any]) -> bool:
-    """Whether who listens to ``wanted`` hears of ``model``, which is no proxy."""
+    """Whether who listens to ``wanted`` hears of ``model``, a concrete model."""
     if isinstance(wanted, str):
         return wanted == model._meta.label or any(wanted == proxy._meta.label for proxy in _proxies(model))
     options: Any = getattr(wanted, "_meta", None)
