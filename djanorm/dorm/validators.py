@@ -16,6 +16,7 @@ from pathlib import PurePath
 from typing import Any, ClassVar
 
 from dorm.exceptions import FinishedText, ValidationError
+from dorm.utils.patterns import lazy_pattern
 
 NEAR_A_STEP = 1e-9
 LONGEST_IPV6 = 39
@@ -327,7 +328,7 @@ class URLValidator(Validator):
     message = "Enter a valid URL."
     schemes: tuple[str, ...] = ("http", "https", "ftp", "ftps")
     max_length: ClassVar[int] = 2048
-    _shape = re.compile(
+    _shape = lazy_pattern(
         r"(?P<scheme>[A-Za-z0-9.+-]*)://"
         r"(?:[^\s:@/]+(?::[^\s:@/]*)?@)?"
         r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:@/?#\[\]]+))"

@@ -105,6 +105,61 @@ def test_what_was_declared_before_the_first_connection_counts(tmp_path):
         dorm.configure(DATABASES={"default": {"ENGINE": "sqlite", "NAME": "things.sqlite3"}})
         dorm.create_tables(Thing)
         Thing.objects.create()
+        assert dorm.parse_database_url("sqlite:///a.db")["ENGINE"] == "sqlite"
         print([*Thing.objects.annotate(text=named).values_list("text", flat=True)], seen[-1][:6])
     """
     assert run(program, tmp_path) == "['1'] SELECT"
+
+
+FIRST_QUERY = (
+    "dorm.db.sessions", "dorm.db.session", "dorm.db.transactions", "dorm.db.execution", "dorm.db.placeholders",
+    "dorm.dialects.registry", "dorm.dialects.contract", "dorm.dialects.sqlite", "dorm.dialects.postgresql",
+    "dorm.meta.schema", "dorm.meta.tables", "dorm.models.deletion", "dorm.models.saving", "dorm.models.validation",
+    "dorm.query.compile.compiler", "dorm.query.run.pipeline", "dorm.query.run.plan", "dorm.query.run.shown",
+    "dorm.query.write.row_writes", "dorm.transaction", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.ext.compiler", "sqlite3", "html", "zoneinfo", "difflib", "secrets",
+)  # fmt: skip
+MOST_OF_ITS_OWN = 132
+"""Modules of the package; before rooms loaded when first needed, there were 198."""
+MOST_BEYOND_SQLALCHEMY = 6
+"""Other modules that ``import sqlalchemy`` does not load."""
+
+
+@pytest.mark.parametrize("name", FIRST_QUERY)
+def test_what_a_query_needs_is_not_loaded_before(loaded, name):
+    assert name not in loaded
+
+
+def test_importing_dorm_loads_few_modules_more_than_sqlalchemy(loaded, tmp_path):
+    """Modules are counted because clocks differ; ``bench/imports.py`` measures processor time."""
+    program = "import sys, sqlalchemy; print('\\n'.join(sys.modules))"
+    more = loaded - set(run(program, tmp_path).splitlines())
+    own = sorted(name for name in more if name.partition(".")[0] == "dorm")
+    others = sorted(more - set(own))
+    assert len(own) <= MOST_OF_ITS_OWN, own
+    assert len(others) <= MOST_BEYOND_SQLALCHEMY, others
+
+
+def test_naming_the_databases_loads_no_dialect(tmp_path):
+    program = """
+        import sys, dorm
+        dorm.configure(DATABASES={"default": "sqlite:///things.sqlite3", "other": "postgresql://user:word@host/name"})
+        print([name for name in sys.modules if name.startswith(("dorm.dialects.sqlite", "dorm.dialects.postgresql"))])
+    """
+    assert run(program, tmp_path) == "[]"
+
+
+def test_a_database_loads_its_own_dialect_only(tmp_path):
+    program = """
+        import sys, dorm
+
+        class Thing(dorm.Model):
+            class Meta:
+                app_label = "things"
+
+        dorm.configure(DATABASES={"default": {"ENGINE": "sqlite", "NAME": "things.sqlite3"}})
+        dorm.create_tables(Thing)
+        assert Thing.objects.count() == 0
+        print(sorted(name for name in sys.modules if "postgresql" in name))
+    """
+    assert run(program, tmp_path) == "[]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tomllib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -25,8 +26,9 @@ class Lazy(NamedTuple):
         return f"{self.file.place(self.node)}: {self.module}"
 
 
-def test_a_lazy_import_names_a_module_of_the_package():
-    unknown = [str(lazy) for lazy in lazy_imports() if lazy.module not in MODULES]
+def test_a_lazy_import_names_a_module_of_the_package_or_of_python():
+    known = MODULES | sys.stdlib_module_names
+    unknown = [str(lazy) for lazy in lazy_imports() if lazy.module not in known]
     assert not unknown, report(unknown)
 
 
@@ -103,4 +105,7 @@ def seen(file: SourceFile) -> dict[str, set[str]]:
                 if isinstance(node, ast.ImportFrom):
                     for alias in node.names:
                         found.setdefault(alias.asname or alias.name, set()).add(f"{node.module}.{alias.name}")
+                elif isinstance(node, ast.Import):
+                    for alias in node.names:
+                        found.setdefault(alias.asname or alias.name, set()).add(alias.name)
     return found

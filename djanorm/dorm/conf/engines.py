@@ -6,11 +6,10 @@ The table is empty here. ``dorm.dialects`` fills it in, and tells it where to lo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(NamedTuple):
     """One ENGINE.
 
     :ivar name: what settings call it; lower case.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dorm.conf.engines import Engine, engines
-from dorm.conf.keys import INLINE_PASSWORD, KEYS, PGBOUNCER_MODES, Entry
-from dorm.conf.urls import parse_database_url
+from dorm.conf.keys import INLINE_PASSWORD, KEYS, PGBOUNCER_MODES
+from dorm.conf.urls import as_entry, parse_database_url
 from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.patterns import lazy_pattern
 from dorm.utils.suggest import hint
 
-WORD = re.compile(r"[A-Za-z_][\w.]{0,60}")
+WORD = lazy_pattern(r"[A-Za-z_][\w.]{0,60}")
 logger = logging.getLogger("dorm.conf")
 
 
@@ -39,17 +39,6 @@ class DatabaseSettings:
     prepare: bool = True
     server_version: tuple[int, ...] | None = None
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-
-def as_entry(alias: str, value: Any) -> Entry:
-    """What ``configure()`` stores for an alias: the mapping as given, or the parsed URL."""
-    if isinstance(value, str):
-        return parse_database_url(value)
-    if not isinstance(value, Mapping):
-        raise ImproperlyConfigured(
-            f"DATABASES[{alias!r}] must be a mapping or a database URL, not {type(value).__name__}"
-        )
-    return Entry(value)
 
 
 def normalise(alias: str, value: Any) -> DatabaseSettings:

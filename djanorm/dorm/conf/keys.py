@@ -6,14 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from dorm.utils.patterns import lazy_pattern
+
 POOL_KEYS = frozenset({"MIN_POOL_SIZE", "MAX_POOL_SIZE", "POOL_TIMEOUT", "POOL_CHECK", "MAX_IDLE", "MAX_LIFETIME"})
 OPTION_KEYS = frozenset({"PREPARE_THRESHOLD", "PGBOUNCER_MODE", "SERVER_VERSION"})
 KEYS = frozenset({"ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS", "URL"}) | POOL_KEYS | OPTION_KEYS
 PGBOUNCER_MODES = ("session", "transaction", "statement")
-SECRET = re.compile(r"pass(word|wd|phrase)?|secret|token|sslkey|sslpassword|api_?key|conninfo|dsn", re.IGNORECASE)
+SECRET = lazy_pattern(r"pass(word|wd|phrase)?|secret|token|sslkey|sslpassword|api_?key|conninfo|dsn", re.IGNORECASE)
 SHOWN = (KEYS - {"PASSWORD", "OPTIONS"}) | {"JOURNAL_MODE", "SSLMODE", "APPLICATION_NAME", "BACKEND"}
-URL_PASSWORD = re.compile(r"(?<![^\s'\"(=,])((?:[A-Za-z][\w+.-]*:/{1,9})?[^/@:\s]*):(\S*)@")
-INLINE_PASSWORD = re.compile(
+URL_PASSWORD = lazy_pattern(r"(?<![^\s'\"(=,])((?:[A-Za-z][\w+.-]*:/{1,9})?[^/@:\s]*):(\S*)@")
+INLINE_PASSWORD = lazy_pattern(
     r"(?<!\w)(\w{0,40}(?:pass|secret|token|sslkey|api_?key)\w{0,40}\s{0,9}=\s{0,9})('[^']*'|[^\s,;&]+)", re.IGNORECASE
 )
 MASK = "***"

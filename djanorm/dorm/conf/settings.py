@@ -9,9 +9,9 @@ from typing import Any
 from dorm.conf import discovery
 from dorm.conf.checks import checked
 from dorm.conf.defaults import DEFAULTS
-from dorm.conf.entries import as_entry
 from dorm.conf.environment import KNOBS
 from dorm.conf.keys import MASK, Entry
+from dorm.conf.urls import as_entry
 from dorm.exceptions import ImproperlyConfigured
 from dorm.utils.suggest import hint
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dorm.conf.engines import Engine, engines
 from dorm.conf.keys import POOL_KEYS, Entry
 from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.patterns import lazy_pattern
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}")
+NAME = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]{0,30}")
 ESCAPES = "In a user or password, characters such as / @ : # ? [ and % are written as %2F %40 %3A %23 %3F %5B and %25."
 
 
@@ -97,3 +98,14 @@ def _number(name: str, value: str) -> Any:
         return float(value) if "." in value else int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} of the database URL must be a number") from None
+
+
+def as_entry(alias: str, value: Any) -> Entry:
+    """What ``configure()`` stores for an alias: the mapping as given, or the parsed URL."""
+    if isinstance(value, str):
+        return parse_database_url(value)
+    if not isinstance(value, Mapping):
+        raise ImproperlyConfigured(
+            f"DATABASES[{alias!r}] must be a mapping or a database URL, not {type(value).__name__}"
+        )
+    return Entry(value)

@@ -8,26 +8,27 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from dorm.db.identity import FROM_TEXT, Source
+from dorm.utils.patterns import lazy_pattern
 
 Kind = Literal["read", "write", "ddl", "control", "other"]
 
-LEADING = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|\()+", re.DOTALL)
-WORD = re.compile(r"[A-Za-z]+")
+LEADING = lazy_pattern(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|\()+", re.DOTALL)
+WORD = lazy_pattern(r"[A-Za-z]+")
 READS = frozenset({"SELECT", "VALUES", "TABLE", "SHOW", "EXPLAIN"})
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "COPY", "TRUNCATE"})
 DDL = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "REINDEX", "VACUUM", "ANALYZE", "GRANT", "REVOKE", "REFRESH"})
 CONTROL = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE", "ABORT"})
-ENDING = re.compile(
+ENDING = lazy_pattern(
     r"(?:COMMIT|END|ABORT|ROLLBACK|PREPARE\s+TRANSACTION)\b(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)(?!\s+PREPARED\b)",
     re.IGNORECASE,
 )
-MAY_END = re.compile(r"\b(?:COMMIT|END|ABORT|ROLLBACK|PREPARE)\b", re.IGNORECASE)
-QUOTED = re.compile(
+MAY_END = lazy_pattern(r"\b(?:COMMIT|END|ABORT|ROLLBACK|PREPARE)\b", re.IGNORECASE)
+QUOTED = lazy_pattern(
     r"""\b[eE]'(?:\\.|[^'\\])*'|'(?:[^']|'')*'|"[^"]*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
 )
-WRITING_WORD = re.compile(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
-LOCKING = re.compile(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
-SETS_SESSION = re.compile(r"\b(?:set_config|setseed|\w*advisory\w*)\s*\(", re.IGNORECASE)
+WRITING_WORD = lazy_pattern(r"\b(INSERT|UPDATE|DELETE|MERGE|REPLACE)\b", re.IGNORECASE)
+LOCKING = lazy_pattern(r"\bFOR\s+(UPDATE|NO\s+KEY\s+UPDATE|SHARE|KEY\s+SHARE)\b", re.IGNORECASE)
+SETS_SESSION = lazy_pattern(r"\b(?:set_config|setseed|\w*advisory\w*)\s*\(", re.IGNORECASE)
 
 
 class Statement:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dorm.db.execution import Statement
+from dorm.utils.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from dorm.db.execution import Statement
 
 BUILT_IN = (
     "password",
@@ -29,13 +32,13 @@ MASK = "***"
 SHORTEST = 3  # the length of a text of one character, such as the escape character of LIKE
 TABLE = r'(?:"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|[^\s()"`\[])+'
 # columns that the text does not spell out: rows without a list of columns, and names written with escapes
-UNNAMED = re.compile(
+UNNAMED = lazy_pattern(
     rf"\bINTO\s+{TABLE}(?:\s+AS\s+{TABLE})?(?:\s+OVERRIDING\s+\w+\s+VALUE)?\s*(?:\(\s*)?"
     rf'\b(?:VALUES|SELECT|TABLE|WITH)\b|\bINSERT\s+VALUES\b|\bU&"',
     re.IGNORECASE,
 )
-COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
-LITERALS = re.compile(
+COMMENT = lazy_pattern(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+LITERALS = lazy_pattern(
     r"""
       (?P<name>"(?:[^"]|"")*"|`[^`]*`)
     | (?P<text>\b[Ee]'(?:[^'\\]|''|\\.)*(?:'|\Z)

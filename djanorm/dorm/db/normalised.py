@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-TOKEN = re.compile(
+from dorm.utils.patterns import lazy_pattern
+
+TOKEN = lazy_pattern(
     r"""
       (?P<gap>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
     | (?P<name>"(?:[^"]|"")*"|`[^`]*`)
@@ -26,10 +28,10 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 VALUE = "?"
-SIGNED = re.compile(r"(?<=[(,=<>]) [-+] \?")
-MEMBERS = re.compile(r"\bin \( \?(?: , \?)+ \)")
-ROWS = re.compile(r"(\( [^()]* \))(?: , \1)+")
-SAVEPOINT = re.compile(
+SIGNED = lazy_pattern(r"(?<=[(,=<>]) [-+] \?")
+MEMBERS = lazy_pattern(r"\bin \( \?(?: , \?)+ \)")
+ROWS = lazy_pattern(r"(\( [^()]* \))(?: , \1)+")
+SAVEPOINT = lazy_pattern(
     r'^((?:rollback (?:work |transaction )?to |release )?savepoint|rollback to|release) (?:"[^"]*"|\w+)$'
 )
 

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dorm.dialects.contract import Version
+from dorm.dialects.kinds import TIME_UNITS
 
 __all__ = ["TIME_UNITS", "BaseLink", "missing_column", "missing_table", "plan_lines"]
-
-TIME_UNITS = ("hour", "minute", "second")
-"""The units of time that are shorter than a day."""
 
 
 class BaseLink:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy import Enum
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
-from dorm.dialects.contract import Column
-from dorm.dialects.registry import spelling_of
 from dorm.exceptions import UnsupportedFeature
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.dialects import registry
+    from dorm.dialects.contract import Column
+else:
+    registry = lazy_import("dorm.dialects.registry", globals())
 
 
 class ColumnType(TypeDecorator[Any]):
@@ -31,7 +36,7 @@ class ColumnType(TypeDecorator[Any]):
         return repr(self.column.plain)
 
     def load_dialect_impl(self, dialect: SQLAlchemyDialect) -> TypeEngine[Any]:
-        spelling = spelling_of(dialect)
+        spelling = registry.spelling_of(dialect)
         return self.column.plain if spelling is None else spelling.column_type(self.column)
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:

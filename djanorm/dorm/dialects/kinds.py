@@ -39,3 +39,6 @@ NUMBERS = frozenset((Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT))
 CLOCKS = frozenset((Kind.DATE, Kind.TIME, Kind.DATETIME))
 """What can be taken apart into years, hours and the like."""
 DOCUMENTS = frozenset((Kind.JSON, Kind.HSTORE))
+
+TIME_UNITS = ("hour", "minute", "second")
+"""The units of time that are shorter than a day."""

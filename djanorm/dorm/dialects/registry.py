@@ -12,15 +12,12 @@ from typing import Any
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 
-from dorm.conf.engines import Engine, engines
+from dorm.conf.engines import engines
+from dorm.dialects.built_in import BUILT_IN
 from dorm.dialects.contract import Dialect, Features, Spelling
 from dorm.exceptions import ImproperlyConfigured
 
 GROUP = "dorm.dialects"
-BUILT_IN = (
-    Engine("sqlite", "SQLite", aliases=("sqlite3",), schemes=("sqlite+aiosqlite",)),
-    Engine("postgresql", "PostgreSQL", aliases=("postgres",), schemes=("postgresql+psycopg",), port=5432),
-)
 #: The key under which a dialect of SQLAlchemy keeps the features of the database it compiles for.
 TIED = "_dorm_features"
 
@@ -109,8 +106,3 @@ def look_further(name: str) -> None:
     metadata: Any = importlib.import_module("importlib.metadata")
     for entry in metadata.entry_points(group=GROUP, name=name):
         register(entry.load())
-
-
-for _engine in BUILT_IN:
-    engines.add(_engine)
-engines.look_further = look_further

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions import base
+from dorm.utils.patterns import lazy_pattern
 
-_TYPE = re.compile(r"([A-Za-z]+(?: [A-Za-z]+)?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
+_TYPE = lazy_pattern(r"([A-Za-z]+(?: [A-Za-z]+)?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
 # name of the type -> (name of the field class, whether length arguments are taken)
 _NAMED: dict[str, tuple[str, int]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from decimal import Decimal
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, field_shape
 from dorm.expressions.type_names import stated_field
+from dorm.utils.patterns import lazy_pattern
 
 # Python type -> name of the field class that converts results of that type
 NATURAL_FIELDS: dict[type, str] = {
@@ -157,7 +157,7 @@ class RawSQL(Expression):
         return next(params).build(scope).sql
 
 
-_MARKERS = re.compile("(%%|%s)")
+_MARKERS = lazy_pattern("(%%|%s)")
 
 
 def _hashable(value: Any) -> bool:

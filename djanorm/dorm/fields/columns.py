@@ -7,61 +7,66 @@ conversions of values ask the ``Features`` record (``fields/types.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
 from dorm.dialects.columns import ColumnType, UnsupportedArray
-from dorm.dialects.contract import Column
 from dorm.dialects.kinds import Kind
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.dialects import contract
+else:
+    contract = lazy_import("dorm.dialects.contract", globals())
 
 
 def integer_column(plain: TypeEngine[Any]) -> TypeEngine[Any]:
     """An integer of the width of ``plain``."""
-    return ColumnType(Column(Kind.INTEGER, plain))
+    return ColumnType(contract.Column(Kind.INTEGER, plain))
 
 
 def float_column() -> TypeEngine[Any]:
     """A floating point number of double precision."""
-    return ColumnType(Column(Kind.FLOAT, sa.Double()))
+    return ColumnType(contract.Column(Kind.FLOAT, sa.Double()))
 
 
 def boolean_column() -> TypeEngine[Any]:
     """A truth value."""
-    return ColumnType(Column(Kind.BOOLEAN, sa.Boolean()))
+    return ColumnType(contract.Column(Kind.BOOLEAN, sa.Boolean()))
 
 
 def json_column() -> TypeEngine[Any]:
     """A JSON document."""
-    return ColumnType(Column(Kind.JSON, sa.JSON()))
+    return ColumnType(contract.Column(Kind.JSON, sa.JSON()))
 
 
 def uuid_column() -> TypeEngine[Any]:
     """A UUID."""
-    return ColumnType(Column(Kind.UUID, sa.Uuid()))
+    return ColumnType(contract.Column(Kind.UUID, sa.Uuid()))
 
 
 def interval_column() -> TypeEngine[Any]:
     """A duration."""
-    return ColumnType(Column(Kind.DURATION, sa.Interval()))
+    return ColumnType(contract.Column(Kind.DURATION, sa.Interval()))
 
 
 def address_column() -> TypeEngine[Any]:
     """An IPv4 or IPv6 address."""
-    return ColumnType(Column(Kind.ADDRESS, sa.String(39)))
+    return ColumnType(contract.Column(Kind.ADDRESS, sa.String(39)))
 
 
 def caseless_column() -> TypeEngine[Any]:
     """Text that is compared without case."""
-    return ColumnType(Column(Kind.TEXT, sa.Text(), caseless=True))
+    return ColumnType(contract.Column(Kind.TEXT, sa.Text(), caseless=True))
 
 
 def enum_column(values: Sequence[str], name: str, plain: TypeEngine[Any]) -> TypeEngine[Any]:
     """An enumeration, by a type of its own called ``name`` where the database has such types."""
-    return ColumnType(Column(Kind.ENUM, plain, values=tuple(values), type_name=name))
+    return ColumnType(contract.Column(Kind.ENUM, plain, values=tuple(values), type_name=name))
 
 
 def array_column(item: TypeEngine[Any], dimensions: int) -> TypeEngine[Any]:
     """An array of ``item``; DDL raises ``NotSupportedError`` where there are no arrays."""
-    return ColumnType(Column(Kind.ARRAY, UnsupportedArray(), item=item, dimensions=dimensions))
+    return ColumnType(contract.Column(Kind.ARRAY, UnsupportedArray(), item=item, dimensions=dimensions))

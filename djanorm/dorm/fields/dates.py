@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, overload
 
@@ -18,6 +17,7 @@ from dorm.fields.columns import interval_column
 from dorm.fields.options import FieldOptions
 from dorm.fields.types import DateTimeType, DateType, DurationType, TimeType
 from dorm.fields.zones import current_moment, default_zone, use_tz
+from dorm.utils.patterns import lazy_pattern
 
 T = TypeVar("T", default=Any)
 DA = TypeVar("DA", default=datetime.date)
@@ -81,7 +81,7 @@ class ClockField(Field[T], Generic[T]):
         super().validate(value, instance)
 
 
-_LOOSE_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
+_LOOSE_DATE = lazy_pattern(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
 
 
 class DateField(ClockField[DA], Generic[DA]):
@@ -278,11 +278,11 @@ class DateTimeField(ClockField[DT], Generic[DT]):
         return DateTimeType(self.column_type(), use_tz(), self.zone, self._midnight)
 
 
-_CLOCK_TEXT = re.compile(
+_CLOCK_TEXT = lazy_pattern(
     r"(?:(?P<days>-?\d+) (?:days?, )?)?(?P<sign>-?)(?:(?:(?P<hours>\d+):)(?=\d+:\d+))?(?:(?P<minutes>\d+):)?"
     r"(?P<seconds>\d+)(?:[.,](?P<fraction>\d{1,6})\d*)?\Z"
 )
-_ISO_TEXT = re.compile(
+_ISO_TEXT = lazy_pattern(
     r"(?P<sign>[-+]?)P(?:(?P<weeks>\d+(?:[.,]\d+)?)W)?(?:(?P<days>\d+(?:[.,]\d+)?)D)?"
     r"(?:T(?:(?P<hours>\d+(?:[.,]\d+)?)H)?(?:(?P<minutes>\d+(?:[.,]\d+)?)M)?(?:(?P<seconds>\d+(?:[.,]\d+)?)S)?)?\Z"
 )

@@ -5,15 +5,20 @@ from __future__ import annotations
 import inspect
 import reprlib
 from enum import Enum
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from sqlalchemy.types import TypeEngine
 
 from dorm.db.masking import is_sensitive
-from dorm.dialects import registry
 from dorm.dialects.kinds import Kind
 from dorm.exceptions import FinishedText, ValidationError
 from dorm.fields.types import CustomType, EnumType, PreparedType, SpelledType
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.dialects import registry
+else:
+    registry = lazy_import("dorm.dialects.registry", globals())
 
 
 class Stored:

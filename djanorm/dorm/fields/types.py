@@ -17,19 +17,24 @@ import uuid
 from collections.abc import Callable
 from decimal import Context, Decimal
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from dorm.dialects.columns import resolved_type
-from dorm.dialects.features import Features
-from dorm.dialects.registry import features_of
-from dorm.dialects.sql import hooks_for
 from dorm.exceptions import DataError, ValidationError
 from dorm.fields.zones import in_zone, midnight_in_zone, naive_utc, to_utc
 from dorm.utils.codegen import Template, decoder_of
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    from dorm.dialects import registry, sql
+    from dorm.dialects.features import Features
+else:
+    registry = lazy_import("dorm.dialects.registry", globals())
+    sql = lazy_import("dorm.dialects.sql", globals())
 
 Encoder: TypeAlias = Callable[[Any], Any]
 
@@ -75,7 +80,7 @@ class StoredType(TypeDecorator[Any]):
         return None
 
     def bind_processor(self, dialect: Dialect) -> Any:
-        encode = self.encoder(features_of(dialect))
+        encode = self.encoder(registry.features_of(dialect))
         if encode is None:
             return None
 
@@ -85,7 +90,7 @@ class StoredType(TypeDecorator[Any]):
         return process
 
     def literal_processor(self, dialect: Dialect) -> Any:
-        features = features_of(dialect)
+        features = registry.features_of(dialect)
         encode = self.encoder(features)
         quote: Any = _TEXT.literal_processor(dialect)  # type: ignore
 
@@ -97,14 +102,14 @@ class StoredType(TypeDecorator[Any]):
             if isinstance(value, (int, float, Decimal)):
                 return str(value)
             if isinstance(value, bytes):
-                return hooks_for(features).binary_literal(value)
+                return sql.hooks_for(features).binary_literal(value)
             text: str = quote(str(value))
             return text
 
         return process
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
-        template = self.decoder(features_of(dialect))
+        template = self.decoder(registry.features_of(dialect))
         return None if template is None else decoder_of(template, type(self).__name__)
 
     def inline_result(self, dialect: Dialect) -> Template | None:
@@ -113,7 +118,7 @@ class StoredType(TypeDecorator[Any]):
         ``{0}`` stands for the raw value (it may occur several times, so hand over a variable). None: use it as it is.
         The template may bind the local name ``_t``.
         """
-        return self.decoder(features_of(dialect))
+        return self.decoder(registry.features_of(dialect))
 
     def coerce_compared_value(self, op: Any, value: Any) -> Any:
         return self.impl_instance.coerce_compared_value(op, value)

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 import uuid
+from typing import TYPE_CHECKING
+
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    import secrets
+else:
+    secrets = lazy_import("secrets", globals())
 
 # 74 random bits follow the milliseconds. They start below half their range, so that counting up rarely runs over.
 _RANDOM_BITS = 74

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime
 import functools
-import zoneinfo
+from typing import TYPE_CHECKING
 
 from dorm.conf import settings
 from dorm.exceptions import ImproperlyConfigured, ValidationError
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    import zoneinfo
+else:
+    zoneinfo = lazy_import("zoneinfo", globals())
 
 UTC = datetime.UTC
 

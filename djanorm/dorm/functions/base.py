@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -11,9 +10,10 @@ import sqlalchemy as sa
 from dorm.exceptions import InvalidArgument
 from dorm.expressions.base import Built, Expression, as_argument
 from dorm.expressions.type_names import stated_field
+from dorm.utils.patterns import lazy_pattern
 
 # SQLAlchemy takes no name that begins with two underscores.
-NAME = re.compile(r"(?!__)\w+(?:\.(?!__)\w+)*")
+NAME = lazy_pattern(r"(?!__)\w+(?:\.(?!__)\w+)*")
 
 
 class Func(Expression):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pkgutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm import fields
 from dorm.conf import settings
 from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    import pkgutil
+else:
+    pkgutil = lazy_import("pkgutil", globals())
 
 
 def implicit_key_class() -> type[Any]:

@@ -6,13 +6,14 @@ import hashlib
 import re
 
 from dorm.exceptions import ImproperlyConfigured
+from dorm.utils.patterns import lazy_pattern
 
 LIMIT = 63
 
-_OPERATOR_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?( *\([\w =,]*\))?")
-_COLLATION = re.compile(r"[\w.@-]+")
-_OPERATOR = re.compile(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|`?]+")
-_TOKEN = re.compile(r"'(?:[^'\\]|'')*'|\"(?:[^\"]|\"\")+\"|--|/\*|[\w\s.,()+\-*/|&<>=!~%:]", re.DOTALL)
+_OPERATOR_CLASS = lazy_pattern(r"[^\W\d]\w*(\.[^\W\d]\w*)?( *\([\w =,]*\))?")
+_COLLATION = lazy_pattern(r"[\w.@-]+")
+_OPERATOR = lazy_pattern(r"(?!.*(--|/\*))[-+*/<>=~!@#%^&|`?]+")
+_TOKEN = lazy_pattern(r"'(?:[^'\\]|'')*'|\"(?:[^\"]|\"\")+\"|--|/\*|[\w\s.,()+\-*/|&<>=!~%:]", re.DOTALL)
 
 
 class QuotedName(str):

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from dorm.utils.lazy import lazy_import
+
+if TYPE_CHECKING:
+    import difflib
+else:
+    difflib = lazy_import("difflib", globals())
 
 LONG = 25
 LONGEST = 200

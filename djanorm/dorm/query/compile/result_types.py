@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from dorm import fields
 from dorm.conf import settings
-from dorm.dialects.base import TIME_UNITS
-from dorm.dialects.kinds import CLOCKS, DOCUMENTS, NUMBERS, Kind
+from dorm.dialects.kinds import CLOCKS, DOCUMENTS, NUMBERS, TIME_UNITS, Kind
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, make
 from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
