@@ -19,32 +19,32 @@ from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.query.compile.scope import Scope, same_hops
 from dorm.query.describe.fan_out import rows_multiply
 from dorm.query.describe.predicates import Junction, Leaf, Predicate
-from dorm.query.describe.state import AnnotateStep, FilterStep
+from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState
 
 Chain = tuple[Any, ...]
 
 
-def find_isolated(scope: Scope) -> set[int]:
+def find_isolated(state: QueryState) -> set[int]:
     """The ids of the aggregates of this query that must be computed in a subquery.
 
     :raises NotSupportedError: when one does and the rows are grouped by ``values()``, where it cannot have one.
     """
-    state = scope.state
     aggregates = [
-        (node, chain_of(node))
+        node
         for step in state.steps
-        if isinstance(step, AnnotateStep)
+        if isinstance(step, AnnotateStep) and step.expression.contains_aggregate
         for node in step.expression.flatten()
         if isinstance(node, Aggregate)
     ]
-    followed = [chain for _, chain in aggregates if chain]
+    chains = [chain_of(node) for node in aggregates]
+    followed = [chain for chain in chains if chain]
     filtered = _filtered_chains(state) if followed else []
     if len(different(followed + filtered)) < 2:
         return set()
     wanting = [
         aggregate
-        for aggregate, chain in aggregates
-        if aggregate.counts_rows and not aggregate.distinct and not any(_along(chain, other) for other in filtered)
+        for aggregate, chain in zip(aggregates, chains, strict=True)
+        if counts_each_row(aggregate) and not any(_along(chain, other) for other in filtered)
     ]
     if wanting and state.group != "pk":
         raise NotSupportedError(
@@ -54,7 +54,12 @@ def find_isolated(scope: Scope) -> set[int]:
     return {id(aggregate) for aggregate in wanting}
 
 
-def aggregates_apart(scope: Scope, reference: AnnotationRef) -> set[int]:
+def counts_each_row(aggregate: Aggregate) -> bool:
+    """Whether a row that comes twice changes the result."""
+    return aggregate.counts_rows and not aggregate.distinct
+
+
+def aggregates_apart(state: QueryState, reference: AnnotationRef) -> set[int]:
     """The ids of the aggregates behind an annotation that a subquery refers to.
 
     A subquery is evaluated before the groups exist (or, on SQLite, cannot see them), so it computes these aggregates
@@ -62,23 +67,29 @@ def aggregates_apart(scope: Scope, reference: AnnotationRef) -> set[int]:
 
     :raises FieldError: when the value would differ, because of what else the query joins or groups by.
     """
-    state = scope.state
     filtered = _filtered_chains(state)
-    found: set[int] = set()
+    found = _aggregates_behind(state, reference)
+    for aggregate in found:
+        chain = chain_of(aggregate)
+        joined = any(same_hops(chain, other) for other in filtered)
+        if not chain or joined or state.group != "pk" or rows_multiply(state):
+            raise FieldError(
+                f"OuterRef({reference.name!r}) refers to {aggregate!r}, an aggregate of the groups of this query, which a "
+                "subquery cannot see. Compute it in the subquery, or filter in a second query."
+            )
+    return set(map(id, found))
+
+
+def _aggregates_behind(state: QueryState, reference: AnnotationRef) -> list[Aggregate]:
+    """The aggregates that an annotation is computed from, through other annotations too."""
+    found: list[Aggregate] = []
     waiting = [state.annotations[reference.name]]
     while waiting:
         for node in waiting.pop().flatten():
             if isinstance(node, AnnotationRef):
                 waiting.append(state.annotations[node.name])
             elif isinstance(node, Aggregate):
-                chain = chain_of(node)
-                joined = any(same_hops(chain, other) for other in filtered)
-                if not chain or joined or state.group != "pk" or rows_multiply(state):
-                    raise FieldError(
-                        f"OuterRef({reference.name!r}) refers to {node!r}, an aggregate of the groups of this query, which a "
-                        "subquery cannot see. Compute it in the subquery, or filter in a second query."
-                    )
-                found.add(id(node))
+                found.append(node)
     return found
 
 
@@ -114,14 +125,14 @@ def _multiple(column: ColumnRef) -> Chain:
     return hops[: max(i for i, hop in enumerate(hops) if hop.multiple) + 1]
 
 
-def chains_of(state: Any) -> list[Chain]:
+def chains_of(state: QueryState) -> list[Chain]:
     """The different multi-valued relations that the results of ``aggregate()`` follow; empty for the rows themselves."""
     chains = []
     for _, expression in state.aggregates or ():
         for node in expression.flatten():
             if isinstance(node, Aggregate):
                 chain = chain_of(node)
-                if chain or (node.counts_rows and not node.distinct):
+                if chain or counts_each_row(node):
                     chains.append(chain)
     return different(chains)
 
@@ -135,7 +146,7 @@ def different(chains: Iterable[Chain]) -> list[Chain]:
     return found
 
 
-def _filtered_chains(state: Any) -> list[Chain]:
+def _filtered_chains(state: QueryState) -> list[Chain]:
     chains: list[Chain] = []
     for step in state.steps:
         if isinstance(step, FilterStep):

@@ -11,10 +11,10 @@ from dorm.exceptions import FieldError
 from dorm.expressions.base import Built
 from dorm.expressions.references import ColumnRef
 from dorm.query.compile import aggregate_subqueries
-from dorm.query.compile.aggregate_subqueries import different
-from dorm.query.compile.compiler import QueryScope, Statement, fresh_name, needs_order
+from dorm.query.compile.aggregate_subqueries import counts_each_row, different
+from dorm.query.compile.compiler import QueryScope, fresh_name, needs_order
 from dorm.query.compile.joins import fresh_table
-from dorm.query.compile.layout import Layout, Output
+from dorm.query.compile.layout import Layout, Output, Statement
 from dorm.query.compile.scope import Compilation
 from dorm.query.compile.select import Select
 from dorm.query.describe.names import Names
@@ -32,12 +32,15 @@ class OverRows(QueryScope):
     :ivar apart: whether each aggregate gets its own SELECT over the rows.
     """
 
-    def __init__(self, compilation: Compilation, state: QueryState, select: Select, name: str) -> None:
+    def __init__(
+        self, compilation: Compilation, state: QueryState, select: Select, name: str, *, may_split: bool = True
+    ) -> None:
         super().__init__(compilation, state.evolve(steps=()))
         self.state = state
         self.select = select
         self.name = name
-        self.apart = len(different(chain for _, e in state.aggregates or () for chain in self._chains(e))) > 1
+        chains = (chain for _, e in state.aggregates or () for chain in self._chains(e))
+        self.apart = may_split and len(different(chains)) > 1
         self._outside: dict[Any, tuple[Any, Any]] = {}
 
     def _chains(self, expression: Any) -> Any:
@@ -46,21 +49,18 @@ class OverRows(QueryScope):
             if isinstance(node, Aggregate):
                 hops = [n.path.hops for part in node.children() for n in part.flatten() if isinstance(n, ColumnRef)]
                 chain = max((h for h in hops if self._leaves(h) is not None), key=len, default=())
-                if chain or (node.counts_rows and not node.distinct):
+                if chain or counts_each_row(node):
                     yield chain
 
     def _leaves(self, hops: tuple[Any, ...]) -> int | None:
         """The index of the hop that leads outside the rows, if there is one."""
-        joins, grouped = self.select.scope.joins, self.select.groups
+        joins, grouped = self.select.scope.joins, self.select.groups.any
         return next(
             (n for n, hop in enumerate(hops) if hop.multiple and (grouped or not joins.has(hops[: n + 1], None))), None
         )
 
     def _expose(self, built: Built, grouping: bool) -> Built:
-        label = f"x{len(self.select.columns)}"
-        self.select.columns.append(built.sql.label(label))
-        if grouping and self.select.groups:
-            self.select.group_beside(sa.literal_column(str(len(self.select.columns))))
+        label = self.select.expose(built, grouping=grouping)
         type_ = built.field.sql_type() if built.field is not None else built.sql.type
         return Built(sa.literal_column(f"{self.name}.{label}", type_), built.field)
 
@@ -93,8 +93,7 @@ class OverRows(QueryScope):
     def isolated_aggregate(self, aggregate: Any) -> Built | None:
         if not self.apart:
             return None
-        part = OverRows(self.compilation, self.state, self.select, self.name)
-        part.apart = False
+        part = OverRows(self.compilation, self.state, self.select, self.name, may_split=False)
         built = aggregate.build_here(part)
         return built._replace(sql=sa.type_coerce(part.over(built.sql).scalar_subquery(), built.sql.type))
 
@@ -120,29 +119,34 @@ def aggregate(compilation: Compilation, state: QueryState) -> Statement:
         return _aggregate_over_subquery(compilation, state)
     if len(aggregate_subqueries.chains_of(state)) > 1:
         return _aggregate_apart(compilation, state)
-    select = Select(QueryScope(compilation, state), "aggregate")
-    select.replay(annotations=False)
-    select.join_rows()
+    select = _over_table(compilation, state)
     outputs: list[Output] = []
     with select.scope.reusing(None):
         for name, expression in state.aggregates:
             built = expression.build(select.scope)
-            select.columns.append(built.sql.label(f"c{len(outputs)}"))
+            select.select(built.sql.label(f"c{len(outputs)}"))
             outputs.append(Output(name, built.field, built.sql.type))
-    return Statement(select.finish(ordered=False, limited=False), Layout("dict", state.opts, tuple(outputs)))
+    statement = select.finish(ordered=False, limited=False).sql
+    return Statement(statement, Layout("dict", state.opts, tuple(outputs)))
+
+
+def _over_table(compilation: Compilation, state: QueryState) -> Select:
+    """The rows that are aggregated, without columns yet."""
+    select = Select(QueryScope(compilation, state), "aggregate")
+    select.gather(annotations=False)
+    select.join_rows()
+    return select
 
 
 def _aggregate_apart(compilation: Compilation, state: QueryState) -> Statement:
     """Aggregates over several multi-valued relations, each over its own joins."""
     columns, outputs = [], []
     for number, (name, expression) in enumerate(state.aggregates or ()):
-        select = Select(QueryScope(compilation, state), "aggregate")
-        select.replay(annotations=False)
-        select.join_rows()
+        select = _over_table(compilation, state)
         with select.scope.reusing(None):
             built = expression.build(select.scope)
-        select.columns.append(built.sql)
-        inner = select.finish(ordered=False, limited=False).scalar_subquery()
+        select.select(built.sql)
+        inner = select.finish(ordered=False, limited=False).sql.scalar_subquery()
         columns.append(sa.type_coerce(inner, built.sql.type).label(f"c{number}"))
         outputs.append(Output(name, built.field, built.sql.type))
     return Statement(sa.select(*columns), Layout("dict", state.opts, tuple(outputs)))
@@ -158,7 +162,7 @@ def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Sta
     else:
         inner_state = state
     select = Select(QueryScope(compilation, inner_state), "inner")
-    select.replay(annotations=True)
+    select.gather(annotations=True)
     select.select_rows()
     select.join_rows()
     outer = OverRows(compilation, state, select, fresh_name(compilation))
@@ -168,5 +172,5 @@ def _aggregate_over_subquery(compilation: Compilation, state: QueryState) -> Sta
         columns.append(built.sql.label(f"c{number}"))
         outputs.append(Output(alias, built.field, built.sql.type))
     statement: Any = sa.select(*columns) if outer.apart else outer.over(*columns)
-    statement = statement.add_cte(select.finish(ordered=keep_order).cte(outer.name))
+    statement = statement.add_cte(select.finish(ordered=keep_order).sql.cte(outer.name))
     return Statement(statement, Layout("dict", state.opts, tuple(outputs)))

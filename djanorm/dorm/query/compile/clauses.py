@@ -126,10 +126,10 @@ class Clauses:
     :ivar ties: the columns of this scope that correlate subqueries with its rows.
     """
 
-    def __init__(self, scope: Scope, split: bool = True) -> None:
+    def __init__(self, scope: Scope, split: bool = True, *, conjunct: bool = True) -> None:
         self.scope = scope
         self.split = split
-        self.conjunct = split
+        self.conjunct = split and conjunct
         self.read: list[Expression] = []
         self.ties: list[Any] = []
 

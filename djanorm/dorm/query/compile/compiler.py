@@ -6,41 +6,63 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
-from dorm.expressions.base import Built
-from dorm.expressions.references import ColumnRef, F
+from dorm.expressions.base import Built, Expression
+from dorm.expressions.references import AnnotationRef, ColumnRef, F
 from dorm.expressions.values import Slot
 from dorm.query.compile import aggregate_subqueries, clauses
-from dorm.query.compile.layout import Layout, Output
+from dorm.query.compile.clauses import RightSide
+from dorm.query.compile.layout import Layout, Output, Statement
 from dorm.query.compile.replay import EmptyResult
 from dorm.query.compile.scope import Compilation, Scope, names_of_column
 from dorm.query.compile.select import Select, with_slice
 from dorm.query.describe.fan_out import order_tells_apart, rows_multiply
 from dorm.query.describe.names import Names
+from dorm.query.describe.predicates import Predicate
 from dorm.query.describe.state import QueryState
 
 ONE: Any = sa.literal_column("1")
 
 
-class Statement(NamedTuple):
-    """A statement and the layout of its columns."""
-
-    sql: Any
-    layout: Layout | None
-
-
 class QueryScope(Scope):
     """The scope that can compile conditions, aggregates and subqueries."""
 
-    compare = clauses.compare
-    member = clauses.member
-    condition_value = clauses.condition_value  # pyright: ignore
-    json_compare = clauses.json_compare
-    json_member = clauses.json_member
-    json_absent = clauses.json_absent
-    aggregates_apart = aggregate_subqueries.aggregates_apart  # pyright: ignore
+    def __init__(
+        self, compilation: Compilation, state: QueryState, parent: Scope | None = None, *, table: Any = None
+    ) -> None:
+        super().__init__(compilation, state, parent, table=table)
+        self.isolated = aggregate_subqueries.find_isolated(state)
 
-    def isolated_aggregate(self, aggregate: Any) -> Built | None:
+    def compare(self, operator: str, left: Built, right: RightSide) -> Any:
+        """``left operator right``."""
+        return clauses.compare(self, operator, left, right)
+
+    def member(self, left: Built, right: RightSide) -> Any:
+        """``left IN (…)`` with the whole list as one parameter."""
+        return clauses.member(self, left, right)
+
+    def condition_value(self, predicate: Predicate) -> Built:
+        """A condition as a value."""
+        return clauses.condition_value(self, predicate)
+
+    def json_compare(self, operator: str, left: Expression, right: RightSide, position: int = 0) -> Any:
+        """A document, or a value inside one, compared with part ``position`` of the right side."""
+        return clauses.json_compare(self, operator, left, right, position)
+
+    def json_member(self, left: Expression, right: RightSide) -> Any:
+        """Whether a value inside a document is one of several."""
+        return clauses.json_member(self, left, right)
+
+    def json_absent(self, left: Expression, absent: bool) -> Any:
+        """Whether the key is missing."""
+        return clauses.json_absent(self, left, absent)
+
+    def aggregates_apart(self, reference: AnnotationRef) -> set[int]:
+        """The ids of the aggregates behind a reference that a subquery computes again."""
+        return aggregate_subqueries.aggregates_apart(self.state, reference)
+
+    def isolated_aggregate(self, aggregate: Aggregate) -> Built | None:
         """The aggregate as a subquery when it needs one, else None."""
         if id(aggregate) in self.isolated and not self._is_part:
             return aggregate_subqueries.build_isolated(self, aggregate)
@@ -69,16 +91,10 @@ class QueryScope(Scope):
         if not state.is_sliced and not isinstance(state.distinct, tuple):
             state = state.evolve(order=())
         select = Select(QueryScope(self.compilation, state, self), use)
-        try:
-            select.replay(annotations=True, multiplying=state.is_sliced)
-        except EmptyResult:
-            select.where.append(sa.false())
-        if state.empty:
-            select.where.append(sa.false())
+        select.gather_or_match_nothing(annotations=True, multiplying=state.is_sliced)
         select.select_rows()
-        statement_sql = select.finish()
-        assert select.layout is not None
-        return _single(statement_sql, select.layout, _nullable(state), use, self.compilation)
+        statement = select.finish()
+        return _single(statement.sql, statement.layout, _nullable(state), use, self.compilation)
 
 
 def _single(
@@ -135,8 +151,7 @@ def _compared_field(state: QueryState, field: Any) -> Any:
     return next((own for own in state.opts.concrete_fields if own is target), state.opts.pk)
 
 
-# -- the uses
-# ------------------------------------------------------------------------------------------------------------
+# -- the uses ----------------------------------------------------------------------------------------------------------
 
 
 def rows(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Statement:
@@ -144,11 +159,9 @@ def rows(compilation: Compilation, state: QueryState, parent: Scope | None = Non
     if state.combined is not None:
         return combined_rows(compilation, state, parent)
     select = Select(QueryScope(compilation, state, parent), "rows")
-    select.replay(annotations=True)
+    select.gather(annotations=True)
     select.select_rows()
-    statement = select.finish()
-    assert select.layout is not None
-    return Statement(statement, select.layout)
+    return select.finish()
 
 
 def exists_select(compilation: Compilation, state: QueryState, parent: Scope | None = None) -> Any:
@@ -159,15 +172,10 @@ def exists_select(compilation: Compilation, state: QueryState, parent: Scope | N
         inner = rows(compilation, state, parent).sql
         return sa.select(ONE).select_from(inner.subquery(fresh_name(compilation)))
     select = Select(QueryScope(compilation, state, parent), "exists")
-    try:
-        select.replay(annotations=state.group is not None, multiplying=False)
-    except EmptyResult:
-        if parent is None:
-            raise
-        select.where.append(sa.false())
-    select.columns.append(ONE)
-    select.state = select.state.evolve(distinct=False) if select.state.distinct is True else select.state
-    return select.finish(ordered=False)
+    gather = select.gather if parent is None else select.gather_or_match_nothing
+    gather(annotations=state.group is not None, multiplying=False)
+    select.select(ONE)
+    return select.finish(ordered=False).sql
 
 
 def _groups_values(state: QueryState) -> bool:
@@ -189,18 +197,18 @@ def count(compilation: Compilation, state: QueryState) -> Statement:
     plain = state.combined is None and not state.distinct and not state.is_sliced and state.group is None
     if plain:
         select = Select(QueryScope(compilation, state), "count")
-        select.replay(annotations=False)
+        select.gather(annotations=False)
         select.join_rows()
-        select.columns.append(sa.func.count())
-        return Statement(select.finish(ordered=False), layout)
-    inner = _inner(compilation, state)[0]
+        select.select(sa.func.count())
+        return Statement(select.finish(ordered=False).sql, layout)
+    inner = _inner(compilation, state)
     return Statement(sa.select(sa.func.count()).select_from(inner.subquery(fresh_name(compilation))), layout)
 
 
-def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | None]:
+def _inner(compilation: Compilation, state: QueryState) -> Any:
     """The rows of a queryset, with only the columns needed to tell them apart."""
     if state.combined is not None:
-        return combined_rows(compilation, state, None).sql, None
+        return combined_rows(compilation, state, None).sql
     keep_order = needs_order(state)
     if state.row == "instance":
         annotations = tuple(
@@ -211,9 +219,9 @@ def _inner(compilation: Compilation, state: QueryState) -> tuple[Any, Select | N
         key = (("pk", Names(state).reference("pk")),)
         state = state.evolve(row="tuple", select=key + annotations, select_related=())
     select = Select(QueryScope(compilation, state), "inner")
-    select.replay(annotations=True)
+    select.gather(annotations=True)
     select.select_rows()
-    return select.finish(ordered=keep_order), select
+    return select.finish(ordered=keep_order).sql
 
 
 def needs_order(state: QueryState) -> bool:
@@ -221,8 +229,7 @@ def needs_order(state: QueryState) -> bool:
     return state.is_sliced or isinstance(state.distinct, tuple) or order_tells_apart(state)
 
 
-# -- set operations
-# ------------------------------------------------------------------------------------------------------
+# -- set operations ----------------------------------------------------------------------------------------------------
 
 _SET_OPERATIONS: dict[tuple[str, bool], Any] = {
     ("union", False): sa.union,
@@ -357,43 +364,51 @@ def _position(position: dict[str, int], name: str) -> int:
         ) from None
 
 
-# -- writing
-# -------------------------------------------------------------------------------------------------------------
+# -- writing -----------------------------------------------------------------------------------------------------------
 
 
-def _written(compilation: Compilation, state: QueryState) -> tuple[Any, list[Any], Select]:
-    """The table, conditions and scope of an UPDATE or DELETE; conditions that need joins go through a key subquery."""
-    select = Select(QueryScope(compilation, state), "write")
-    simple = not (state.is_sliced or state.distinct or state.group is not None)
-    if simple:
-        select.replay(annotations=False, multiplying=False)
+class Written(NamedTuple):
+    """What an UPDATE or DELETE is about.
+
+    :ivar where: the conditions on the rows of ``table``.
+    :ivar scope: for the expressions of new values.
+    """
+
+    table: Any
+    where: list[Any]
+    scope: Scope
+
+
+def _written(compilation: Compilation, state: QueryState) -> Written:
+    """The rows of an UPDATE or DELETE; conditions that need joins go through a key subquery."""
+    if not (state.is_sliced or state.distinct or state.group is not None):
+        select = Select(QueryScope(compilation, state), "write")
+        select.gather(annotations=False, multiplying=False)
         if not select.scope.joins.joins:
-            return select.scope.joins.root.table, select.where, select
-    compilation.clear()
-    outer = Select(QueryScope(compilation, QueryState(state.opts)), "write")
-    outer.state = outer.scope.state = QueryState(state.opts).evolve(annotations=state.annotations)
-    names = Names(state)
-    keys = state.evolve(
-        row="tuple", select=(("pk", names.reference("pk")),), select_related=(), assignments=None, prefetch=()
-    )
-    inner, _ = outer.scope.compile_subquery(keys, "members")
-    key = outer.scope.joins.root.table.c[state.opts.pk.column]
-    return outer.scope.joins.root.table, [key.in_(inner)], outer
+            return Written(select.scope.joins.root.table, select.conditions, select.scope)
+        compilation.clear()
+    scope = QueryScope(compilation, QueryState(state.opts).evolve(annotations=state.annotations))
+    key = Names(state).reference("pk")
+    keys = state.evolve(row="tuple", select=(("pk", key),), select_related=(), assignments=None, prefetch=())
+    inner, _ = scope.compile_subquery(keys, "members")
+    table = scope.joins.root.table
+    return Written(table, [table.c[state.opts.pk.column].in_(inner)], scope)
 
 
 def update(compilation: Compilation, state: QueryState) -> Statement:
     """The UPDATE of the rows of a queryset."""
-    table, where, select = _written(compilation, state)
+    table, where, scope = _written(compilation, state)
     assigned = {}
     for name, expression in state.assignments or ():
         field = state.opts.get_field(name)
+        names = names_of_column(field)
         if isinstance(expression, Slot):
-            element = select.scope.compilation.bind(f"v[{expression.index}]", field.sql_type(), names_of_column(field))
+            element = compilation.bind(f"v[{expression.index}]", field.sql_type(), names)
         else:
-            with select.scope.attributing_to(names_of_column(field)):
-                element = clauses.beside(select.scope, expression.build(select.scope), field)
+            with scope.attributing_to(names):
+                element = clauses.beside(scope, expression.build(scope), field)
         assigned[table.c[field.column]] = element
-    if select.scope.joins.joins:
+    if scope.joins.joins:
         raise FieldError("Joined field references are not permitted in this query.")
     return Statement(sa.update(table).where(*where).values(assigned), None)
 
@@ -408,8 +423,8 @@ def update_returning(compilation: Compilation, state: QueryState) -> Statement:
 
 def delete(compilation: Compilation, state: QueryState) -> Statement:
     """The DELETE of the rows of a queryset."""
-    table, where, _ = _written(compilation, state)
-    return Statement(sa.delete(table).where(*where), None)
+    rows = _written(compilation, state)
+    return Statement(sa.delete(rows.table).where(*rows.where), None)
 
 
 USES = {

@@ -35,6 +35,13 @@ class Join:
         mine = self.hop
         return self.parent is parent and mine.source_field is hop.source_field and mine.target_field is hop.target_field
 
+    def demand(self) -> None:
+        """Make it, and those that lead to it, inner joins."""
+        here: Join | None = self
+        while here is not None and not here.demanded:
+            here.demanded = True
+            here = here.parent
+
     def outer(self) -> bool:
         """Whether it is a LEFT OUTER JOIN."""
         if self.parent is None or self.demanded:
@@ -121,10 +128,32 @@ class Joins:
     def demand(self, joins: Any) -> None:
         """Turn these joins, and those that lead to them, into INNER joins."""
         for join in joins:
-            here = join
-            while here is not None and not here.demanded:
-                here.demanded = True
-                here = here.parent
+            join.demand()
+
+    def owns(self, element: Any) -> bool:
+        """Whether ``element`` is a column of one of these tables, as it stands."""
+        tables = [self.root.table, *(join.table for join in self.joins)]
+        return isinstance(element, sa.Column) and any(element.table is table for table in tables)
+
+    def turn(self, before: list[Join], shares_multiple: bool) -> list[Join]:
+        """Begin the other side of ``one | other``; what the first one joined is spare for it.
+
+        :param before: the joins that both sides see.
+        :param shares_multiple: whether both sides may be about the same one of several related rows.
+        :returns: the joins that the first side saw.
+        """
+        first, self.seen = self.seen, list(before)
+        self.spare += [join for join in first if join not in before and (shares_multiple or not join.hop.multiple)]
+        return first
+
+    def meet(self, first: list[Join], spare: list[Join]) -> None:
+        """End ``one | other``: what follows sees the joins of both sides.
+
+        :param first: those that the first side saw.
+        :param spare: those that were spare before.
+        """
+        self.seen = first + [join for join in self.seen if join not in first]
+        self.spare = [join for join in self.spare if join in spare]
 
     def from_clause(self, limit: set[Join] | None = None) -> Any:
         """The FROM clause."""

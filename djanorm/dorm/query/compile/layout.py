@@ -55,3 +55,10 @@ class Layout(NamedTuple):
     blocks: tuple[Block, ...] = ()
     annotations: tuple[Output, ...] = ()
     hidden: int = 0
+
+
+class Statement(NamedTuple):
+    """A statement and the layout of its columns; None for a write."""
+
+    sql: Any
+    layout: Layout | None

@@ -37,9 +37,7 @@ class LiteralCompilation(Compilation):
 
 def _scope(options: Any, table: Any, samples: list[Any]) -> QueryScope:
     features = table.metadata.info.get("features") or engines.get("default").features
-    scope = QueryScope(LiteralCompilation(None, features, samples), QueryState(options))
-    scope.joins.root.table = table
-    return scope
+    return QueryScope(LiteralCompilation(None, features, samples), QueryState(options), table=table)
 
 
 def condition_on(options: Any, condition: Any, table: Any) -> Any:

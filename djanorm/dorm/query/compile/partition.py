@@ -6,25 +6,29 @@ numbering happens in a query around the rows, after DISTINCT and GROUP BY.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import AnnotationRef
+from dorm.query.compile.columns import Columns
+from dorm.query.compile.scope import Scope
 
 
-def key_of(select: Any) -> Any:
+def key_of(scope: Scope, columns: Columns) -> Any:
     """The column that identifies the parent of a row; None when the slice is of all rows at once."""
-    expression = select.state.partition
+    expression = scope.state.partition
     if isinstance(expression, AnnotationRef):
-        return select.scope.labels[expression.name]
+        return columns.annotation(expression.name)
     if expression is None:
         return None
-    with select.scope.reusing(None):
-        return expression.build(select.scope).sql
+    with scope.reusing(None):
+        return expression.build(scope).sql
 
 
-def sliced(statement: Any, key: Any, order: list[tuple[Any, Any]], shown: int, low: Any, high: Any) -> Any:
+def sliced(statement: Any, key: Any, order: Sequence[tuple[OrderBy, Any]], shown: int, low: Any, high: Any) -> Any:
     """A SELECT of those rows of ``statement`` whose numbers among the rows of their key are in the slice.
 
     :param order: the terms that order the rows, each with its element, which ``statement`` selects.

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from dorm.expressions.base import Built
 from dorm.expressions.conditions import AND, XOR
 from dorm.query.compile.clauses import Clause, Clauses, combined
-from dorm.query.compile.joins import Join
-from dorm.query.compile.scope import SELECTED
+from dorm.query.compile.gathered import NOTHING, Gathered
+from dorm.query.compile.grouping import Groups
+from dorm.query.compile.joins import Join, Joins
+from dorm.query.compile.scope import SELECTED, Scope
+from dorm.query.describe.annotations import is_selected, referred
 from dorm.query.describe.fan_out import multiplies
 from dorm.query.describe.predicates import Junction, Predicate
 from dorm.query.describe.state import AnnotateStep, FilterStep, Mark
 
 
 class EmptyResult(Exception):
-    """Raised while compiling a query that cannot match any row."""
+    """Raised while compiling a query that cannot match any row.
+
+    :param gathered: what its steps came to until then.
+    """
+
+    def __init__(self, gathered: Gathered = NOTHING) -> None:
+        super().__init__()
+        self.gathered = gathered
 
 
 class _Fork:
@@ -27,23 +38,37 @@ class _Fork:
     :ivar seen: the joins that both sides see.
     :ivar spare: the spare joins of the enclosing fork.
     :ivar shared: the joins that the first filter of either side may share if it is sticky.
-    :ivar clauses: the conditions of the side being replayed.
-    :ivar first: the condition of the first side.
-    :ivar first_seen: the joins that it saw.
+    :ivar first_seen: the joins that the first side saw.
     :ivar late: whether a condition is about groups.
     :ivar columns: the columns that the conditions read, for GROUP BY.
     """
 
-    def __init__(self, connector: str, joins: Any, shared: set[Join]) -> None:
+    def __init__(self, connector: str, joins: Joins, shared: set[Join]) -> None:
         self.connector = connector
         self.seen: list[Join] = list(joins.seen)
         self.spare: list[Join] = list(joins.spare)
         self.shared = shared
-        self.clauses: list[Clause] = []
-        self.first = Clause(True)
         self.first_seen: list[Join] = []
         self.late = False
         self.columns: list[Any] = []
+        self._clauses: list[Clause] = []
+        self._first = Clause(True)
+
+    def add(self, clause: Clause, late: bool, columns: list[Any]) -> None:
+        """One more condition of the side that is being replayed."""
+        self._clauses.append(clause)
+        self.late |= late
+        self.columns += columns
+
+    def turn(self, joins: Joins) -> None:
+        """Go on with the other side."""
+        self._first, self._clauses = combined(AND, self._clauses), []
+        # with AND the sides may be about different related rows
+        self.first_seen = joins.turn(self.seen, shares_multiple=self.connector != AND)
+
+    def condition(self) -> Clause:
+        """What both sides come to."""
+        return combined(self.connector, [self._first, combined(AND, self._clauses)])
 
 
 class Replay:
@@ -53,20 +78,24 @@ class Replay:
     :param multiplying: whether to build the annotations that fan rows out, wanted or not.
     """
 
-    def __init__(self, select: Any, wanted: set[str], multiplying: bool) -> None:
-        self.select = select
-        self.scope = select.scope
+    def __init__(self, scope: Scope, groups: Groups, wanted: set[str], multiplying: bool) -> None:
+        self.scope = scope
+        self.groups = groups
         self.wanted = wanted
         self.multiplying = multiplying
+        self._where: list[Any] = []
+        self._having: list[Any] = []
+        self._beside: list[Any] = []
+        self._built: dict[str, Built] = {}
         self._shared: set[Join] = set()
         self._forks: list[_Fork] = []
 
-    def run(self) -> None:
+    def run(self) -> Gathered:
         """Replay all steps.
 
         :raises EmptyResult: when the query cannot match any row.
         """
-        for step in self.select.state.steps:
+        for step in self.scope.state.steps:
             if isinstance(step, FilterStep):
                 self._filter(step)
             elif isinstance(step, AnnotateStep):
@@ -75,6 +104,10 @@ class Replay:
                 self._choose()
             else:
                 self._fork(step)
+        return self._gathered()
+
+    def _gathered(self) -> Gathered:
+        return Gathered(self._where, self._having, self._beside, self._built)
 
     def _filter(self, step: FilterStep) -> None:
         if not step.shared:
@@ -84,45 +117,42 @@ class Replay:
         negated = None if any(fork.connector == XOR for fork in self._forks) else False
         with self.scope.reusing(self._shared):
             for node in _conjuncts(step.predicate):
-                clauses = Clauses(self.scope)
-                clauses.conjunct = alone
+                clauses = Clauses(self.scope, conjunct=alone)
                 clause = clauses.build(node, negated)
-                late = node.contains_aggregate and self.select.groups
+                late = node.contains_aggregate and self.groups.any
                 columns: list[Any] = []
-                if late or (self._forks and self.select.groups):
-                    columns = [*clauses.ties, *(c for e in clauses.read for c in self.select.columns_beside(e))]
+                if late or (self._forks and self.groups.any):
+                    columns = [*clauses.ties, *(c for e in clauses.read for c in self.groups.columns_beside(e))]
                 self._add(clause, late, columns)
 
     def _add(self, clause: Clause, late: bool, columns: list[Any]) -> None:
         """Add a condition to the side of the innermost fork that is being replayed."""
         fork = next((fork for fork in reversed(self._forks) if fork.connector != AND), None)
         if fork is not None:
-            fork.clauses.append(clause)
-            fork.late |= late
-            fork.columns += columns
+            fork.add(clause, late, columns)
         elif clause.sql is False:
-            raise EmptyResult
+            raise EmptyResult(self._gathered())
         elif clause.sql is not True:
-            (self.select.having if late else self.select.where).append(clause.sql)
+            (self._having if late else self._where).append(clause.sql)
             if late:
-                self.select.group_beside(*columns)
+                self._beside += columns
             else:
                 self.scope.joins.demand(clause.demands)
 
     def _annotate(self, step: AnnotateStep) -> None:
         if step.name in self.wanted or (self.multiplying and multiplies(step.expression)):
             with self.scope.reusing(None):
-                self.select.built[step.name] = step.expression.build(self.scope)
-        self.scope.views[step.name] = list(self.scope.joins.seen)
+                self._built[step.name] = step.expression.build(self.scope)
+        self.scope.keep_view(step.name)
 
     def _choose(self) -> None:
         """Fix the joins of the values that ``values()`` selects over multi-valued relations."""
         if self.multiplying:
             with self.scope.reusing(None):
-                for _, expression in self.select.state.select or ():
+                for _, expression in self.scope.state.select or ():
                     if multiplies(expression):
                         expression.build(self.scope)
-        self.scope.views[SELECTED] = list(self.scope.joins.seen)
+        self.scope.keep_view(SELECTED)
 
     def _fork(self, mark: Mark) -> None:
         joins = self.scope.joins
@@ -130,21 +160,32 @@ class Replay:
             self._forks.append(_Fork(mark.connector, joins, self._shared))
             return
         fork = self._forks[-1]
+        self._shared = fork.shared
         if mark.kind == "right":
-            fork.first, fork.clauses = combined(AND, fork.clauses), []
-            fork.first_seen, joins.seen = joins.seen, list(fork.seen)
-            # with AND the sides may be about different related rows
-            own = [join for join in fork.first_seen if join not in fork.seen]
-            joins.spare += [j for j in own if fork.connector != AND or not j.hop.multiple]
-            self._shared = fork.shared
+            fork.turn(joins)
             return
         self._forks.pop()
-        joins.seen = fork.first_seen + [join for join in joins.seen if join not in fork.first_seen]
-        joins.spare = [join for join in joins.spare if join in fork.spare]
-        self._shared = fork.shared
+        joins.meet(fork.first_seen, fork.spare)
         if fork.connector != AND:
-            both = combined(fork.connector, [fork.first, combined(AND, fork.clauses)])
-            self._add(both, fork.late, fork.columns)
+            self._add(fork.condition(), fork.late, fork.columns)
+
+
+def gather(scope: Scope, groups: Groups, *, annotations: bool, multiplying: bool = True) -> Gathered:
+    """Replays filters and annotations in the order written; joins are created in that order.
+
+    :param annotations: build those that rows carry; those that something else refers to are built in any case.
+    :param multiplying: build those that fan rows out.
+    :raises EmptyResult: when the query cannot match any row.
+    """
+    state = scope.state
+    if not state.steps:
+        return NOTHING
+    wanted = referred(state)
+    if annotations:
+        wanted.update(name for name in state.annotations if is_selected(state, name))
+    if groups.any and any(state.annotations[name].contains_aggregate for name in wanted):
+        wanted |= groups.made_by()
+    return Replay(scope, groups, wanted, multiplying).run()
 
 
 def _conjuncts(node: Predicate) -> list[Predicate]:

@@ -86,6 +86,10 @@ class Compilation:
             self.columns[name] = f"{self.columns[name]} {column}" if self.columns.get(name) else column
         return made
 
+    def note_groups(self) -> None:
+        """Some query of the statement has groups."""
+        self.grouped = True
+
     def clear(self) -> None:
         """Forget the tables and parameters of a statement that is compiled again."""
         self.table_names.clear()
@@ -118,17 +122,17 @@ class Scope(result_types.ResultTypes):
     :ivar views: the joins that each annotation sees: those of its own step.
     """
 
-    def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None) -> None:
+    def __init__(self, compilation: Compilation, state: Any, parent: Scope | None = None, *, table: Any = None) -> None:
         self.compilation = compilation
         self.features = compilation.features
         self.hooks = compilation.hooks
         self.state = state
         self.opts = state.opts
         self.parent = parent
-        self.joins = Joins(fresh_table(self.opts.table, compilation.table_names), compilation.table_names)
+        root = fresh_table(self.opts.table if table is None else table, compilation.table_names)
+        self.joins = Joins(root, compilation.table_names)
         self.reuse: set[Join] | None = None
         self.views: dict[str, list[Join]] = {}
-        self.labels: dict[str, Any] = {}
         self.reaches_out = False
         self.isolated: set[int] = set()
         self._touched: set[Join] = set()
@@ -185,17 +189,26 @@ class Scope(result_types.ResultTypes):
             )
         from_outer = scope.names.reference(name)
         apart = scope.aggregates_apart(from_outer) if from_outer.contains_aggregate else set()
-        apart -= scope.isolated
-        scope.isolated |= apart
-        try:
-            with scope.lenient():
-                return from_outer.build(scope)
-        finally:
-            scope.isolated -= apart
+        with scope.isolating(apart), scope.lenient():
+            return from_outer.build(scope)
 
     def aggregates_apart(self, reference: Any) -> set[int]:
         """The ids of the aggregates behind a reference that a subquery computes again; implemented by the compiler."""
         raise NotImplementedError
+
+    @contextmanager
+    def isolating(self, aggregates: set[int]) -> Generator[None, None, None]:
+        """Inside the block, the aggregates with these ids become subqueries as well."""
+        previous = self.isolated
+        self.isolated = previous | aggregates
+        try:
+            yield
+        finally:
+            self.isolated = previous
+
+    def keep_view(self, name: str) -> None:
+        """From now on, the annotation ``name`` sees the joins that there are at this step."""
+        self.views[name] = list(self.joins.seen)
 
     def surrounding(self) -> Scope | None:
         """The scope of the enclosing query; a rerooted scope belongs to the query it was made for."""

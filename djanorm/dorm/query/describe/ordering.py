@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.sql import elements as sql
-
 from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, InvalidRelationPath
 from dorm.expressions.base import as_operand, is_operand
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import AnnotationRef, ColumnRef
-from dorm.fields.types import JSONType
 from dorm.functions.numbers import Random
 from dorm.query.describe.names import Names
 
@@ -169,57 +165,3 @@ def _between_distinct_values(state: Any, terms: tuple[OrderBy, ...]) -> tuple[Or
         for term, columns in zip(terms, read, strict=True)
         if all(column.path.key in selected for column in columns)
     )
-
-
-def order_elements(select: Any) -> tuple[list[tuple[OrderBy, Any]], list[Any]]:
-    """The terms of ORDER BY with their elements, and the columns to select only for sorting.
-
-    DISTINCT and an enclosing query require the sort expressions among the columns. So do groups: a parameter in ORDER
-    BY differs from one with the same value in GROUP BY, so the database sees two expressions unless both refer to a
-    column of the result.
-    """
-    scope = select.scope
-    elements: list[tuple[OrderBy, Any]] = []
-    hidden: list[Any] = []
-    prefix = "o" if select.state.partition is None else "order "
-    for term in select.ordering_terms:
-        expression = term.expression
-        if isinstance(expression, RandomOrder):
-            elements.append((term, scope.hooks.random()))
-            continue
-        label = select.label_of(expression)
-        if label is None:
-            with scope.reusing(None):
-                element = expression.build(scope).sql
-        else:
-            element = label.element
-        if label is None and is_constant(element):
-            continue
-        for key in scope.hooks.sort_keys(element, isinstance(element.type, JSONType)):
-            if label is not None and key is element:
-                key = label
-            elif _is_hidden(select, term, key, label is not None):
-                key = key.label(f"{prefix}{len(hidden)}")
-                hidden.append(key)
-            elements.append((term, key))
-    return elements, hidden
-
-
-def is_constant(element: Any) -> bool:
-    """Whether ``element`` is a constant keyword, which sorts nothing; a number would be the position of a column."""
-    while isinstance(element, sa.TypeCoerce | sql.Grouping):
-        element = element.element if isinstance(element, sql.Grouping) else element.clause
-    return isinstance(element, sql.True_ | sql.False_ | sql.Null)
-
-
-def _is_hidden(select: Any, term: OrderBy, key: Any, labelled: bool) -> bool:
-    """Whether ``key`` must be selected so that rows can be sorted by it."""
-    state = select.state
-    if state.partition is None:
-        if labelled:
-            return False
-        if select.groups_values and not select.is_own(key) and not term.contains_aggregate:
-            return True
-        if state.distinct is not True:
-            return False
-    return not any(key is column for column in select.columns)
