@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from dorm.expressions.base import Built, are_values, as_operand, is_operand
+from dorm.expressions.base import Built, Expression, are_values, as_operand, is_operand
 from dorm.expressions.subqueries import Subquery
 from dorm.expressions.values import RawSQL
 from dorm.lookups.base import EVERYTHING, INTEGER_LIMIT, NOTHING, NULL, Lookup, Right, is_fraction, require_iterable
@@ -125,6 +125,16 @@ class Range(Lookup):
         return sa.between(left.sql, low, high)
 
 
+def _are_ready(field: Any, items: Any) -> bool:
+    """Whether values can be bound as they stand: all of types that ``field`` takes, and no integer too large."""
+    kinds = set(map(type, items))
+    if not kinds or not kinds.issubset(field.exact_types):
+        return False
+    if int not in kinds:
+        return True
+    return kinds == {int} and min(items) >= -INTEGER_LIMIT and max(items) < INTEGER_LIMIT
+
+
 class In(Lookup):
     """Member of a list, of a queryset's rows, or of those of a ``RawSQL``."""
 
@@ -132,36 +142,40 @@ class In(Lookup):
 
     def read(self, field: Any, value: Any) -> Right:
         if is_operand(value) and not isinstance(value, list | tuple | set):
-            expression = as_operand(value)
-            if isinstance(expression, Subquery):
-                if expression.state.empty:
-                    return NOTHING
-                _one_column(expression, self.lookup_name)
-                return Right("subquery", (), (expression,))
-            if isinstance(expression, RawSQL):
-                return Right("raw", (), (expression,))
-            # one value, computed: OuterRef, F
-            return Right(("expressions", 1), (), (expression,))
+            return self._computed(as_operand(value))
         items = require_iterable(self.lookup_name, value)
         plain = are_values(items)
-        if plain and field is not None and items:
-            kinds = set(map(type, items))
-            if kinds.issubset(field.exact_types) and int not in kinds:
-                return Right("list", (items,))
-            if kinds == {int} and int in field.exact_types:
-                if min(items) >= -INTEGER_LIMIT and max(items) < INTEGER_LIMIT:
-                    return Right("list", (items,))
+        if plain and field is not None and _are_ready(field, items):
+            return Right("list", (items,))
         if not plain and any(is_operand(item) for item in items):
             parts = tuple(as_operand(i) if is_operand(i) else self.beside(field, i) for i in items if i is not None)
             return Right(("expressions", len(parts)), (), parts)
+        return self._prepared(field, items)
+
+    def _computed(self, expression: Expression) -> Right:
+        """The rows of a subquery, or one value that is computed, such as ``OuterRef`` or ``F``."""
+        if isinstance(expression, Subquery):
+            if expression.state.empty:
+                return NOTHING
+            _one_column(expression, self.lookup_name)
+            return Right("subquery", (), (expression,))
+        if isinstance(expression, RawSQL):
+            return Right("raw", (), (expression,))
+        return Right(("expressions", 1), (), (expression,))
+
+    def _prepared(self, field: Any, items: Any) -> Right:
+        """Values, each as the field prepares it; those that no row can have are left out."""
         prepared = [self.prepare(field, i) for i in items if i is not None and not is_fraction(field, i)]
-        if prepared and set(map(type, prepared)) == {int}:
+        kinds = set(map(type, prepared))
+        if kinds == {int}:
             prepared = [item for item in prepared if -INTEGER_LIMIT <= item < INTEGER_LIMIT]
-        if prepared and (isinstance(prepared[0], list) or (field is None and len(set(map(type, prepared))) > 1)):
+        if not prepared:
+            return NOTHING
+        if isinstance(prepared[0], list) or (field is None and len(kinds) > 1):
             # lists in a list would need equal lengths to be an array, and values of several types cannot be one: bind
             # them one by one
             return Right(("values", len(prepared)), tuple(prepared))
-        return Right("list", (prepared,)) if prepared else NOTHING
+        return Right("list", (prepared,))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         if right.variant == "subquery":

@@ -29,29 +29,29 @@ def find_isolated(state: QueryState) -> set[int]:
 
     :raises NotSupportedError: when one does and the rows are grouped by ``values()``, where it cannot have one.
     """
-    aggregates = [
-        node
-        for step in state.steps
-        if isinstance(step, AnnotateStep) and step.expression.contains_aggregate
-        for node in step.expression.flatten()
-        if isinstance(node, Aggregate)
-    ]
-    chains = [chain_of(node) for node in aggregates]
-    followed = [chain for chain in chains if chain]
+    chains = [(node, chain_of(node)) for node in _annotated_aggregates(state)]
+    followed = [chain for _, chain in chains if chain]
     filtered = _filtered_chains(state) if followed else []
     if len(different(followed + filtered)) < 2:
         return set()
-    wanting = [
-        aggregate
-        for aggregate, chain in zip(aggregates, chains, strict=True)
-        if counts_each_row(aggregate) and not any(_along(chain, other) for other in filtered)
-    ]
+    wanting = [aggregate for aggregate, chain in chains if _is_multiplied(aggregate, chain, filtered)]
     if wanting and state.group != "pk":
         raise NotSupportedError(
             f"{wanting[0]!r} and the other relations of this query multiply each other's rows within the groups of "
             "values(). Use distinct=True, or one query per relation."
         )
     return {id(aggregate) for aggregate in wanting}
+
+
+def _annotated_aggregates(state: QueryState) -> list[Aggregate]:
+    """The aggregates inside the annotations."""
+    steps = (step for step in state.steps if isinstance(step, AnnotateStep) and step.expression.contains_aggregate)
+    return [node for step in steps for node in step.expression.flatten() if isinstance(node, Aggregate)]
+
+
+def _is_multiplied(aggregate: Aggregate, chain: Chain, filtered: list[Chain]) -> bool:
+    """Whether the joins of other chains change what ``aggregate`` computes over its own ``chain``."""
+    return counts_each_row(aggregate) and not any(_along(chain, other) for other in filtered)
 
 
 def counts_each_row(aggregate: Aggregate) -> bool:

@@ -37,10 +37,10 @@ class Join:
 
     def demand(self) -> None:
         """Make it, and those that lead to it, inner joins."""
-        here: Join | None = self
-        while here is not None and not here.demanded:
-            here.demanded = True
-            here = here.parent
+        if not self.demanded:
+            self.demanded = True
+            if self.parent is not None:
+                self.parent.demand()
 
     def outer(self) -> bool:
         """Whether it is a LEFT OUTER JOIN."""
