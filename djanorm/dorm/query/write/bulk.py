@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dorm.meta.older_classes import older_class_hint
 from dorm.query.describe.base import M, R, root_of
 from dorm.query.run.evaluation import write_alias
-from dorm.query.write.related_keys import forget_refused, settle
+from dorm.query.write.related_keys import forget_refused
 from dorm.query.write.verbs import Writing
 from dorm.utils.lazy import lazy_import
 from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
     from dorm.db import sessions, transactions
-    from dorm.query.write import bulk_updates, computed_inserts, row_writes
+    from dorm.query.write import bulk_inserts, bulk_updates
 else:
     transactions = lazy_import("dorm.db.transactions", globals())
     sessions = lazy_import("dorm.db.sessions", globals())
+    bulk_inserts = lazy_import("dorm.query.write.bulk_inserts", globals())
     bulk_updates = lazy_import("dorm.query.write.bulk_updates", globals())
-    computed_inserts = lazy_import("dorm.query.write.computed_inserts", globals())
-    row_writes = lazy_import("dorm.query.write.row_writes", globals())
 
 BATCH = 1000
 
@@ -62,7 +60,8 @@ class Bulk(Writing[M, R]):
         alias = write_alias(root)
         back = () if ignore_conflicts else tuple(opts.get_field(name) for name in returning or ())
         try:
-            _insert(opts, rows, batch_size or len(rows), alias, conflict, back, keys=not ignore_conflicts)
+            batch = bulk_inserts.Batching(alias, batch_size or len(rows))
+            bulk_inserts.insert(opts, rows, batch, conflict, back, keys=not ignore_conflicts)
         except BaseException:
             forget_refused(opts, rows)
             raise
@@ -128,7 +127,8 @@ class Bulk(Writing[M, R]):
         check_instances(opts, rows)
         alias = write_alias(root)
         try:
-            _upsert(opts, rows, batch_size or len(rows), alias, unique, updated, returning)
+            batch = bulk_inserts.Batching(alias, batch_size or len(rows))
+            bulk_inserts.upsert(opts, rows, batch, unique, updated, whole=returning)
         except BaseException:
             forget_refused(opts, rows)
             raise
@@ -144,14 +144,7 @@ class Bulk(Writing[M, R]):
         check_batch_size(batch_size)
         root = root_of(self)
         opts = root.state.opts
-        if isinstance(fields, str):
-            raise TypeError(f"bulk_update() takes a list of fields; write [{fields!r}].")
-        names = [getattr(field, "lookup_path", field) for field in fields]
-        if not names:
-            raise ValueError("Field names must be given to bulk_update().")
-        chosen = [_column(opts, name, "fields") for name in names]
-        if any(field.primary_key for field in chosen):
-            raise ValueError("bulk_update() cannot be used with primary key fields.")
+        chosen = _updated(opts, fields)
         if root.state.is_sliced:
             raise TypeError("Cannot update a query once a slice has been taken.")
         rows: list[Any] = list(objs)
@@ -169,6 +162,23 @@ class Bulk(Writing[M, R]):
             for at in range(0, len(rows), size):
                 count += bulk_updates.update_batch(root, opts, chosen, rows[at : at + size], alias)
         return count
+
+
+def _updated(opts: Any, fields: Iterable[Any]) -> list[Any]:
+    """The fields that ``bulk_update()`` is to write.
+
+    :raises ValueError: for none, the key, or one that is no column.
+    :raises TypeError: for a text in place of a list.
+    """
+    if isinstance(fields, str):
+        raise TypeError(f"bulk_update() takes a list of fields; write [{fields!r}].")
+    names = [getattr(field, "lookup_path", field) for field in fields]
+    if not names:
+        raise ValueError("Field names must be given to bulk_update().")
+    chosen = [_column(opts, name, "fields") for name in names]
+    if any(field.primary_key for field in chosen):
+        raise ValueError("bulk_update() cannot be used with primary key fields.")
+    return chosen
 
 
 def check_batch_size(batch_size: int | None) -> None:
@@ -204,140 +214,3 @@ def _column(opts: Any, name: str, what: str) -> Any:
 
 def _among(field: Any, fields: Iterable[Any]) -> bool:
     return any(field is other for other in fields)
-
-
-def _prepare(opts: Any, rows: list[Any]) -> None:
-    """What ``save()`` would do to values before an INSERT: automatic times, keys of parents saved meanwhile."""
-    prepared = [f for f in opts.concrete_fields if f.prepares]
-    relations = [f for f in opts.concrete_fields if f.is_relation]
-    key = opts.pk if opts.pk.has_default() else None
-    if not prepared and not relations and key is None:
-        return
-    for row in rows:
-        values = row.__dict__
-        if relations:
-            settle(row, relations, "bulk_create")
-        for field in prepared:
-            values[field.attname] = field.pre_save(row, True)
-        if key is not None and values.get(key.attname) is None:
-            values[key.attname] = key.get_default(row)
-
-
-class _Group(NamedTuple):
-    """Instances that give values to the same columns."""
-
-    fields: list[Any]
-    rows: list[Any]
-    values: list[tuple[Any, ...]]
-
-
-def _insert(
-    opts: Any, rows: list[Any], batch_size: int, alias: str, conflict: Any, back: tuple[Any, ...], keys: bool
-) -> None:
-    _prepare(opts, rows)
-    batches = _batches(_by_columns(opts, rows), batch_size)
-    with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
-        for fields, part, values in batches:
-            missing = [f for f in opts.concrete_fields if not _among(f, fields)] if keys else []
-            missing += computed_inserts.computed(fields, values) if keys else []
-            returning = (*missing, *(f for f in back if not _among(f, missing)))
-            found = row_writes.insert_rows(opts, fields, values, using=alias, returning=returning, on_conflict=conflict)
-            names = [field.attname for field in returning]
-            if len(names) == 1 and len(found) == len(part):
-                name = names[0]
-                for row, (value,) in zip(part, found, strict=True):
-                    row.__dict__[name] = value
-            elif names and len(found) == len(part):
-                for row, stored in zip(part, found, strict=True):
-                    row.__dict__.update(zip(names, stored, strict=True))
-            for row in part:
-                state = row._state
-                state.adding = False
-                state.db = alias
-                state.written = True
-
-
-def _batches(groups: Iterable[_Group], size: int) -> list[_Group]:
-    return [
-        _Group(fields, rows[at : at + size], values[at : at + size])
-        for fields, rows, values in groups
-        for at in range(0, len(rows), size)
-    ]
-
-
-def _splits(alias: str, batches: list[_Group]) -> bool:
-    features = sessions.session(alias).features
-    return any(len(fields) * len(part) > features.max_parameters for fields, part, _ in batches)
-
-
-def _by_columns(opts: Any, rows: list[Any]) -> list[_Group]:
-    """Rows grouped by the columns that they have values for: the database fills in the others."""
-    key = opts.pk
-    columns = [field for field in opts.concrete_fields if not getattr(field, "generated", False)]
-    if getattr(key, "filled_by_database", False):
-        keyless = [row for row in rows if row.__dict__.get(key.attname) is None]
-        without = [field for field in columns if field is not key]
-    else:
-        keyless, without = [], columns
-    if not keyless:
-        return _by_presence(columns, rows)
-    if len(keyless) == len(rows):
-        return _by_presence(without, rows)
-    keyed = [row for row in rows if row.__dict__.get(key.attname) is not None]
-    return [*_by_presence(columns, keyed), *_by_presence(without, keyless)]
-
-
-def _by_presence(columns: list[Any], rows: list[Any]) -> list[_Group]:
-    """The rows with their values of these columns; usually all rows have them all."""
-    read = _reader(columns)
-    try:
-        return [_Group(columns, rows, [read(row.__dict__) for row in rows])]
-    except KeyError:
-        groups: dict[tuple[bool, ...], list[Any]] = {}
-        for row in rows:
-            groups.setdefault(tuple(field.attname in row.__dict__ for field in columns), []).append(row)
-        return [
-            group
-            for given, part in groups.items()
-            for group in _by_presence([f for f, g in zip(columns, given, strict=True) if g], part)
-        ]
-
-
-def _reader(fields: list[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
-    """A function from an instance's values to a tuple of those of ``fields``."""
-    names = [field.attname for field in fields]
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda values: tuple(values[name] for name in names)
-
-
-def _upsert(
-    opts: Any, rows: list[Any], batch_size: int, alias: str, unique: list[Any], updated: list[Any], whole: bool
-) -> None:
-    _prepare(opts, rows)
-    identify = [field.attname for field in unique]
-    last = {tuple(row.__dict__.get(name) for name in identify): row for row in rows}
-    groups = _by_columns(opts, list(last.values()))
-    if whole:
-        returning = tuple(opts.concrete_fields)
-    else:
-        made = [f for fields, _, given in groups for f in (opts.pk, *computed_inserts.computed(fields, given))]
-        returning = tuple({id(field): field for field in (*unique, *made)}.values())
-    names = [field.attname for field in returning]
-    at_key = [names.index(name) for name in identify]
-    stored: dict[Any, Any] = {}
-    batches = _batches(groups, batch_size)
-    with transactions.atomic(alias) if len(batches) > 1 or _splits(alias, batches) else nullcontext():
-        for fields, _, given in batches:
-            found = row_writes.insert_rows(
-                opts, fields, given, using=alias, returning=returning, on_conflict=("update", unique, updated)
-            )
-            for values in found:
-                stored[tuple(values[at] for at in at_key)] = values
-    for row in rows:
-        found_row = stored.get(tuple(row.__dict__.get(name) for name in identify))
-        if found_row is not None:
-            row.__dict__.update(zip(names, found_row, strict=True))
-        row._state.adding = False
-        row._state.db = alias
-        row._state.written = True
