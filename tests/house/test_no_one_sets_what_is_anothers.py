@@ -23,6 +23,7 @@ ALLOWED = {
     "row._state": "an instance's state, which the verbs that write rows keep",
     "state": "an instance's state, which the verbs that write rows keep",
     "made._state": "an instance's state, which the verbs that write rows keep",
+    "registry.compiled": "a registry holds the plans of its models, and knows no query",
     "plans.uncacheable": "a counter",
     "source.lines": "generated code grows by lines",
     "twin()": "the class of a copied instance",

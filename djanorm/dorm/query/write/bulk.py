@@ -167,7 +167,7 @@ class Bulk(Writing[M, R]):
 def _updated(opts: Any, fields: Iterable[Any]) -> list[Any]:
     """The fields that ``bulk_update()`` is to write.
 
-    :raises ValueError: for none, the key, or one that is no column.
+    :raises ValueError: for none, the key, or one without a column.
     :raises TypeError: for a text in place of a list.
     """
     if isinstance(fields, str):
