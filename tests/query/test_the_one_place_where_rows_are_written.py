@@ -10,6 +10,7 @@ from dorm.events import subscribe
 from dorm.exceptions import DatabaseError, ReadOnlyModelError
 from dorm.functions import Upper
 from dorm.query.write import row_writes
+from dorm.signals import pre_save
 
 
 class Entry(dorm.Model):
@@ -42,6 +43,25 @@ async def test_a_read_only_row_that_was_loaded_is_written_by_no_verb(database, m
     with pytest.raises(ReadOnlyModelError):
         await mode.call(Ledger.objects.all(), "update", name="b")
     assert [entry.name for entry in await mode.fetch(Entry.objects.all())] == ["a"]
+
+
+async def test_nobody_is_told_of_a_row_that_is_not_going_to_be_saved(database, mode):
+    """The model is refused before its signals are sent."""
+    await mode.call(Entry.objects, "create", name="a")
+    loaded = await mode.call(Ledger.objects, "get")
+    told = []
+
+    def receiver(sender, **_):
+        told.append(sender)
+
+    pre_save.connect(receiver, Ledger)
+    try:
+        for target in (loaded, Ledger(name="b")):
+            with pytest.raises(ReadOnlyModelError):
+                await mode.call(target, "save")
+    finally:
+        pre_save.disconnect(receiver, Ledger)
+    assert told == []
 
 
 def test_a_row_is_not_updated_by_its_key_either(database):
