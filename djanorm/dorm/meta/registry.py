@@ -25,8 +25,13 @@ from dorm.utils.suggest import hint
 _SETTINGS_THAT_MATTER = frozenset({"USE_TZ", "TIME_ZONE"})
 
 
-# version numbers are never used twice, not even by two registries
-_versions = itertools.count(1)
+class Version(int):
+    """The version of a registry. No number is used twice, not even by two registries; other processes count otherwise."""
+
+    __slots__ = ()
+
+
+_numbers = itertools.count(1)
 _registries: weakref.WeakSet[Registry] = weakref.WeakSet()
 _named: weakref.WeakValueDictionary[str, Registry] = weakref.WeakValueDictionary()
 _registering = threading.Lock()
@@ -48,7 +53,7 @@ class Registry:
 
     def __init__(self, name: str | None = None) -> None:
         self.name: str | None = name
-        self.version = next(_versions)
+        self.version = Version(next(_numbers))
         self.compiled: OrderedDict[Hashable, Any] = OrderedDict()
         self.by_label: dict[str, Any] = {}
         self.abstract_by_label: dict[str, Any] = {}
@@ -106,7 +111,7 @@ class Registry:
 
     def bump(self) -> None:
         """Something about models changed: everything derived from them is computed again."""
-        self.version = next(_versions)
+        self.version = Version(next(_numbers))
         self.compiled = OrderedDict()
 
     def register(self, model: Any) -> None:

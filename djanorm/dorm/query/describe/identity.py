@@ -19,6 +19,7 @@ from dorm.db.normalised import normalised
 from dorm.fields.base import Field
 from dorm.lookups.base import Lookup
 from dorm.meta.options import Options
+from dorm.meta.registry import Version
 from dorm.query.describe.parts import PARTS, Part, parts_of
 from dorm.query.describe.shape_words import sentence
 
@@ -73,7 +74,10 @@ def written(shape: object) -> str:
     :raises Unwritable: for an object without a name that other processes know.
     """
     if isinstance(shape, tuple):
-        return _state(shape) if shape and isinstance(shape[0], Options) else f"({', '.join(map(written, shape))})"
+        if shape and isinstance(shape[0], Options):
+            return _state(shape)
+        # the version of a path tells plans apart in this process, and nothing in others
+        return f"({', '.join([written(part) for part in shape if type(part) is not Version])})"
     if type(shape) in _PLAIN:
         return repr(shape)
     writer = next((write for kind, write in _WRITERS if isinstance(shape, kind)), None)

@@ -21,7 +21,7 @@ class Path:
     :ivar field: the field whose column is meant.
     :ivar relation: the relation at the end when the path ends on one, else None.
     :ivar last_relation: index of the first hop that belongs to ``relation``.
-    :ivar key: hashable identity within the model.
+    :ivar key: hashable identity within the model: a path found before models changed is not the one found since.
     """
 
     __slots__ = ("field", "hops", "key", "last_relation", "multiple", "name", "opts", "relation")
@@ -34,7 +34,11 @@ class Path:
         self.relation = relation
         self.last_relation = last
         self.multiple = any(hop.multiple for hop in hops)
-        self.key = ("column", name)
+        self.key = ("column", name, opts.registry.version)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # made anew by whoever unpickles it: version numbers mean nothing in other processes
+        return (Path, (self.opts, self.name, self.hops, self.field, self.relation, self.last_relation))
 
     def __repr__(self) -> str:
         return f"<Path {self.opts.label}.{self.name}>"

@@ -78,7 +78,7 @@ def _phrase(shape: object) -> str:
         parts = [_phrase(part) for part in shape[2]]
         text = f"({_JOINED[str(head)].join(parts)})" if len(parts) != 1 or parts[0][0] != "(" else parts[0]
         return f"not {text}" if shape[1] else text
-    if len(shape) == 2 and head in ("column", "annotation", "term"):
+    if len(shape) in {2, 3} and head in ("column", "annotation", "term"):
         return _phrase(shape[1])
     if isinstance(head, type):
         return _call(head, shape)
