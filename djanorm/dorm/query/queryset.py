@@ -10,6 +10,7 @@ from dorm.expressions.base import Expression
 from dorm.expressions.paths import Computed, RelationRef, TypedExpression
 from dorm.query.compile import result_types as _result_types  # noqa: F401  (the algebra of fields, which expressions ask)
 from dorm.query.describe.base import M, R
+from dorm.query.describe.chain import kind_of_tuple
 from dorm.query.run.async_reading import AsyncReading
 from dorm.query.write.bulk import BATCH, Bulk
 from dorm.utils.lazy import lazy_import
@@ -116,11 +117,7 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
         :raises TypeError: for ``flat`` together with ``named``.
         :raises ValueError: for ``flat`` with several fields.
         """
-        if flat and named:
-            raise TypeError("'flat' and 'named' can't be used together.")
-        if flat and len(fields) + len(expressions) > 1:
-            raise ValueError("'flat' needs exactly one field: values_list('name', flat=True).")
-        return self._values("flat" if flat else "named" if named else "tuple", fields, expressions)
+        return self._values(kind_of_tuple(len(fields) + len(expressions), flat, named), fields, expressions)
 
     # -- set operations --------------------------------------------------------------------------------------------
 

@@ -432,3 +432,16 @@ def _free_name(state: QueryState, expression: Any, taken: dict[str, Any]) -> str
         number += 1
         candidate = f"{name}{number}"
     return candidate
+
+
+def kind_of_tuple(width: int, flat: bool, named: bool) -> str:
+    """The kind of rows that ``values_list()`` of ``width`` values gives.
+
+    :raises TypeError: for ``flat`` together with ``named``.
+    :raises ValueError: for ``flat`` with several fields.
+    """
+    if flat and named:
+        raise TypeError("'flat' and 'named' can't be used together.")
+    if flat and width > 1:
+        raise ValueError("'flat' needs exactly one field: values_list('name', flat=True).")
+    return "flat" if flat else "named" if named else "tuple"

@@ -11,6 +11,7 @@ from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import F
 from dorm.expressions.values import Value
 from dorm.query.describe.base import M, R, root_of, with_state
+from dorm.query.describe.chain import kind_of_tuple
 from dorm.query.describe.names import Names
 from dorm.query.describe.selected_relations import loaded_fields, paths_of
 from dorm.query.describe.state import QueryState
@@ -75,6 +76,29 @@ class CombinedQuerySet(AsyncReading[M, R]):
         narrows = state.combined is not None and state.combined[0] == "union" and not state.is_sliced
         chosen = tuple((n, _Narrowed(e)) for n, e in select)
         return with_state(self, state.evolve(row=row, select=chosen, narrows_branches=narrows))
+
+    def values(self, *fields: object, **expressions: object) -> CombinedQuerySet[M, dict[str, Any]]:
+        """Rows as dicts of the named output columns."""
+        rows: CombinedQuerySet[M, dict[str, Any]] = self._values("dict", fields, expressions)
+        return rows
+
+    def values_list(
+        self, *fields: object, flat: bool = False, named: bool = False, **expressions: object
+    ) -> CombinedQuerySet[M, Any]:
+        """Rows as tuples of the named output columns; ``flat`` and ``named`` as for a queryset."""
+        kind = kind_of_tuple(len(fields) + len(expressions), flat, named)
+        rows: CombinedQuerySet[M, Any] = self._values(kind, fields, expressions)
+        return rows
+
+    async def avalues(self, *fields: object, **expressions: object) -> list[dict[str, Any]]:
+        """The rows of :meth:`values`, fetched."""
+        return await self.values(*fields, **expressions)
+
+    async def avalues_list(
+        self, *fields: object, flat: bool = False, named: bool = False, **expressions: object
+    ) -> list[Any]:
+        """The rows of :meth:`values_list`, fetched."""
+        return await self.values_list(*fields, flat=flat, named=named, **expressions)
 
     def _ordered(self) -> Any:
         state = self.state
