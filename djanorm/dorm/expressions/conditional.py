@@ -39,9 +39,13 @@ class Condition(Expression):
         return (Condition, self.predicate.shape(values))
 
     def slotted(self, slots: Any) -> Expression:
+        return self.of(self.predicate.slotted(slots))
+
+    def of(self, predicate: Any) -> Condition:
+        """The same expression with another resolved condition."""
         made = Condition(self.condition)
         made.__dict__.update(self.__dict__)
-        made.predicate = self.predicate.slotted(slots)
+        made.predicate = predicate
         return made
 
     def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:

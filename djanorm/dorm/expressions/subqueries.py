@@ -6,7 +6,7 @@ They hold any object with a query state; only the compiler looks inside.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -60,9 +60,13 @@ class Subquery(Expression):
         return (type(self), base.field_shape(self.output_field), self.state.shape(values))
 
     def slotted(self, slots: Any) -> Expression:
+        return self.over(self.state.slotted(slots))
+
+    def over(self, state: Any) -> Self:
+        """The same expression with another query in it."""
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
-        made.state = self.state.slotted(slots)
+        made.state = state
         return made
 
     def _refresh_flags(self) -> None:

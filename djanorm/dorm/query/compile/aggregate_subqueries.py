@@ -186,9 +186,11 @@ def build_isolated(scope: Scope, aggregate: Aggregate) -> Built:
         outer = scope.joins.follow(prefix[:-1], None)
     inner = scope.rerooted(prefix, own_annotations=True)
     correlation = inner.correlation(prefix, outer)
+    restricting = inner.restricting()
     with inner.reusing(None):
         built = aggregate.build_here(inner)
-    select = inner.correlated(sa.select(built.sql).select_from(inner.joins.from_clause()).where(correlation))
+    rows = sa.select(built.sql).select_from(inner.joins.from_clause()).where(correlation, *restricting)
+    select = inner.correlated(rows)
     element: Any = select.scalar_subquery()
     if built.field is not None:
         element = sa.type_coerce(element, built.field.sql_type())

@@ -84,7 +84,10 @@ class OverRows(QueryScope):
 
     def _join(self, key: Any, hop: Any, source: Any) -> None:
         table = fresh_table(hop.target.table, self.compilation.table_names)
-        self._outside[key] = (table, table.c[hop.target_field.column] == source)
+        scope = self.select.scope
+        asked = None if scope.compilation.scoping is None else scope.restriction(hop.target, table)
+        tie = table.c[hop.target_field.column] == source
+        self._outside[key] = (table, tie if asked is None else sa.and_(tie, asked))
 
     def annotation(self, name: str) -> Built:
         grouping = not self.state.annotations[name].contains_aggregate

@@ -249,11 +249,10 @@ class Clauses:
                 guards.append(expression.build(self.scope).sql.is_not(None))
         return sa.and_(_grouped(element), *guards) if guards else element
 
-    @staticmethod
-    def _may_be_null(expression: Expression) -> bool:
+    def _may_be_null(self, expression: Expression) -> bool:
         if isinstance(expression, ColumnRef):
             path = expression.path
-            return path.field.null or any(hop.nullable or hop.multiple for hop in path.hops)
+            return path.field.null or any(self.scope.may_be_absent(hop) for hop in path.hops)
         return not isinstance(expression, Slot)
 
     @staticmethod
@@ -314,6 +313,7 @@ class Clauses:
         same = inner.correlation((), self.scope.joins.root)
         self.ties.append(self.scope.joins.root.table.c[self.scope.opts.pk.column])
         self._reads_annotations_of(leaf)
+        conditions = [*inner.restricting(), *conditions]
         select = sa.select(one).select_from(inner.joins.from_clause()).where(same, *conditions)
         return Clause(inner.correlated(select).exists())
 

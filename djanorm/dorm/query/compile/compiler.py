@@ -11,7 +11,9 @@ from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.references import AnnotationRef, ColumnRef, F
 from dorm.expressions.values import Slot
-from dorm.query.compile import aggregate_subqueries, clauses
+from dorm.fields.relations import Hop
+from dorm.meta.options import Options
+from dorm.query.compile import aggregate_subqueries, clauses, scoping
 from dorm.query.compile.clauses import RightSide
 from dorm.query.compile.layout import Layout, Output, Statement
 from dorm.query.compile.replay import EmptyResult
@@ -62,6 +64,14 @@ class QueryScope(Scope):
         """The ids of the aggregates behind a reference that a subquery computes again."""
         return aggregate_subqueries.aggregates_apart(self.state, reference)
 
+    def restriction(self, options: Options, table: sa.FromClause) -> sa.ColumnElement[bool] | None:
+        """What the scope of a model asks of an appearance of its table."""
+        return scoping.restriction(self, options, table)
+
+    def may_be_absent(self, hop: Hop) -> bool:
+        """Whether a join may find no row."""
+        return scoping.may_be_absent(self, hop)
+
     def isolated_aggregate(self, aggregate: Aggregate) -> Built | None:
         """The aggregate as a subquery when it needs one, else None."""
         if id(aggregate) in self.isolated and not self._is_part:
@@ -94,7 +104,7 @@ class QueryScope(Scope):
         select.gather_or_match_nothing(annotations=True, multiplying=state.is_sliced)
         select.select_rows()
         statement = select.finish()
-        return _single(statement.sql, statement.layout, _nullable(state), use, self.compilation)
+        return _single(statement.sql, statement.layout, _nullable(self, state), use, self.compilation)
 
 
 def _single(
@@ -130,12 +140,12 @@ def fresh_name(compilation: Compilation) -> str:
     return f"u{number}"
 
 
-def _nullable(state: QueryState) -> bool:
+def _nullable(scope: Scope, state: QueryState) -> bool:
     assert state.select is not None
     _, expression = state.select[0]
     if not isinstance(expression, ColumnRef):
         return True
-    return expression.path.field.null or any(hop.nullable or hop.multiple for hop in expression.path.hops)
+    return expression.path.field.null or any(scope.may_be_absent(hop) for hop in expression.path.hops)
 
 
 def _one_column(state: QueryState, field: Any) -> QueryState:

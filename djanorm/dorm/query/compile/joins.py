@@ -11,7 +11,7 @@ everything else reads the latest visible one.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ import sqlalchemy as sa
 class Join:
     """One joined table."""
 
-    __slots__ = ("demanded", "hop", "number", "parent", "table")
+    __slots__ = ("condition", "demanded", "hop", "number", "parent", "table")
 
     def __init__(self, table: Any, parent: Join | None, hop: Any, number: int) -> None:
         self.table = table
@@ -29,6 +29,8 @@ class Join:
         self.hop = hop
         self.number = number
         self.demanded = False
+        # what the scope of its model asks of its rows, None for nothing
+        self.condition: Any = None
 
     def makes(self, parent: Join, hop: Any) -> bool:
         """Whether this is the join of ``hop`` from ``parent``."""
@@ -46,7 +48,7 @@ class Join:
         """Whether it is a LEFT OUTER JOIN."""
         if self.parent is None or self.demanded:
             return False
-        return self.hop.nullable or self.hop.multiple or self.parent.outer()
+        return self.hop.nullable or self.hop.multiple or self.condition is not None or self.parent.outer()
 
 
 class Joins:
@@ -54,15 +56,19 @@ class Joins:
 
     :param root: the base table (or alias).
     :param names: table names taken in this statement, shared by its subqueries.
+    :param restrict: from a model and its table to what its scope asks of the rows; None where no scope is in force.
+    :ivar unrestricted: whether the WHERE clause still lacks what the scope of the base table asks.
     :ivar joins: all of them, in the order of the FROM clause.
     :ivar seen: those visible to paths, the latest last.
     :ivar spare: those of the other side of ``one | other``, each of which a path may reuse instead of creating one.
     """
 
-    __slots__ = ("_names", "joins", "root", "seen", "spare")
+    __slots__ = ("_names", "_restrict", "joins", "root", "seen", "spare", "unrestricted")
 
-    def __init__(self, root: Any, names: set[str]) -> None:
+    def __init__(self, root: Any, names: set[str], restrict: Callable[[Any, Any], Any] | None = None) -> None:
         self._names = names
+        self._restrict = restrict
+        self.unrestricted = restrict is not None
         self.root = Join(root, None, None, 0)
         self.joins: list[Join] = []
         self.seen: list[Join] = []
@@ -106,7 +112,15 @@ class Joins:
     def _made(self, parent: Join, hop: Any) -> Join:
         made = Join(self.fresh(hop.target.table), parent, hop, len(self.joins) + 1)
         self.joins.append(made)
+        if self._restrict is not None:
+            made.condition = self._restrict(hop.target, made.table)
         return made
+
+    def restriction(self, options: Any) -> list[Any]:
+        """What the scope of the base table asks of its rows, for the WHERE clause; ``options`` are those of its model."""
+        self.unrestricted = False
+        found = None if self._restrict is None else self._restrict(options, self.root.table)
+        return [] if found is None else [found]
 
     @contextmanager
     def seeing(self, seen: list[Join] | None) -> Generator[None, None, None]:
@@ -157,6 +171,7 @@ class Joins:
 
     def from_clause(self, limit: set[Join] | None = None) -> Any:
         """The FROM clause."""
+        assert not self.unrestricted, "a SELECT that leaves out the scope of its table"
         clause = self.root.table
         for join in self.joins:
             clause = sa.join(clause, join.table, self.on_clause(join), isouter=join.outer())
@@ -167,7 +182,8 @@ class Joins:
         """The condition of a join."""
         hop = join.hop
         assert join.parent is not None
-        return join.table.c[hop.target_field.column] == join.parent.table.c[hop.source_field.column]
+        tie = join.table.c[hop.target_field.column] == join.parent.table.c[hop.source_field.column]
+        return tie if join.condition is None else sa.and_(tie, join.condition)
 
 
 def fresh_table(table: Any, names: set[str]) -> Any:

@@ -23,6 +23,7 @@ def related_rows(inner: Scope, prefix: tuple[Any, ...], outer: Join, conditions:
     :param conjunct: whether the condition, or its opposite, is a member of a top-level AND.
     """
     hop = prefix[-1]
+    conditions = [*inner.restricting(), *conditions]
     joined = conjunct and inner.features.joins_exists
     if joined or inner.reaches_out or is_indexed(hop.target_field):
         one: Any = sa.literal_column("1")

@@ -7,24 +7,40 @@ dialect, the names of tables, the bound parameters) is the :class:`Compilation`.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause
 
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditional import Condition
 from dorm.expressions.values import Slot
+from dorm.fields.relations import Hop
 from dorm.fields.types import StoredType
+from dorm.meta.options import Options
 from dorm.query.compile import result_types
 from dorm.query.compile.joins import Join, Joins, fresh_table
 from dorm.query.compile.verbatim import Verbatim
 from dorm.query.describe.paths import Path
+from dorm.query.describe.predicates import Predicate
 
 # the view of the values that values() selects; annotations cannot have this name
 SELECTED = ""
+
+
+class Conditions(Protocol):
+    """What is asked about the conditions that registered scopes put on tables; see ``compile/scoping.py``."""
+
+    def condition(self, options: Options) -> Predicate | None:
+        """The condition on the rows of a model."""
+        ...
+
+    def inside(self, options: Options) -> AbstractContextManager[None]:
+        """Inside, the condition on the rows of this model is being built."""
+        ...
 
 
 class Compilation:
@@ -39,6 +55,8 @@ class Compilation:
     """
 
     literal = False
+    # what is asked about the conditions on tables; None where no scope is in force
+    scoping: Conditions | None = None
 
     def __init__(self, dialect: Any, features: Any, alias: str | None = None) -> None:
         self.alias = alias
@@ -129,8 +147,7 @@ class Scope(result_types.ResultTypes):
         self.state = state
         self.opts = state.opts
         self.parent = parent
-        root = fresh_table(self.opts.table if table is None else table, compilation.table_names)
-        self.joins = Joins(root, compilation.table_names)
+        self.joins = self.joins_from(self.opts, table)
         self.reuse: set[Join] | None = None
         self.views: dict[str, list[Join]] = {}
         self.reaches_out = False
@@ -265,15 +282,35 @@ class Scope(result_types.ResultTypes):
         made._prefix = prefix
         made._is_part = True
         made._own_annotations = own_annotations
-        target = prefix[-1].target if prefix else self.opts
-        table = fresh_table(target.table, self.compilation.table_names)
-        made.joins = Joins(table, self.compilation.table_names)
+        made.joins = made.joins_from(made.row_options())
         made.views = {}
         made.reuse = set()
         made.reaches_out = False
         made._touched = set()
         made._lenient = 0
         return made
+
+    def joins_from(self, options: Options, table: FromClause | None = None) -> Joins:
+        """The joins that start at a table of its own for the rows of a model: ``table``, or that of the model."""
+        names = self.compilation.table_names
+        restrict = None if self.compilation.scoping is None else self.restriction
+        return Joins(fresh_table(options.table if table is None else table, names), names, restrict)
+
+    def row_options(self) -> Options:
+        """The model of the rows: of the query, or of what a rerooted scope starts at."""
+        return self._prefix[-1].target if self._is_part and self._prefix else self.opts
+
+    def restricting(self) -> list[ColumnElement[bool]]:
+        """The conditions that a scope puts on the rows; each SELECT takes them among its own."""
+        return self.joins.restriction(self.row_options())
+
+    def restriction(self, options: Options, table: FromClause) -> ColumnElement[bool] | None:
+        """What the scope of a model asks of an appearance of its table; the compiler's scope knows how."""
+        raise NotImplementedError
+
+    def may_be_absent(self, hop: Hop) -> bool:
+        """Whether a join may find no row; the compiler's scope knows what hides rows."""
+        raise NotImplementedError
 
     def correlation(self, prefix: tuple[Any, ...], outer_join: Join) -> Any:
         """The condition that ties a rerooted scope to its outer row."""

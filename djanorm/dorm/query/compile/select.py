@@ -49,7 +49,10 @@ class Select:
 
         :raises EmptyResult: when the query cannot match any row.
         """
+        asked = self.scope.restricting()
         self._gathered = gather(self.scope, self.groups, annotations=annotations, multiplying=multiplying)
+        if asked:
+            self._gathered = self._gathered._replace(where=(*asked, *self._gathered.where))
 
     def gather_or_match_nothing(self, *, annotations: bool, multiplying: bool = True) -> None:
         """The same for a query inside another one: when it cannot match any row, it gets a condition that says so."""

@@ -92,6 +92,7 @@ def _state(shape: tuple[object, ...]) -> str:
     """The structure of a query: its model, its steps, and the parts that are not as they are by default."""
     options, steps, parts = parts_of(shape)
     told = [f"{p.name}={written(parts[p.name])}" for p in PARTS if p.name in parts and is_told(p, parts[p.name])]
+    told += [f"scopes={written(parts['scopes'])}"] if "scopes" in parts else []
     return f"[{written(options)} {written(steps)} {' '.join(told)}]"
 
 

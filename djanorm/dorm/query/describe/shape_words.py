@@ -50,7 +50,9 @@ def _state(shape: tuple[object, ...]) -> str:
         shown = parts.get(part.name)
         if part.words and shown != part.default and shown not in (None, False, ()):
             text += f" {part.words}" if shown is True else f" {part.words} {_phrase(shown)}".rstrip()
-    return text
+    scopes = parts.get("scopes", ())
+    assert isinstance(scopes, tuple)
+    return text + "".join(f" within the scope of {options.label}: {_phrase(shape)}" for options, shape in scopes)
 
 
 def _step(step: object) -> str:

@@ -30,6 +30,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from dorm import scopes
 from dorm.db.execution import Statement
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Unshapable
@@ -37,11 +38,14 @@ from dorm.query.compile import aggregation, compiler
 from dorm.query.compile.layout import Layout
 from dorm.query.compile.replay import EmptyResult
 from dorm.query.compile.scope import Compilation
+from dorm.query.compile.scoping import Scoping
 from dorm.query.describe.identity import QuerySource
 from dorm.query.describe.parts import Slots
 from dorm.query.describe.state import QueryState
+from dorm.query.run import scoped_plans
 from dorm.query.run.hydrate import make_hydrator
 from dorm.query.run.plan_cache import plans
+from dorm.query.run.scoped_plans import InForce
 from dorm.query.run.statements import Binder, compile_statement
 from dorm.utils.bounds import too_deep
 
@@ -77,6 +81,10 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
 
     :param engine: the alias's engine record (``dialect``, ``features``).
     """
+    if scopes.active:
+        state, conditions = scoped_plans.in_force(state)
+        if conditions is not None:
+            return _scoped_plan_for(state, alias, use, engine, conditions)
     values: list[Any] = []
     try:
         key = (use, alias, state.opts.registry.version, state.shape(values))
@@ -92,6 +100,26 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
     return plan, values
 
 
+def _scoped_plan_for(
+    state: QueryState, alias: str, use: str, engine: Any, conditions: InForce
+) -> tuple[Plan, list[Any]]:
+    """The same under the conditions that registered scopes put on tables."""
+    values: list[Any] = []
+    try:
+        key = ("scoped", use, alias, state.opts.registry.version, state.shape(values))
+        plan = scoped_plans.find(state.opts.registry, key, conditions, values)
+    except Unshapable:
+        plans.uncacheable += 1
+        return compile_plan(state, alias, use, engine, None, conditions)
+    except RecursionError as problem:
+        raise too_deep() from problem
+    if plan is not None:
+        return plan, values
+    plan, values = compile_plan(state, alias, use, engine, key[-1], conditions)
+    scoped_plans.remember(state.opts.registry, key, conditions, plan)
+    return plan, values
+
+
 def shape_of(state: QueryState) -> Hashable:
     """The structure of a state, None when it cannot be a key."""
     try:
@@ -101,32 +129,43 @@ def shape_of(state: QueryState) -> Hashable:
 
 
 def compile_plan(
-    state: QueryState, alias: str, use: str, engine: Any, shape: Hashable = None
+    state: QueryState,
+    alias: str,
+    use: str,
+    engine: Any,
+    shape: Hashable = None,
+    conditions: InForce | None = None,
 ) -> tuple[Plan, list[Any]]:
-    """A newly compiled plan, and the values of ``state`` to bind.
+    """A newly compiled plan, and the values to bind: those of ``state``, then those of the conditions on its tables.
 
     :raises FieldError: for a query that is nested too deeply to be compiled.
     """
     try:
-        return _compile(state, alias, use, engine, shape)
+        return _compile(state, alias, use, engine, shape, conditions)
     except RecursionError as problem:
         raise too_deep() from problem
     except SQLAlchemyError as problem:
         raise FieldError(f"This query of {state.opts.object_name} cannot be written in SQL: {problem}") from problem
 
 
-def _compile(state: QueryState, alias: str, use: str, engine: Any, shape: Hashable) -> tuple[Plan, list[Any]]:
+def _compile(
+    state: QueryState, alias: str, use: str, engine: Any, shape: Hashable, conditions: InForce | None
+) -> tuple[Plan, list[Any]]:
     slots = Slots()
     slotted = state.slotted(slots)
     if state.empty:
         return EMPTY, slots.samples
     compilation = Compilation(engine.dialect, engine.features, alias)
+    if conditions is not None:
+        compilation.scoping = Scoping(conditions.condition, conditions.asked, slots)
     try:
         made = USES[use](compilation, slotted)
     except EmptyResult:
         return EMPTY, slots.samples
     writes = use in WRITING or (state.lock is not None and use == "rows")
     kind = "write" if writes else "read"
+    if conditions is not None:
+        shape = conditions.beside(shape)
     statement, bind = compile_statement(
         made.sql, compilation, kind, QuerySource(use, state.opts, shape), len(slots.samples)
     )

@@ -21,7 +21,7 @@ from dorm.expressions.values import Prepared, Value
 from dorm.query.compile.scope import names_of_column
 from dorm.query.describe.identity import QuerySource
 from dorm.query.run.plan_cache import plans
-from dorm.query.write import row_writes
+from dorm.query.write import row_writes, scoped
 from dorm.query.write.computed_inserts import computed
 from dorm.query.write.related_keys import settle
 from dorm.query.write.sent_rows import GroupedRows, Rows, RowsInArrays, RowsPlan, fits_arrays, groups_of, processor_of
@@ -38,7 +38,7 @@ def update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias
     :param root: the queryset whose rows may be written.
     """
     lines = _lines(opts, fields, rows)
-    narrowed = bool(root.state.steps) or root.state.empty
+    narrowed = bool(root.state.steps) or root.state.empty or scoped.by_query()
     if narrowed or computed([opts.pk, *fields], lines):
         return _update_by_expressions(root, fields, rows, lines, alias)
     # of several instances of one row the first counts

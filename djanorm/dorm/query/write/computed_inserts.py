@@ -19,6 +19,7 @@ from dorm.query.compile.scope import Compilation, names_of_column
 from dorm.query.describe.names import Names
 from dorm.query.describe.parts import Slots
 from dorm.query.describe.state import QueryState
+from dorm.query.run import scoped_plans
 from dorm.query.run.statements import compile_statement
 from dorm.query.write.sources import computed_insertion
 from dorm.query.write.write_plans import finished, returned
@@ -42,8 +43,9 @@ def with_expressions(
     for row in rows:
         compilation = Compilation(session.dialect, session.features)
         state = QueryState(options)
-        scope = QueryScope(compilation, state)
         slots = Slots()
+        prepared = scoped_plans.put_in_force(compilation, slots)
+        scope = QueryScope(compilation, state)
         assigned = {}
         given: list[tuple[str, Expression | None]] = []
         for number, (field, value) in enumerate(zip(fields, row, strict=True)):
@@ -52,6 +54,7 @@ def with_expressions(
                 if not session.features.native_decimal:
                     resolved = as_stored(resolved, options, field.name)
                 _refuse(options, field, resolved)
+                resolved = prepared(resolved)
                 given.append((field.name, resolved))
                 alone = all(isinstance(node, Value | Func) for node in resolved.flatten())
                 with compilation.attributing_to(names_of_column(field), alone=alone):

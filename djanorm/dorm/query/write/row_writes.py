@@ -26,7 +26,7 @@ from dorm.query.describe.names import Names
 from dorm.query.describe.state import QueryState
 from dorm.query.run.plan_cache import plans
 from dorm.query.run.statements import compile_statement
-from dorm.query.write import announced, inserts
+from dorm.query.write import announced, inserts, scoped
 from dorm.query.write.chosen_rows import portions, where_in
 from dorm.query.write.sources import names_of
 from dorm.query.write.state_writes import run_state
@@ -91,6 +91,7 @@ def insert_rows(
     """
     if not rows:
         return []
+    scoped.check_conflicts(options, on_conflict)
     kind: Kind = "upsert" if isinstance(on_conflict, tuple) and on_conflict[2] else "insert"
     args = (options, fields, rows, using, returning, on_conflict)
     return written(options, kind, using, "bulk", fields, _insert_rows, args, announced.many_inserts)
@@ -116,7 +117,7 @@ def update_where_key(
     using: str,
 ) -> int:
     """Update one row by its key; the number of rows matched."""
-    if any(isinstance(value, Expression) for value in values):
+    if scoped.by_query() or any(isinstance(value, Expression) for value in values):
         assignments = dict(zip(fields, values, strict=True))
         return update_where_in(options, assignments, options.pk, [pk_value], using=using, origin="instance")
     args = (options, pk_value, fields, values, using)
@@ -166,7 +167,7 @@ def delete_where_in(options: Any, field: Any, keys: Sequence[Any], *, using: str
 
     :param origin: what deletes them; `Asked` when they differ in that.
     """
-    if len(keys) == 1:
+    if len(keys) == 1 and not scoped.by_query():
         args = (options, field, keys[0], using)
         return written(options, "delete", using, origin, (), _delete_one, args, announced.delete_by_key)
     return _in_portions(options, field, keys, using, lambda part: delete_state(part, using, origin=origin))
