@@ -76,7 +76,7 @@ def test_unmanaged_models_have_no_table(database):
 
 
 def test_all_registered_models_are_meant_when_none_is_named(database, monkeypatch):
-    monkeypatch.setattr(registry, "_models", {m._meta.label: m for m in (Child, Parent, Elsewhere, Looking)})
+    monkeypatch.setattr(registry, "by_label", {m._meta.label: m for m in (Child, Parent, Elsewhere, Looking)})
     dorm.create_tables()
     assert set(database.tables()) == {*TABLES, "test_schema_looking"}
     dorm.drop_tables()
