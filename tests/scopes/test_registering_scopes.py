@@ -208,3 +208,36 @@ def test_a_join_is_not_the_matter_of_a_prepared_state(notes):
 def test_a_state_that_is_left_alone_shares_the_plan_it_always_had(notes):
     with scopes.prepare(lambda state: state):
         assert Note.objects.filter(Q(text="n0") & ~Q(text="x")).count() == 1
+
+
+def test_without_a_registration_nothing_is_asked(notes, monkeypatch):
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("asked though nothing is registered")
+
+    for name in ("in_force", "condition_on"):
+        monkeypatch.setattr(scopes, name, refuse)
+    assert Note.objects.filter(comments__hidden=False).count() == 2
+    note = Note.objects.select_related().first()
+    note.save()
+    Note.objects.bulk_update([note], ["text"])
+    note.delete()
+    assert Note.objects.update(text="x") == 1
+
+
+@pytest.mark.parametrize("statement", ["select", "update", "delete"])
+def test_writers_by_key_take_the_short_way_again_when_all_is_taken_back(notes, queries, statement):
+    note = Note.objects.get(text="n0")
+    work = {
+        "select": note.refresh_from_db,
+        "update": note.save,
+        "delete": lambda: Comment.objects.get(note=note).delete(),
+    }
+    with queries() as log:
+        work[statement]()
+    before = list(log.sql)
+    with scopes.register(visible), scopes.unscoped():
+        pass
+    Comment.objects.get_or_create(note=note)
+    with queries() as log:
+        work[statement]()
+    assert list(log.sql) == before
