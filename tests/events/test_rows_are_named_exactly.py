@@ -100,6 +100,25 @@ def test_an_upsert_knows_a_row_that_another_inserted_meanwhile(database):
     assert kinds == {"a": "update", "b": "insert"}
 
 
+def test_a_row_that_comes_after_the_rows_were_named_is_not_written(database):
+    Job.objects.create(name="a")
+    told: list[WriteEvent] = []
+
+    def receiver(event: WriteEvent) -> None:
+        told.append(event)
+        if event.phase == "before":
+            Job.objects.create(name=f"late {len(told)}")
+
+    for verb in (lambda rows: rows.update(state="done"), lambda rows: rows.delete()):
+        told.clear()
+        with subscribe(receiver, models=[Job], kinds=["update", "delete"]):
+            verb(Job.objects.filter(parent=None))
+        named = [event.keys for event in told if event.phase == "after"]
+        assert len(named) == 1
+        assert Job.objects.filter(name=f"late {1}", state="new").count() == 1
+        Job.objects.exclude(pk__in=named[0] or ()).delete()
+
+
 def test_what_a_cascade_takes_along_is_told_apart_from_what_was_asked_for(database):
     top = Job.objects.create(name="top")
     part = Job.objects.create(name="part", parent=top)

@@ -69,6 +69,20 @@ def test_models_may_be_classes_abstract_bases_proxies_and_names(database):
     assert of_models(models=[]) == []
 
 
+def test_a_name_may_come_to_mean_a_model_while_it_is_listened_to(database):
+    told = []
+    subscribe(told.append, models=["test_subscriptions.Registered"], kinds=["insert"])
+    Letter.objects.create(text="a")
+    assert told == []
+
+    class Registered(Letter):
+        class Meta:
+            proxy = True
+
+    Registered.objects.create(text="b")
+    assert [event.model for event in told] == [Letter] * 3
+
+
 async def test_kinds_choose_and_an_upsert_is_told_to_who_waits_for_either(database, mode):
     told: dict[str, list[str]] = {}
     for kind in ("insert", "update", "delete", "upsert"):

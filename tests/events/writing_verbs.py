@@ -1,14 +1,18 @@
 """Every verb that writes, with the ways to use it; what each names in its events is compared with the tables themselves.
 
-``python tests/events/writing_verbs.py`` prints the table of the verbs and of what their events say.
+``python tests/events/writing_verbs.py`` prints, on SQLite, the table of the verbs and of what their events name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import dorm
+from dorm.db.connection import get_connection
+from dorm.events import WriteEvent, subscribe
 from dorm.functions import Upper
 
 
@@ -473,3 +477,53 @@ def tables(database: Any) -> dict[str, dict[Any, dict[str, Any]]]:
         names = [field.name for field in fields]
         found[model._meta.label] = {row[0]: dict(zip(names, row, strict=True)) for row in rows}
     return found
+
+
+class _Sync:
+    """The mode of the table: plain verbs."""
+
+    async def call(self, target: Any, verb: str, *args: Any, **kwargs: Any) -> Any:
+        return getattr(target, verb)(*args, **kwargs)
+
+    async def fetch(self, queryset: Any) -> list[Any]:
+        return list(queryset)
+
+    async def settle(self, value: Any) -> Any:
+        return value
+
+    def connection(self) -> Any:
+        return get_connection()
+
+
+def lines() -> Iterator[str]:
+    """The rows of the table."""
+    yield "| verb | events (kind model keys fields, origin) |"
+    yield "| --- | --- |"
+    for name, write in CASES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            dorm.configure(DATABASES={"default": {"ENGINE": "sqlite", "NAME": f"{folder}/table.sqlite3"}})
+            dorm.create_tables(*MODELS)
+            populate()
+            told: list[WriteEvent] = []
+            with subscribe(told.append, want="values"):
+                with contextlib.suppress(StopIteration):
+                    write(_Sync()).__await__().__next__()
+            yield f"| `{name}` | {'<br>'.join(_line(event) for event in told if event.phase == 'after')} |"
+            get_connection().close()
+
+
+def _line(event: WriteEvent) -> str:
+    if event.model is None:
+        return f"{event.kind}: table not known (`model` and `keys` are None), {event.origin}"
+    kinds = [event.kind_of(key) for key in event.keys or ()]
+    keys = ", ".join(
+        f"{key} {kind.removesuffix('e')}ed" if event.kind == "upsert" else str(key)
+        for key, kind in zip(event.keys or (), kinds, strict=True)
+    )
+    fields = f" ({', '.join(event.fields)})" if event.fields else ""
+    return f"{event.kind} {event.model.__name__} {keys}{fields}, {event.origin}"
+
+
+if __name__ == "__main__":
+    for line in lines():
+        print(line)

@@ -168,11 +168,7 @@ def raw(alias: str, statement: Statement, run: Callable[[], Result]) -> Result:
 def raw_rows(alias: str, statement: Statement, rows: Iterator[Result]) -> Iterator[Result]:
     """The rows of hand-written SQL that is streamed; where it may write, its listeners are told when it begins and ends."""
     heard = heard_of_raw(statement)
-    return (
-        _streamed(Announcement(heard, None, "raw", alias, "raw", (), session(alias).transaction, statement.sql), rows)
-        if heard
-        else rows
-    )
+    return _streamed(heard, alias, statement, rows) if heard else rows
 
 
 def heard_of_raw(statement: Statement) -> tuple[Subscription, ...]:
@@ -189,7 +185,15 @@ def _told(announcement: Announcement, run: Callable[[], Result]) -> Result:
     return result
 
 
-def _streamed(announcement: Announcement, rows: Iterator[Result]) -> Iterator[Result]:
+def _streamed(
+    heard: tuple[Subscription, ...], alias: str, statement: Statement, rows: Iterator[Result]
+) -> Iterator[Result]:
+    announcement = Announcement(heard, None, "raw", alias, "raw", (), session(alias).transaction, statement.sql)
     announcement.before(None)
-    yield from rows
+    try:
+        yield from rows
+    except GeneratorExit:
+        # whoever read the rows has seen enough of them; they are written all the same
+        announcement.after(None)
+        raise
     announcement.after(None)
