@@ -69,6 +69,7 @@ def test_models_may_be_classes_abstract_bases_proxies_and_names(database):
     assert of_models(models=[]) == []
 
 
+@pytest.mark.only("sqlite")
 def test_a_name_may_come_to_mean_a_model_while_it_is_listened_to(database):
     told = []
     subscribe(told.append, models=["test_subscriptions.Registered"], kinds=["insert"])
