@@ -177,7 +177,7 @@ def test_the_light_table_has_the_columns_and_their_types():
         owner=dorm.ForeignKey(target, dorm.CASCADE, related_name="+"),
         name=dorm.CharField(max_length=3, db_column="Name$"),
     )
-    table = made._meta.table
+    table = made._meta.query_table
     assert [column.name for column in table.c] == ["id", "owner_id", "Name$"]
     assert table.c["owner_id"].type is target.code.sql_type()
     assert not table.foreign_keys

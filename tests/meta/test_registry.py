@@ -108,7 +108,7 @@ def test_an_unknown_name_says_what_is_near():
     with pytest.raises(ImproperlyConfigured, match="'Author'"):
         pointer.to.target_model()
     with pytest.raises(ImproperlyConfigured, match=r"registry\.Pointer\.to"):
-        _ = pointer._meta.table
+        _ = pointer._meta.query_table
 
 
 def test_abstract_targets_are_refused():
@@ -221,12 +221,12 @@ def test_every_change_makes_what_is_derived_anew():
     target = model("Target")
     kept, version = target._meta.derived("anything", object), registry.version
     assert target._meta.derived("anything", object) is kept
-    table = target._meta.table
-    assert target._meta.table is table
+    table = target._meta.query_table
+    assert target._meta.query_table is table
     model("Other")
     assert registry.version > version
     assert target._meta.derived("anything", object) is not kept
-    assert target._meta.table is not table
+    assert target._meta.query_table is not table
 
 
 def test_a_snapshot_brings_replaced_models_back():

@@ -16,6 +16,7 @@ class Engine(NamedTuple):
     :ivar display_name: what messages call it.
     :ivar aliases: other names that settings may use.
     :ivar schemes: what its URLs may begin with, besides its name and its aliases.
+    :ivar drivers: the packages of its drivers.
     :ivar port: the port of its server when settings name none; None for a database in a file.
     """
 
@@ -24,6 +25,7 @@ class Engine(NamedTuple):
     aliases: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
     port: int | None = None
+    drivers: tuple[str, ...] = ()
 
     @property
     def in_file(self) -> bool:
@@ -41,12 +43,15 @@ class Engines:
 
     def __init__(self) -> None:
         self._engines: dict[str, Engine] = {}
+        #: The packages of the drivers of all engines.
+        self.drivers: set[str] = set()
         #: Called with a name that is not in the table; it may add an engine.
         self.look_further: Callable[[str], object] = _nowhere
 
     def add(self, engine: Engine) -> None:
         """Adds an engine, or replaces the one of that name."""
         self._engines[engine.name] = engine
+        self.drivers.update(engine.drivers)
 
     def remove(self, name: str) -> None:
         """Forgets an engine."""

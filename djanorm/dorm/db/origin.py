@@ -6,24 +6,22 @@ import sys
 from types import FrameType
 from typing import NamedTuple
 
+from dorm.conf.engines import engines
 from dorm.db import bridge
 
 LIBRARIES = frozenset(
     (
-        "aiosqlite",
         "asyncio",
         "concurrent",
         "contextlib",
         "dorm",
         "functools",
         "greenlet",
-        "psycopg",
-        "psycopg_pool",
         "sqlalchemy",
         "threading",
     )
 )
-"""Packages that stand between a line of the user's and the statement it causes."""
+"""Packages that stand between a line of the user's and the statement it causes, besides drivers."""
 
 DOORS = frozenset(("dorm.db.session", "dorm.db.through_sqlalchemy"))
 """The modules that tell of statements; what stands above them on the stack is who is told."""
@@ -63,7 +61,8 @@ def origin() -> Origin | None:
 
 def _outside(frame: FrameType | None) -> Origin | None:
     while frame is not None:
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in LIBRARIES:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in LIBRARIES and package not in engines.drivers:
             code = frame.f_code
             return Origin(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back

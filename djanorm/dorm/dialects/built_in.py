@@ -13,8 +13,15 @@ else:
     registry = lazy_import("dorm.dialects.registry", globals())
 
 BUILT_IN = (
-    Engine("sqlite", "SQLite", aliases=("sqlite3",), schemes=("sqlite+aiosqlite",)),
-    Engine("postgresql", "PostgreSQL", aliases=("postgres",), schemes=("postgresql+psycopg",), port=5432),
+    Engine("sqlite", "SQLite", aliases=("sqlite3",), schemes=("sqlite+aiosqlite",), drivers=("aiosqlite",)),
+    Engine(
+        "postgresql",
+        "PostgreSQL",
+        aliases=("postgres",),
+        schemes=("postgresql+psycopg",),
+        port=5432,
+        drivers=("psycopg", "psycopg_pool"),
+    ),
 )
 
 

@@ -124,6 +124,7 @@ class _Compiler(PGCompiler_psycopg):
 
 
 class _Dialect(PGDialect_psycopg):
+    supports_statement_cache = True
     statement_compiler = _Compiler
     # Subscripts of JSONB exist from version 14 on; compiled statements must not depend on the server they are for.
     _supports_jsonb_subscripting = False
@@ -283,7 +284,8 @@ class PostgreSQL:
         return FEATURES if server_version is None or server_version >= (15,) else BEFORE_15
 
     def sqlalchemy_dialect(self) -> SQLAlchemyDialect:
-        return _Dialect(paramstyle="format", use_native_hstore=False)  # type: ignore[no-untyped-call]
+        made: Callable[..., SQLAlchemyDialect] = _Dialect
+        return made(paramstyle="format", use_native_hstore=False)
 
     def spelling(self, features: Features) -> PostgresqlHooks:
         return self._spelling

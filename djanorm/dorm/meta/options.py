@@ -11,7 +11,7 @@ How a class becomes a model. The metaclass calls, in this order:
 4. ``options.registry.register(cls)``: links relations, tells the targets' classes (``relation_linked``), replaces a model
    of the same label.
 
-Whatever depends on other models (``names``, ``table``, ``related_objects``, all that is ``derived``) is made on demand and
+Whatever depends on other models (``names``, ``query_table``, ``related_objects``, all that is ``derived``) is made on demand and
 valid for one ``registry.version``.
 """
 
@@ -322,9 +322,12 @@ class Options:
             return made
 
     @property
-    def table(self) -> sa.Table:
-        """A light SQLAlchemy table for queries: columns and their types, no constraints."""
-        return self.derived("table", self._light_table)
+    def query_table(self) -> sa.Table:
+        """A SQLAlchemy table to compile queries with: columns and the types that convert their values, and nothing else.
+
+        It cannot make the table, since it knows neither keys nor constraints: ``dorm.meta.tables.build_tables()`` gives that.
+        """
+        return self.derived("query_table", self._light_table)
 
     def _refresh(self) -> None:
         self.registry.settle()

@@ -104,7 +104,7 @@ def _clash(constraint: Any, options: Any, instance: Any, candidate: _Candidate) 
     """The query for another row that the constraint does not allow beside the instance."""
     metadata = sa.MetaData()
     metadata.info["features"] = candidate.table.metadata.info["features"]
-    stored = options.table.to_metadata(metadata)
+    stored = options.query_table.to_metadata(metadata)
     conditions = []
     for part, operator in _parts(constraint):
         mine, theirs = (_element(options, part, table) for table in (candidate.table, stored))

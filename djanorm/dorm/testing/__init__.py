@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from dorm.dialects.recording import Recorded, Recording
 from dorm.testing.captured import acapture_on_commit_callbacks, capture_on_commit_callbacks
 from dorm.testing.scaffold import rolled_back
 
-__all__ = ["acapture_on_commit_callbacks", "capture_on_commit_callbacks", "rolled_back"]
+__all__ = ["Recorded", "Recording", "acapture_on_commit_callbacks", "capture_on_commit_callbacks", "rolled_back"]

@@ -110,7 +110,7 @@ class Joins:
         return found
 
     def _made(self, parent: Join, hop: Any) -> Join:
-        made = Join(self.fresh(hop.target.table), parent, hop, len(self.joins) + 1)
+        made = Join(self.fresh(hop.target.query_table), parent, hop, len(self.joins) + 1)
         self.joins.append(made)
         if self._restrict is not None:
             made.condition = self._restrict(hop.target, made.table)

@@ -82,7 +82,7 @@ def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan
 
 def _joined(opts: Any, written: list[Any], columns: Sequence[Any]) -> Any:
     """The UPDATE of the rows whose keys are in the first of ``columns``, with the values in the others."""
-    table = opts.table
+    table = opts.query_table
     key, *values = columns
     assigned = [(table.c[field.column], value) for field, value in zip(written[1:], values, strict=True)]
     return sa.update(table).ordered_values(*assigned).where(table.c[opts.pk.column] == key)
@@ -106,7 +106,7 @@ class UpdateByCase:
     __slots__ = ("_columns", "_processors", "_source", "_text", "hydrate", "used")
 
     def __init__(self, opts: Any, written: list[Any], session: Any, source: Source) -> None:
-        table, dialect = opts.table, session.dialect
+        table, dialect = opts.query_table, session.dialect
         parameters = [sa.bindparam(f"p{number}", type_=field.write_type()) for number, field in enumerate(written)]
         key, *values = parameters
         column = table.c[opts.pk.column]

@@ -64,9 +64,9 @@ def with_expressions(
                 name = f"given{number}"
                 element = sa.bindparam(name, value, type_=field.write_type())
                 compilation.columns[name] = names_of_column(field)
-            assigned[options.table.c[field.column]] = element
-        insert = hooks_for(session.features).insert(options.table).values(assigned)
-        sql = finished(insert, options.table, returning, on_conflict, session.features)
+            assigned[options.query_table.c[field.column]] = element
+        insert = hooks_for(session.features).insert(options.query_table).values(assigned)
+        sql = finished(insert, options.query_table, returning, on_conflict, session.features)
         statement, bind = compile_statement(sql, compilation, "write", computed_insertion(options, given))
         params = bind(slots.samples) if bind is not None else slots.samples
         if returning:

@@ -22,7 +22,7 @@ from dorm.query.write.write_plans import WritePlan, finished, returned
 def compile_one(session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any]) -> WritePlan:
     """The plan of inserting one row; without fields, a row of nothing but defaults."""
     compilation = Compilation(session.dialect, session.features)
-    table = options.table
+    table = options.query_table
     insert = hooks_for(compilation.features).insert(table)
     values = {
         table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), names_of_column(field))
@@ -82,7 +82,7 @@ def _plan_of(
 def _in_groups(
     session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
 ) -> RowsPlan:
-    table = options.table
+    table = options.query_table
     columns = [table.c[field.column] for field in fields]
     insert = hooks_for(session.features).insert(table)
     insert = insert.from_select(columns, RowsToInsert(groups_of(fields, session)), include_defaults=False)
@@ -94,7 +94,7 @@ def _in_groups(
 def _in_arrays(
     session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
 ) -> RowsPlan:
-    table = options.table
+    table = options.query_table
     columns = [table.c[field.column] for field in fields]
     insert = hooks_for(session.features).insert(table)
 

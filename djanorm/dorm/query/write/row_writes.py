@@ -137,7 +137,7 @@ def _update_by_key(options: Any, pk_value: Any, fields: Sequence[Any], values: S
 
 def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any]) -> Any:
     compilation = Compilation(session.dialect, session.features)
-    table = options.table
+    table = options.query_table
     assigned = {
         table.c[field.column]: compilation.bind(f"v[{n}]", field.write_type(), names_of_column(field))
         for n, field in enumerate(fields)
@@ -180,7 +180,7 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     plan = plans.get(options.registry, key)
     if plan is None:
         compilation = Compilation(session.dialect, session.features)
-        table = options.table
+        table = options.query_table
         bound = compilation.bind("v[0]", field.write_type(), names_of_column(field))
         sql = sa.delete(table).where(table.c[field.column] == bound)
         source = QuerySource("delete", options, (("by", (field.name,)),))
