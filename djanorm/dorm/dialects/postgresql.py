@@ -284,6 +284,7 @@ class PostgreSQL:
         return FEATURES if server_version is None or server_version >= (15,) else BEFORE_15
 
     def sqlalchemy_dialect(self) -> SQLAlchemyDialect:
+        """Psycopg's, with parameters as psycopg writes them."""
         made: Callable[..., SQLAlchemyDialect] = _Dialect
         return made(paramstyle="format", use_native_hstore=False)
 

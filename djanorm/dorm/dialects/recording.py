@@ -120,6 +120,7 @@ class Recording:
     # ------------------------------------------------------------------------------------------------------- as a dialect
 
     def features(self, server_version: Version | None = None) -> Features:
+        """Those of the database that it is like, changed as asked for; connections are pooled."""
         known = self.like.features(server_version or self.server_version)
         return replace(known, pooled=True, **self._features)
 
@@ -179,6 +180,7 @@ class RecordingConnector:
         return 10
 
     def engine(self) -> SQLAlchemyEngine:
+        """An engine whose connections record."""
         dialect = self.recording.sqlalchemy_dialect()
         creator: Any = lambda: _DriverConnection(self.recording)  # noqa: E731 - it has no more of a driver than is used
         pool = NullPool(creator, dialect=dialect, reset_on_return=None)
@@ -270,6 +272,7 @@ class RecordingStream:
         self._size = size
 
     def next(self) -> Rows:
+        """The next portion; empty at the end."""
         portion, self._rows = self._rows[: self._size], self._rows[self._size :]
         return portion
 

@@ -83,7 +83,7 @@ class OverRows(QueryScope):
         return Built(self._outside[key][0].c[path.field.column], path.field)
 
     def _join(self, key: Any, hop: Any, source: Any) -> None:
-        table = fresh_table(hop.target.table, self.compilation.table_names)
+        table = fresh_table(hop.target.query_table, self.compilation.table_names)
         scope = self.select.scope
         asked = None if scope.compilation.scoping is None else scope.restriction(hop.target, table)
         tie = table.c[hop.target_field.column] == source

@@ -294,7 +294,7 @@ class Scope(result_types.ResultTypes):
         """The joins that start at a table of its own for the rows of a model: ``table``, or that of the model."""
         names = self.compilation.table_names
         restrict = None if self.compilation.scoping is None else self.restriction
-        return Joins(fresh_table(options.table if table is None else table, names), names, restrict)
+        return Joins(fresh_table(options.query_table if table is None else table, names), names, restrict)
 
     def row_options(self) -> Options:
         """The model of the rows: of the query, or of what a rerooted scope starts at."""
