@@ -121,5 +121,5 @@ def test_keys_that_fit_no_statement_are_deleted_in_one_transaction():
         for _ in range(2):
             recording.answer(changed=2)
         options = Boat._meta
-        assert delete_where_in(options, options.pk, [1, 2, 3], using="default") == 4
+        assert delete_where_in(options, options.pk, [1, 2, 3], using="default", origin="cascade") == 4
     assert [entry.sql.split()[0] for entry in recording.log] == ["BEGIN", "DELETE", "DELETE", "COMMIT"]
