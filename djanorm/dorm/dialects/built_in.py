@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dorm.conf.engines import Engine, engines
+from dorm.conf.engines import engines
+from dorm.dialects.engine_names import BUILT_IN
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
     from dorm.dialects import registry
 else:
     registry = lazy_import("dorm.dialects.registry", globals())
-
-BUILT_IN = (
-    Engine("sqlite", "SQLite", aliases=("sqlite3",), schemes=("sqlite+aiosqlite",), drivers=("aiosqlite",)),
-    Engine(
-        "postgresql",
-        "PostgreSQL",
-        aliases=("postgres",),
-        schemes=("postgresql+psycopg",),
-        port=5432,
-        drivers=("psycopg", "psycopg_pool"),
-    ),
-)
 
 
 def look_further(name: str) -> None:

@@ -18,9 +18,9 @@ from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
 from dorm.dialects.base import missing_column, missing_table
 from dorm.dialects.contract import Dialect, Features, Version
+from dorm.dialects.engine_names import BUILT_IN
 from dorm.dialects.postgresql_driver import connection_classes
 from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
-from dorm.dialects.registry import BUILT_IN
 from dorm.dialects.sql.postgresql import PostgresqlHooks
 from dorm.exceptions import DatabaseError
 

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Dialect as SQLAlchemyDialect
 
 from dorm.conf.engines import engines
-from dorm.dialects.built_in import BUILT_IN
 from dorm.dialects.contract import Dialect, Features, Spelling
+from dorm.dialects.engine_names import BUILT_IN
 from dorm.exceptions import ImproperlyConfigured
 
 GROUP = "dorm.dialects"

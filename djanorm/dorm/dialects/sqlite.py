@@ -18,7 +18,7 @@ from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
 from dorm.dialects.base import missing_column, missing_table
 from dorm.dialects.contract import Dialect, Features, Version
-from dorm.dialects.registry import BUILT_IN
+from dorm.dialects.engine_names import BUILT_IN
 from dorm.dialects.sql.sqlite import SqliteHooks
 from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, naming, open_worker, set_up
 from dorm.exceptions import DatabaseError, ImproperlyConfigured
