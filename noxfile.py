@@ -52,3 +52,15 @@ def stress(session: nox.Session) -> None:
     seconds = os.environ.get("DORM_STRESS_SECONDS", "120")
     files = sorted(str(path) for path in Path("tests/faults").glob("test_*stress*.py"))
     session.run("python", "-m", "pytest", *files, *session.posargs, env={"DORM_STRESS_SECONDS": seconds})
+
+
+@nox.session
+def rooms(session: nox.Session) -> None:
+    """Every test that ``tests/house/rooms.py`` names for a room runs code of that room."""
+    session.install("--editable", ".[dev]")
+    files = session.run("python", "tests/house/rooms.py", "--tests", silent=True) or ""
+    measured = Path(session.create_tmp()) / "exercised.json"
+    only = ("-k", "not inline", "-n", "0", "-o", "timeout=300")
+    environment = {"DORM_EXERCISED": str(measured)}
+    session.run("python", "-m", "pytest", "-p", "support.exercised", *only, *str(files).split(), env=environment)
+    session.run("python", "tests/house/rooms.py", "--measured", str(measured))

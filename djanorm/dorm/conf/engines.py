@@ -63,7 +63,7 @@ class Engines:
         return tuple(self._engines)
 
     def named(self, name: str) -> Engine | None:
-        """The engine that settings mean by ``name``, in whatever case; None when there is none."""
+        """The engine called ``name``, in any case; None when there is none."""
         return self._found(name, lambda engine: (engine.name, *engine.aliases))
 
     def of_scheme(self, scheme: str) -> Engine | None:

@@ -1,4 +1,4 @@
-"""Announcing a write: before its statement, after it, and when it is known what became of its transaction."""
+"""Announcing a write: before its statement, after it, and when its transaction has ended."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dorm.db.write_events import Kind, Origin, Rows, Subscription, Want, WriteEv
 
 Result = TypeVar("Result")
 Keys = tuple[Hashable, ...]
-# what the verb is that runs others to do its work
+# the verb that calls other verbs to do its work
 _verb: ContextVar[Origin | None] = ContextVar("dorm_writing_verb", default=None)
 
 
 class Asked:
-    """The origins of rows that one statement deletes: those that deletion was asked for, and others that go with them."""
+    """The origins of rows that one statement deletes: those named by the caller, and others that go with them."""
 
     __slots__ = ("keys", "verb")
 
@@ -35,7 +35,7 @@ class Asked:
 
 @contextmanager
 def written_by(origin: Origin) -> Generator[None, None, None]:
-    """Inside, writes come from ``origin``, whichever verbs they go through; those of a cascade stay what they are."""
+    """Inside the block, writes come from ``origin``, whichever verbs run them; those of a cascade keep their origin."""
     token = _verb.set(origin)
     try:
         yield
@@ -44,9 +44,9 @@ def written_by(origin: Origin) -> Generator[None, None, None]:
 
 
 class Announcement:
-    """One write that somebody listens to.
+    """One write that has subscribers.
 
-    :ivar want: what any of the listeners asked for.
+    :ivar want: what any of the subscribers asked for.
     """
 
     __slots__ = ("alias", "asked", "fields", "heard", "kind", "model", "origin", "sql", "transaction", "want")
@@ -74,7 +74,7 @@ class Announcement:
         self.want: frozenset[Want] = frozenset().union(*(one.want for one in heard))
 
     def before(self, keys: Keys | None, old: Rows | None = None) -> None:
-        """Tell that the statement is going to run; what a listener raises is a veto."""
+        """Announce that the statement is about to run; an exception of a receiver is a veto."""
         for event in self._events("before", keys, None, old, None):
             self._tell(event)
 
@@ -86,7 +86,7 @@ class Announcement:
         old: Rows | None = None,
         inserted: frozenset[Hashable] | None = None,
     ) -> None:
-        """Tell that the statement has run, and see to it that the end of the transaction is told."""
+        """Announce that the statement has run, and arrange for the end of the transaction to be announced."""
         events = list(self._events("after", keys, values, old, inserted))
         committed: list[Callable[[], object]]
         committed = [partial(one.tell_end, event, "committed") for event in events for one in self.heard]
@@ -100,7 +100,7 @@ class Announcement:
             transactions.run_callbacks(committed)
 
     def _tell(self, event: WriteEvent) -> None:
-        # what a listener writes is its own doing
+        # writes of a receiver have their own origin
         token = _verb.set(None)
         try:
             for one in self.heard:
@@ -144,16 +144,16 @@ class Announcement:
 
 
 def _through_verb(origin: Origin) -> Origin:
-    """The origin as the verb that was called sees it: the one that ``written_by`` names, except for cascades."""
+    """The origin of the verb that the user called: the one that ``written_by`` names, except for cascades."""
     verb = _verb.get()
     return origin if verb is None or origin == "cascade" else verb
 
 
 def raw(alias: str, statement: Statement, run: Callable[[], Result]) -> Result:
-    """Run hand-written SQL, and tell of it when it may write rows.
+    """Run hand-written SQL, and announce it when it may write rows.
 
-    One INSERT, UPDATE or DELETE and its listeners are kept or undone together. Scripts, schema changes and calls may end
-    transactions or forbid them, so they run as they would without listeners.
+    One INSERT, UPDATE or DELETE and its listeners are kept or undone together. Scripts, schema changes and calls may
+    end transactions or forbid them, so they run as they would without listeners.
     """
     heard = heard_of_raw(statement)
     if not heard:
@@ -172,7 +172,7 @@ def raw_rows(alias: str, statement: Statement, rows: Iterator[Result]) -> Iterat
 
 
 def heard_of_raw(statement: Statement) -> tuple[Subscription, ...]:
-    """Who is told of a hand-written statement: nobody of one that reads, as far as its text shows."""
+    """The subscribers of a hand-written statement; none for one that only reads, as far as its text shows."""
     if not subscriptions.active or statement.kind in ("read", "control"):
         return ()
     return subscriptions.hearing(None, "raw")

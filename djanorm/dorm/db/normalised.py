@@ -1,7 +1,7 @@
-"""Hand-written SQL without what changes from call to call: two texts that ask the same question become equal.
+"""Hand-written SQL without what changes from call to call: two texts of the same query become equal.
 
-Comments go, texts, numbers and placeholders become ``?``, white space and the case of bare words do not count, and neither
-does the length of an ``IN`` list or the number of rows of ``VALUES``. The names of savepoints are values too.
+Comments go, texts, numbers and placeholders become ``?``, white space and the case of bare words do not count, and
+neither does the length of an ``IN`` list or the number of rows of ``VALUES``. The names of savepoints are values too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SAVEPOINT = lazy_pattern(
 
 @lru_cache(maxsize=512)
 def normalised(sql: str) -> str:
-    """``sql`` with one spelling for whatever asks the same with other values.
+    """``sql`` in a form that is equal for statements that differ only in their values.
 
     The text is for comparing and for reading; no database gets it. It holds no value of the statement.
     """

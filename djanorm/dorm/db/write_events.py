@@ -1,7 +1,8 @@
-"""Write events: what is told about rows that are written, and to whom.
+"""Write events: what subscribers are told about rows that are written.
 
-Whatever writes rows tells of it here: the one function around every statement of the library (``query.write.written``),
-and the handles that take hand-written SQL. While nobody listens to a model, nothing is built for it and nothing is asked.
+Everything that writes rows passes here: the one function around every statement of the library
+(``query.write.written``), and the handles that take hand-written SQL. For a model without subscribers, nothing is built
+and nothing is queried.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ NO_ROWS: Rows = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class WriteEvent:
-    """Rows of one model are written by one statement.
+    """One statement writes rows of one model.
 
-    :ivar phase: ``"before"`` the statement; ``"after"`` it, in the same transaction; ``"committed"`` or ``"rolled_back"``
-        once that transaction, or the savepoint around the write, has ended so.
+    :ivar phase: ``"before"`` the statement; ``"after"`` it, in the same transaction; ``"committed"`` or
+        ``"rolled_back"`` once that transaction, or the savepoint around the write, has ended so.
     :ivar kind: ``"insert"``, ``"update"``, ``"delete"``, ``"upsert"``, or ``"raw"`` for hand-written SQL.
     :ivar model: the model of the table; of a proxy, the model it stands for. None for hand-written SQL, whose table is
         not known.
@@ -77,7 +78,7 @@ class WriteEvent:
         return "insert" if key in self.inserted else "update"
 
     def for_wants(self, want: frozenset[Want]) -> WriteEvent:
-        """The event for a receiver that asked for ``want``: what only others asked for is left out."""
+        """The event for a receiver that asked for ``want``, without what only others asked for."""
         values = self.values if "values" in want else None
         old = self.old if "old" in want else None
         return self if values is self.values and old is self.old else replace(self, values=values, old=old)
@@ -91,7 +92,7 @@ Receiver = Callable[[WriteEvent], object]
 
 
 class Subscription:
-    """A receiver and what it wants to hear; called, or left as a context manager, it ends."""
+    """A receiver and its filters; calling it, or leaving it as a context manager, ends it."""
 
     __slots__ = ("_asynchronous", "_kinds", "_models", "active", "receiver", "want")
 
@@ -115,7 +116,10 @@ class Subscription:
         return f"<Subscription of {_name(self.receiver)}{state}>"
 
     def __call__(self) -> None:
-        """End the subscription: nothing more is told, not even the end of writes told before. Twice does no harm."""
+        """End the subscription: nothing more is told, not even the end of earlier writes.
+
+        Calling it twice is harmless.
+        """
         self.active = False
         subscriptions.remove(self)
 
@@ -129,7 +133,7 @@ class Subscription:
         """Whether writes of that kind to that model are told."""
         kinds = self._kinds
         if model is None:
-            # the table is not known: for who listens to everything, and for who asks for it
+            # the table is not known: for subscribers to everything, and to raw writes
             return "raw" in kinds if kinds is not None else self._models is None
         if kinds is not None and kind not in kinds and not (kind == "upsert" and kinds & {"insert", "update"}):
             return False
@@ -162,9 +166,9 @@ _Known = tuple[int, dict[Kind, tuple[Subscription, ...]]]
 
 
 class Subscriptions:
-    """Who listens to writes.
+    """The subscriptions to writes.
 
-    :ivar active: whether anybody does; read before anything else is done.
+    :ivar active: whether there are any; read before anything else is done.
     """
 
     def __init__(self) -> None:
@@ -175,12 +179,12 @@ class Subscriptions:
         self._known: weakref.WeakKeyDictionary[type, _Known] = weakref.WeakKeyDictionary()
 
     def add(self, subscription: Subscription) -> None:
-        """From now on ``subscription`` hears, after those that were there before."""
+        """Add ``subscription`` after the existing ones."""
         with self._lock:
             self._changed((*self._all, subscription))
 
     def remove(self, subscription: Subscription) -> None:
-        """From now on it hears nothing."""
+        """Remove a subscription."""
         with self._lock:
             self._changed(tuple(known for known in self._all if known is not subscription))
 
@@ -190,7 +194,7 @@ class Subscriptions:
             subscription()
 
     def hearing(self, model: type[Any] | None, kind: Kind) -> tuple[Subscription, ...]:
-        """Those who listen to writes of that kind to that model, in the order in which they subscribed."""
+        """The subscriptions to writes of that kind to that model, in order."""
         if model is None:
             return tuple(one for one in self._all if one.hears(None, kind))
         version = model._meta.registry.version  # a name may mean a model that was made meanwhile
@@ -220,15 +224,16 @@ def subscribe(
 ) -> Subscription:
     """Call ``receiver(event)`` for every write of rows, whatever verb it comes from, in all its phases.
 
-    In the phases *before* and *after* an exception of the receiver reaches the code that writes, and nothing of the write
-    is kept, outside a transaction block too. In the phases *committed* and *rolled_back* it is logged on
+    In the phases *before* and *after* an exception of the receiver reaches the code that writes, and nothing of the
+    write is kept, outside a transaction block too. In the phases *committed* and *rolled_back* it is logged on
     ``dorm.transaction``. A coroutine function is awaited by async verbs; synchronous verbs skip it with a warning on
     ``dorm.events``, as signals do. The receiver is held until the subscription ends.
 
-    :param models: models to listen to, as classes or as ``"app.Model"``, also before they exist. An abstract model means
-        all models made from it, a proxy the model it stands for. None: all of them, and hand-written SQL.
-    :param kinds: some of ``"insert"``, ``"update"``, ``"delete"``, ``"upsert"`` and ``"raw"``; None: all. Upserts are also told
-        to who asks for inserts or updates. With ``models``, hand-written SQL is told only to who names ``"raw"``.
+    :param models: models to listen to, as classes or as ``"app.Model"``, also before they exist. An abstract model
+        means all models made from it, a proxy the model it stands for. None: all of them, and hand-written SQL.
+    :param kinds: some of ``"insert"``, ``"update"``, ``"delete"``, ``"upsert"`` and ``"raw"``; None: all. Upserts are
+        also told to who asks for inserts or updates. With ``models``, hand-written SQL is told only to who names
+        ``"raw"``.
     :param want: ``"values"`` and ``"old"``: the rows as they are stored after the write, and before it. They may cost a
         query, which is not made unless somebody wants them.
     :returns: the subscription: call it to end it, or use it as a context manager.
@@ -270,7 +275,7 @@ def _checked_names(argument: str, given: Iterable[object] | object, known: tuple
 
 
 def _stands_for(wanted: type | str, model: type[Any]) -> bool:
-    """Whether who listens to ``wanted`` hears of ``model``, a concrete model."""
+    """Whether a subscription to ``wanted`` includes ``model``, a concrete model."""
     if isinstance(wanted, str):
         return wanted == model._meta.label or any(wanted == proxy._meta.label for proxy in _proxies(model))
     options: Any = getattr(wanted, "_meta", None)

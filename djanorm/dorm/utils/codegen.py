@@ -1,4 +1,4 @@
-"""The one room in which text becomes code: functions written for one model, one column type or one compiled query.
+"""The only module that turns text into code: functions generated for one model, column type or compiled query.
 
 What may enter the text
 -----------------------
@@ -9,7 +9,7 @@ What may enter the text
 
 No value of a row, no argument of a query and no ``repr`` of an object ever enters it.
 
-Each function has a file name of its own under which :mod:`linecache` holds its lines, so that a traceback, ``inspect``
+Each function has its own file name, under which :mod:`linecache` holds its lines, so that a traceback, ``inspect``
 and a debugger show them. The lines are dropped when the function is gone.
 """
 

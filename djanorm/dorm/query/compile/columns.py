@@ -1,4 +1,4 @@
-"""The columns of one SELECT: those of the result, and those that only its order and its groups need."""
+"""The columns of one SELECT: those of the result, and those that only ORDER BY and GROUP BY need."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ class Columns:
         return self._hidden
 
     def add(self, element: Any) -> None:
-        """One more column, as it stands."""
+        """Add a column unchanged."""
         self._all.append(element)
 
     def add_instances(self, elements: Iterable[Any], joins: Iterable[Join]) -> None:
-        """The columns of instances, and of related ones that ``joins`` lead to."""
+        """Add the columns of instances, and of the related ones that ``joins`` lead to."""
         self._all.extend(elements)
         self.related = tuple(joins)
 
     def add_annotation(self, name: str, built: Built, label: str) -> Output:
-        """The column of an annotation, which GROUP BY and ORDER BY may mean by its name."""
+        """Add the column of an annotation, which GROUP BY and ORDER BY may refer to by name."""
         self._labels[name] = built.sql.label(label)
         self._all.append(self._labels[name])
         return self._output(name, built)
 
     def add_value(self, name: str, expression: Expression, built: Built, label: str) -> Output:
-        """The column of a selected value."""
+        """Add the column of a selected value."""
         if isinstance(built.sql, sa.Column):
             self._all.append(built.sql)
             return self._output(name, built)
@@ -73,7 +73,7 @@ class Columns:
         return Output(name, free_number(built.field) if computed else built.field, built.sql.type)
 
     def hide(self, elements: Sequence[Any]) -> None:
-        """Columns behind the others that no row shows."""
+        """Add hidden columns at the end."""
         self._hidden += elements
         self._all += elements
 
@@ -97,13 +97,13 @@ class Columns:
         return self._computed.get(_key_of(expression)) if self._computed else None
 
     def place_of(self, label: Any) -> Any:
-        """A selected column by its position. (A name would mean a column of the table, where one has it too.)"""
+        """A selected column by its position. (A name would refer to a column of the table that has the same one.)"""
         place = next(n for n, column in enumerate(self._all, 1) if column is label)
         return sa.literal_column(str(place))
 
 
 def _key_of(expression: Expression) -> Any:
-    """What two equal expressions have in common; None for one with parts that it does not tell."""
+    """A key that is equal for equal expressions; None for an expression that has none."""
     try:
         return expression.shape([])
     except Unshapable:

@@ -1,4 +1,4 @@
-"""What the steps of a query come to."""
+"""The conditions and annotations that the steps of a query result in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GROUP BY: what the groups of a query are made of."""
+"""GROUP BY: the groups of a query and their terms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dorm.query.compile.scope import SELECTED, Scope
 from dorm.query.describe.annotations import is_annotated, is_selected
 from dorm.query.describe.fan_out import multiplies
 
-# the uses of a query whose rows have its values
+# the uses of a query that return its values
 SELECTING = frozenset(("rows", "scalar", "members", "inner"))
 
 
@@ -28,7 +28,7 @@ class Groups:
 
     :param use: what the query is compiled for, see `Select`.
     :ivar any: whether the rows are groups.
-    :ivar of_values: whether they are groups of equal values, and no objects.
+    :ivar of_values: whether they are groups of equal values rather than objects.
     """
 
     __slots__ = ("_names", "_selecting", "any", "of_values", "scope")
@@ -78,7 +78,7 @@ class Groups:
         return _unique([*terms, *self._beside_order(order), *gathered.beside])
 
     def made_by(self) -> set[str]:
-        """The annotations that decide what the groups hold: aggregates see the rows that others join, read or not."""
+        """The annotations that affect the groups: aggregates see the rows that other annotations join, read or not."""
         isolated = self.scope.isolated
         return {
             name
@@ -155,7 +155,7 @@ class Groups:
         """The columns that ORDER BY reads, which PostgreSQL wants in the groups."""
         state = self.scope.state
         columns: list[Any] = []
-        # a selected column may be another row's: of the join that values() made
+        # a selected column may belong to another row: that of the join that values() created
         computed = [e.identity for _, e in state.select or () if not isinstance(e, ColumnRef)]
         selected = [] if state.row == "instance" else computed
         for term in order:
@@ -189,7 +189,7 @@ def group_by(groups: Groups, gathered: Gathered, columns: Columns, order: Sequen
         return GroupBy((), gathered.where, gathered.having)
     if groups.are_the_rows():
         return GroupBy((), (*gathered.where, *gathered.having), ())
-    # TRUE and FALSE, or the numbers they are written as, would be taken for places of columns
+    # TRUE and FALSE, or the numbers they are written as, would be read as positions of columns
     terms = [
         sa.cast(term, sa.Boolean()) if is_constant(term) else term for term in groups.terms(gathered, columns, order)
     ]

@@ -10,7 +10,7 @@ from dorm.query.describe.state import FilterStep, QueryState
 
 
 def is_annotated(state: QueryState, name: str) -> bool:
-    """Whether ``name`` comes from ``annotate()``, and not from ``alias()``."""
+    """Whether ``name`` comes from ``annotate()`` rather than ``alias()``."""
     return state.selected is None or name in state.selected
 
 
@@ -23,7 +23,7 @@ def is_selected(state: QueryState, name: str) -> bool:
 
 
 def referred(state: QueryState) -> set[str]:
-    """The names of those that conditions, order terms, results and other annotations refer to."""
+    """The names of annotations that conditions, order terms, results and other annotations refer to."""
     if not state.annotations:
         return set()
     waiting: list[Any] = []

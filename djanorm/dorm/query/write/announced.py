@@ -1,4 +1,4 @@
-"""How statements run when somebody listens: each finds out which rows it is about, and says so before and after.
+"""How statements run for models with subscribers: each determines its rows, and announces them before and after.
 
 Each function takes the announcement, the function that runs the statement, and its arguments; it returns what the
 statement returns.
@@ -28,7 +28,8 @@ TOGETHER = 100
 """How many rows are looked for by several columns in one query."""
 
 
-# ---------------------------------------------------------------------------------------------------------------- inserts
+# ----------------------------------------------------------------------------------------------------------------
+# inserts
 
 
 def one_insert(announcement: Announcement, statement: Statement, args: Args) -> tuple[Any, ...] | None:
@@ -65,14 +66,14 @@ def many_inserts(announcement: Announcement, statement: Statement, args: Args) -
 
 
 def _widened(announcement: Announcement, options: Any, returning: Sequence[Any]) -> tuple[Any, ...]:
-    """What to bring back: what the writer asked for, the key, and for who wants the values all columns."""
+    """The fields to return: those that the writer asked for, the key, and all columns if values are wanted."""
     more = options.concrete_fields if "values" in announcement.want else (options.pk,)
     known = {id(field) for field in returning}
     return (*returning, *(field for field in more if id(field) not in known))
 
 
 def _given_keys(options: Any, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Keys | None:
-    """The keys of rows that bring theirs along; None when the database makes one of them."""
+    """The keys of rows that have theirs already; None when the database generates one of them."""
     place = next((number for number, field in enumerate(fields) if field is options.pk), None)
     if place is None:
         return None
@@ -92,10 +93,10 @@ def _tell_inserted(
     there: Rows = NO_ROWS,
     updated: Collection[Hashable] = (),
 ) -> None:
-    """Tell that rows were inserted, or, those whose keys are ``updated``, updated by an upsert.
+    """Announce that rows were inserted, or, those whose keys are ``updated``, updated by an upsert.
 
     :param wide: the fields whose values ``rows`` hold, the key among them.
-    :param there: the rows that were there before.
+    :param there: the rows that existed before.
     """
     place = _place_of_key(options, wide)
     keys = tuple(dict.fromkeys(row[place] for row in rows))
@@ -110,7 +111,7 @@ def _tell_inserted(
 def _rows_with(
     options: Any, fields: Sequence[Any], rows: Sequence[Sequence[Any]], unique: Sequence[Any], using: str, wanted: Any
 ) -> Chosen:
-    """The rows that are there already with the unique values of ``rows``: those that an upsert updates."""
+    """The existing rows with the unique values of ``rows``, which an upsert updates."""
     places = [place for place, field in enumerate(fields) if any(field is one for one in unique)]
     values = [tuple(row[place] for place in places) for row in rows]
     # NULL equals nothing, so it clashes with nothing
@@ -125,7 +126,8 @@ def _rows_with(
     return found
 
 
-# ---------------------------------------------------------------------------------------------------- updates and deletes
+# ---------------------------------------------------------------------------------------------------- updates and
+# deletes
 
 
 def update_by_key(announcement: Announcement, statement: Statement, args: Args) -> int:
@@ -157,7 +159,7 @@ def _by_key(
 
 
 def update_by_keys(announcement: Announcement, statement: Statement, args: Args) -> int:
-    """UPDATE that gives each row values of its own; ``args``: options, keys, alias, and what the statement needs."""
+    """UPDATE that gives each row its own values; ``args``: options, keys, alias, and what the statement needs."""
     options, keys, using, *_ = args
     old = rows_of(options, keys, using, _old_fields(announcement, options), lock=True)
     if not old:
@@ -200,7 +202,7 @@ def delete_by_state(announcement: Announcement, statement: Statement, args: Args
     announcement.before(tuple(old), old)
     base = QueryState(options) if state.is_sliced else state
     count = sum(statement(narrowed(base, options.pk, part), using, use) for part in portions(old, using))
-    # a row that another of the same statement took along is gone without being counted
+    # a row that the cascade of another one deleted is gone without being counted
     staying = rows_of(options, old, using, ()) if count < len(old) else {}
     keys = tuple(key for key in old if key not in staying)
     if keys:
@@ -215,9 +217,9 @@ def _old_fields(announcement: Announcement, options: Any) -> Sequence[Any]:
 def _tell_changed(
     announcement: Announcement, options: Any, renamed: Mapping[Hashable, Hashable], using: str, old: Rows
 ) -> None:
-    """Tell that rows were updated or deleted.
+    """Announce that rows were updated or deleted.
 
-    :param renamed: the keys that the rows have now, by those that they had.
+    :param renamed: the new keys of the rows, by their old ones.
     """
     values: Rows | None = None
     if "values" in announcement.want and announcement.kind != "delete":

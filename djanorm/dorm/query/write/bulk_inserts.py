@@ -1,4 +1,4 @@
-"""``bulk_create`` and ``upsert``: instances become rows in batches, all of them in one transaction."""
+"""``bulk_create`` and ``upsert``: inserting instances in batches, all in one transaction."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Batching(NamedTuple):
     size: int
 
     def batches(self, groups: Iterable[Group]) -> list[Group]:
-        """The groups, those that are too large in parts."""
+        """The groups, split where they are too large."""
         return [
             Group(fields, rows[at : at + self.size], values[at : at + self.size])
             for fields, rows, values in groups
@@ -43,7 +43,7 @@ class Batching(NamedTuple):
         ]
 
     def together(self, batches: list[Group]) -> AbstractContextManager[object]:
-        """A transaction if it takes several statements to write ``batches``."""
+        """A transaction, if writing ``batches`` takes several statements."""
         most = session_of(self.alias).features.max_parameters
         several = len(batches) > 1 or any(len(fields) * len(rows) > most for fields, rows, _ in batches)
         return transactions.atomic(self.alias) if several else nullcontext()
@@ -77,7 +77,7 @@ def _filled_in(opts: Any, batch: Group) -> list[Any]:
 
 
 def _take(rows: list[Any], names: list[str], found: list[tuple[Any, ...]]) -> None:
-    """Give each of ``rows`` the values that were found for it."""
+    """Set the returned values on each of ``rows``."""
     if len(names) == 1:
         name = names[0]
         for row, (value,) in zip(rows, found, strict=True):
@@ -117,7 +117,7 @@ def upsert(
 
 
 def _identified(opts: Any, groups: list[Group], unique: list[Any]) -> list[Any]:
-    """The fields that tell which row is whose, and those whose values the database makes."""
+    """The fields that identify the row of an instance, and those whose values the database supplies."""
     made = [field for group in groups for field in (opts.pk, *computed(group.fields, group.values))]
     return list({id(field): field for field in (*unique, *made)}.values())
 

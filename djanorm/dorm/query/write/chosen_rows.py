@@ -1,4 +1,4 @@
-"""Which rows a write is about: looked up for whoever listens, and locked where the database locks rows."""
+"""The rows of a write: looked up for subscribers, and locked where the database locks rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def narrowed(state: QueryState, field: Any, keys: list[Any]) -> QueryState:
 
 
 def portions(keys: Iterable[Any], using: str) -> list[list[Any]]:
-    """``keys`` in as few lists as the database takes in one statement."""
+    """``keys`` in lists that are short enough for one statement each."""
     listed = list(keys)
     features = session_of(using).features
     if features.list_parameter:
@@ -36,12 +36,12 @@ def portions(keys: Iterable[Any], using: str) -> list[list[Any]]:
 
 
 def chosen_by(state: QueryState, using: str, fields: Sequence[Any] = ()) -> Chosen:
-    """The rows that an UPDATE or DELETE of ``state`` is going to meet, which nobody else can change until the transaction ends.
+    """The rows that an UPDATE or DELETE of ``state`` will affect, locked until the transaction ends.
 
     :param fields: what to read of each row besides its key.
     """
     if state.is_sliced or state.distinct or state.group is not None or _has_annotations(state):
-        # rows of groups and the like cannot be locked, but those can whose keys they name
+        # rows of groups cannot be locked, but rows found by their keys can
         inner = state.evolve(assignments=None, lock=None, prefetch=(), select_related=())
         keys = Subquery(_Query(_selecting(inner, "flat", ())))
         state = QueryState(state.opts)
@@ -54,7 +54,7 @@ def chosen_by(state: QueryState, using: str, fields: Sequence[Any] = ()) -> Chos
 def rows_of(options: Any, keys: Iterable[Hashable], using: str, fields: Sequence[Any], *, lock: bool = False) -> Chosen:
     """Rows by their keys, as they are stored now; rows that do not exist are left out.
 
-    :param lock: nobody else can change them until the transaction ends.
+    :param lock: lock them until the transaction ends.
     """
     found: Chosen = {}
     for part in portions(keys, using):

@@ -11,7 +11,7 @@ from dorm.query.write.computed_inserts import as_stored
 
 
 def run_state(state: QueryState, using: str, use: str) -> int:
-    """Run the statement; the number of rows matched.
+    """Run the statement. Returns the number of rows matched.
 
     :param use: ``"update"`` or ``"delete"``.
     """
@@ -21,7 +21,7 @@ def run_state(state: QueryState, using: str, use: str) -> int:
 
 
 def run_returning(state: QueryState, using: str) -> list[Any]:
-    """Run the UPDATE; the keys of the rows that it changed."""
+    """Run the UPDATE. Returns the keys of the rows that it changed."""
     session = session_of(using)
     plan, params = _prepared(state, using, "update returning", session)
     return [] if plan.statement is None else plan.hydrate(session.fetch_returning(plan.statement, params))

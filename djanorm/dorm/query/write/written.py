@@ -1,7 +1,8 @@
 """The one function around every statement that writes rows.
 
-It refuses read-only models, runs the statement, tells the routers, and, when somebody listens to the model, announces the
-write: then the statement, what is looked up for the listeners and the listeners themselves are kept or undone together.
+It refuses read-only models, runs the statement, and tells the routers. For a model with subscribers it announces the
+write: then the statement, the queries for the subscribers and the receivers themselves are committed or rolled back
+together.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ def written(
     args: Args,
     told: Told[Result],
 ) -> Result:
-    """Run ``statement(*args)``, which writes rows of a model; its result.
+    """Run ``statement(*args)``, which writes rows of a model. Returns its result.
 
     :param fields: what is written, as fields or by name.
-    :param told: runs it when somebody listens; see ``announced``.
+    :param told: runs it for a model with subscribers; see ``announced``.
     :raises ReadOnlyModelError: before anything is sent.
     """
     if options.read_only:
