@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -108,6 +109,14 @@ def test_reads_follow_a_write_for_some_time(database: Any) -> None:
         dorm.configure(READ_AFTER_WRITE_WINDOW=off)
         routers.wrote(Article, "default")
         assert routers.db_for_read(Article) == "replica"
+
+
+def test_windows_that_are_over_are_forgotten(database: Any) -> None:
+    dorm.configure(DATABASE_ROUTERS=[Replica()], READ_AFTER_WRITE_WINDOW=0.001)
+    for number in range(20):
+        routers.wrote(type(f"Model{number}", (), {}), "default")
+        time.sleep(0.002)
+    assert len(routers._written.get()) == 1
 
 
 async def test_another_task_does_not_follow(database: Any) -> None:

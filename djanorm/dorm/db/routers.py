@@ -69,7 +69,10 @@ def wrote(model: Any, alias: str) -> None:
         return
     window = settings.get("READ_AFTER_WRITE_WINDOW")
     if window:
-        _written.set(MappingProxyType({**_written.get(), (model, alias): monotonic() + float(window)}))
+        now = monotonic()
+        # what has expired goes, so that models which were defined again are not kept
+        open_windows = {written: until for written, until in _written.get().items() if until > now}
+        _written.set(MappingProxyType({**open_windows, (model, alias): now + float(window)}))
 
 
 def clear_read_after_write_window() -> None:

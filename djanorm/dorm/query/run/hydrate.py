@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -104,7 +104,7 @@ def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, parent_key: Pa
     return _instances(layout, dialect, alias, parent_key)
 
 
-@cache
+@lru_cache(maxsize=512)
 def row_class(names: tuple[str, ...]) -> Any:
     """The class of named rows; its rows can be pickled."""
     made: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
