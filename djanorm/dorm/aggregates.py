@@ -109,8 +109,8 @@ class Aggregate(Func):
         return field
 
     def build(self, scope: Any) -> Built:
-        isolated: Built | None = scope.isolated_aggregate(self)
-        return self.build_here(scope) if isolated is None else isolated
+        separate: Built | None = scope.separate_aggregate(self)
+        return self.build_here(scope) if separate is None else separate
 
     def build_here(self, scope: Any) -> Built:
         """The aggregate over the rows of ``scope`` itself."""

@@ -24,7 +24,7 @@ from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState
 Chain = tuple[Any, ...]
 
 
-def find_isolated(state: QueryState) -> set[int]:
+def find_separate(state: QueryState) -> set[int]:
     """The ids of the aggregates of this query that must be computed in a subquery.
 
     :raises NotSupportedError: when one does and the rows are grouped by ``values()``, where it cannot have one.
@@ -175,7 +175,7 @@ def _leaves(aggregate: Aggregate, prefix: Chain) -> bool:
     return False
 
 
-def build_isolated(scope: Scope, aggregate: Aggregate) -> Built:
+def build_separate(scope: Scope, aggregate: Aggregate) -> Built:
     """The aggregate as a correlated subquery."""
     hops = _longest(aggregate.source_expressions)
     prefix = hops[: next((i for i, hop in enumerate(hops) if hop.multiple), -1) + 1]

@@ -93,7 +93,7 @@ class OverRows(QueryScope):
         grouping = not self.state.annotations[name].contains_aggregate
         return self._expose(self.select.scope.annotation(name), grouping)
 
-    def isolated_aggregate(self, aggregate: Any) -> Built | None:
+    def separate_aggregate(self, aggregate: Any) -> Built | None:
         if not self.apart:
             return None
         part = OverRows(self.compilation, self.state, self.select, self.name, may_split=False)

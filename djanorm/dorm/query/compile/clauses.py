@@ -39,11 +39,11 @@ class Clause(NamedTuple):
     """A condition.
 
     :ivar sql: the element, or True or False when it is known without the database.
-    :ivar demands: the joins this condition is null-rejecting for; they may become INNER.
+    :ivar null_rejecting: the joins this condition is null-rejecting for; they may become INNER.
     """
 
     sql: Any
-    demands: frozenset[Join] = NO_JOINS
+    null_rejecting: frozenset[Join] = NO_JOINS
 
 
 class RightSide:
@@ -209,37 +209,39 @@ class Clauses:
         return several[0]
 
     def _compare(self, leaf: Leaf, negated: bool | None) -> Clause:
-        scope = self.scope
         self.read.extend(leaf.expressions())
-        with scope.collecting() as touched:
-            right = RightSide(scope, leaf)
-            with scope.attributing_to(right.column()):
-                left = scope.comparable(leaf.left.build(scope))
-            for expression in leaf.right.expressions:
-                left = scope.beside_moment(left, expression.result_field())
-            element: Any
-            if leaf.right.variant == "everything":
-                element = left.sql.is_not(None)
-            elif leaf.lookup.lookup_name == "in" and len(leaf.right.expressions) > 1:
-                # equal to one of them; the others may be missing
-                with scope.lenient():
-                    element = leaf.lookup.build(scope, left, right)
-            else:
-                element = leaf.lookup.build(scope, left, right)
+        with self.scope.collecting() as touched:
+            left, element = self._sides(leaf)
         if isinstance(element, bool):
             return Clause(element)
         strict = leaf.lookup.strict and leaf.right.variant != "null"
-        if negated is not False and strict and (left.text is not None or self._reads_document(leaf)):
-            # inside a document a missing key is not the only NULL: another kind, or JSON's null read as text, is one
-            # too
-            return Clause(sa.func.coalesce(element, sa.false()))
         if negated is not False and strict:
             return Clause(self._known(leaf, left, element))
-        demands = frozenset(touched) if strict or leaf.right.variant is False else NO_JOINS
-        return Clause(element, demands)
+        null_rejecting = frozenset(touched) if strict or leaf.right.variant is False else NO_JOINS
+        return Clause(element, null_rejecting)
+
+    def _sides(self, leaf: Leaf) -> tuple[Built, Any]:
+        """The left side of a comparison, and the whole."""
+        scope = self.scope
+        right = RightSide(scope, leaf)
+        with scope.attributing_to(right.column()):
+            left = scope.comparable(leaf.left.build(scope))
+        for expression in leaf.right.expressions:
+            left = scope.beside_moment(left, expression.result_field())
+        if leaf.right.variant == "everything":
+            return left, left.sql.is_not(None)
+        if leaf.lookup.lookup_name == "in" and len(leaf.right.expressions) > 1:
+            # equal to one of them; the others may be missing
+            with scope.lenient():
+                return left, leaf.lookup.build(scope, left, right)
+        return left, leaf.lookup.build(scope, left, right)
 
     def _known(self, leaf: Leaf, left: Built, element: Any) -> Any:
         """``element``, with unknown turned into false."""
+        if left.text is not None or self._reads_document(leaf):
+            # inside a document a missing key is not the only NULL: another kind, or JSON's null read as text, is one
+            # too
+            return sa.func.coalesce(element, sa.false())
         guards = [left.sql.is_not(None)] if self._may_be_null(leaf.left) else []
         right = () if leaf.right.variant == "subquery" else leaf.right.expressions
         for expression in right:
@@ -290,7 +292,7 @@ class Clauses:
         prefix = path.hops[: at + 1]
         inner, outer = self._rerooted(prefix)
         self._reads_annotations_of(leaf)
-        conditions = _demanded(inner, Clauses(inner)._one_row(leaf, path, False))
+        conditions = _conditions_of(inner, Clauses(inner)._one_row(leaf, path, False))
         if conditions is None:
             return Clause(False)
         lone = self.conjunct and not _is_null_test(leaf)
@@ -304,7 +306,7 @@ class Clauses:
     def _split_here(self, leaf: Leaf, path: Any) -> Clause:
         """A comparison below a NOT of several related rows with those of another relation: it holds for some of them."""
         inner = self.scope.rerooted(())
-        conditions = _demanded(inner, Clauses(inner)._one_row(leaf, path, False))
+        conditions = _conditions_of(inner, Clauses(inner)._one_row(leaf, path, False))
         if conditions is None:
             return Clause(False)
         for other in (path, *_other_paths(leaf, path)):
@@ -343,11 +345,11 @@ class Clauses:
         self.read.extend(part for part in parts if isinstance(part, AnnotationRef))
 
 
-def _demanded(inner: Scope, clause: Clause) -> list[Any] | None:
+def _conditions_of(inner: Scope, clause: Clause) -> list[Any] | None:
     """The conditions of a rerooted scope, whose joins become inner; None when they are known to be false."""
     if clause.sql is False:
         return None
-    inner.joins.demand(clause.demands)
+    inner.joins.make_inner(clause.null_rejecting)
     return [] if clause.sql is True else [clause.sql]
 
 
@@ -399,8 +401,8 @@ def _all(clauses: list[Clause]) -> Clause:
     parts = [clause for clause in clauses if clause.sql is not True]
     if not parts:
         return Clause(True)
-    demands = frozenset().union(*(part.demands for part in parts))
-    return Clause(parts[0].sql if len(parts) == 1 else sa.and_(*(p.sql for p in parts)), demands)
+    null_rejecting = frozenset().union(*(part.null_rejecting for part in parts))
+    return Clause(parts[0].sql if len(parts) == 1 else sa.and_(*(p.sql for p in parts)), null_rejecting)
 
 
 def _any(clauses: list[Clause]) -> Clause:
@@ -409,8 +411,8 @@ def _any(clauses: list[Clause]) -> Clause:
     parts = [clause for clause in clauses if clause.sql is not False]
     if not parts:
         return Clause(not clauses)
-    demands = reduce(frozenset.intersection, (part.demands for part in parts))
-    return Clause(parts[0].sql if len(parts) == 1 else sa.or_(*(p.sql for p in parts)), demands)
+    null_rejecting = reduce(frozenset.intersection, (part.null_rejecting for part in parts))
+    return Clause(parts[0].sql if len(parts) == 1 else sa.or_(*(p.sql for p in parts)), null_rejecting)
 
 
 def _odd(clauses: list[Clause]) -> Clause:

@@ -34,7 +34,7 @@ class QueryScope(Scope):
         self, compilation: Compilation, state: QueryState, parent: Scope | None = None, *, table: Any = None
     ) -> None:
         super().__init__(compilation, state, parent, table=table)
-        self.isolated = aggregate_subqueries.find_isolated(state)
+        self.separate_aggregates = aggregate_subqueries.find_separate(state)
 
     def compare(self, operator: str, left: Built, right: RightSide) -> Any:
         """``left operator right``."""
@@ -72,10 +72,10 @@ class QueryScope(Scope):
         """Whether a join may find no row."""
         return scoping.may_be_absent(self, hop)
 
-    def isolated_aggregate(self, aggregate: Aggregate) -> Built | None:
+    def separate_aggregate(self, aggregate: Aggregate) -> Built | None:
         """The aggregate as a subquery when it needs one, else None."""
-        if id(aggregate) in self.isolated and not self._is_part:
-            return aggregate_subqueries.build_isolated(self, aggregate)
+        if id(aggregate) in self.separate_aggregates and not self._is_part:
+            return aggregate_subqueries.build_separate(self, aggregate)
         return None
 
     def compile_subquery(self, state: QueryState, use: str, field: Any = None) -> tuple[Any, Any]:
@@ -315,11 +315,7 @@ def _branch(compilation: Compilation, state: QueryState, parent: Scope | None, f
         raise EmptyResult
     statement = rows(compilation, state.evolve(lock=None, select_related=()), parent)
     columns = list(statement.sql.selected_columns)
-    outputs = _all_outputs(statement.layout)
-    places = list(range(len(outputs)))
-    if first is not None and first.row == "instance":
-        named = {output.name: place for place, output in enumerate(outputs)}
-        places = [named[output.name] for output in _all_outputs(first)]
+    places = _places(statement.layout, first)
     if state.is_sliced or nested or places != sorted(places):
         assert statement.layout is not None
         inner = statement.sql.subquery(fresh_name(compilation))
@@ -328,6 +324,15 @@ def _branch(compilation: Compilation, state: QueryState, parent: Scope | None, f
         return Statement(sa.select(*labelled), statement.layout._replace(hidden=0))
     labelled = [_unlabelled(column).label(f"c{n}") for n, column in enumerate(columns)]
     return Statement(statement.sql.with_only_columns(*labelled, maintain_column_froms=True), statement.layout)
+
+
+def _places(layout: Layout | None, first: Layout | None) -> list[int]:
+    """The columns of ``layout`` in the order of those of ``first``, if these are columns of instances."""
+    outputs = _all_outputs(layout)
+    if first is None or first.row != "instance":
+        return list(range(len(outputs)))
+    named = {output.name: place for place, output in enumerate(outputs)}
+    return [named[output.name] for output in _all_outputs(first)]
 
 
 def _unlabelled(column: Any) -> Any:

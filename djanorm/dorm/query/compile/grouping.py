@@ -79,11 +79,11 @@ class Groups:
 
     def made_by(self) -> set[str]:
         """The annotations that affect the groups: aggregates see the rows that other annotations join, read or not."""
-        isolated = self.scope.isolated
+        separate = self.scope.separate_aggregates
         return {
             name
             for name, expression in self.scope.state.annotations.items()
-            if multiplies(expression) or any(id(node) not in isolated for node in aggregates_in(expression))
+            if multiplies(expression) or any(id(node) not in separate for node in aggregates_in(expression))
         }
 
     def are_the_rows(self) -> bool:
@@ -92,7 +92,7 @@ class Groups:
         joins = self.scope.joins.joins
         return (
             not self.of_values
-            and all(id(node) in self.scope.isolated for node in aggregates)
+            and all(id(node) in self.scope.separate_aggregates for node in aggregates)
             and not any(join.hop.multiple for join in joins)
         )
 

@@ -1,9 +1,8 @@
 """The joins of one query: which tables, in which order, and whether each is inner or outer.
 
 A join starts as LEFT OUTER if its row may be missing. It becomes INNER when a condition is null-rejecting for it, that
-is, can only be true if the row exists: the condition *demands* the join. AND demands what any of its parts demands, OR
-what all of them demand, a negation nothing. (Django reaches the same joins by promoting and demoting them while it
-builds.)
+is, can only be true if the row exists. AND is null-rejecting for the joins of any of its parts, OR for those of all of
+them, a negation for none. (Django reaches the same joins by promoting and demoting them while it builds.)
 
 Which of several joins of one relation a path uses follows Django: each ``filter()`` creates its own joins, and
 everything else reads the latest visible one.
@@ -21,14 +20,14 @@ import sqlalchemy as sa
 class Join:
     """One joined table."""
 
-    __slots__ = ("condition", "demanded", "hop", "number", "parent", "table")
+    __slots__ = ("condition", "hop", "inner", "number", "parent", "table")
 
     def __init__(self, table: Any, parent: Join | None, hop: Any, number: int) -> None:
         self.table = table
         self.parent = parent
         self.hop = hop
         self.number = number
-        self.demanded = False
+        self.inner = False
         # what the scope of its model asks of its rows, None for nothing
         self.condition: Any = None
 
@@ -37,16 +36,16 @@ class Join:
         mine = self.hop
         return self.parent is parent and mine.source_field is hop.source_field and mine.target_field is hop.target_field
 
-    def demand(self) -> None:
+    def make_inner(self) -> None:
         """Make it, and those that lead to it, inner joins."""
-        if not self.demanded:
-            self.demanded = True
+        if not self.inner:
+            self.inner = True
             if self.parent is not None:
-                self.parent.demand()
+                self.parent.make_inner()
 
     def outer(self) -> bool:
         """Whether it is a LEFT OUTER JOIN."""
-        if self.parent is None or self.demanded:
+        if self.parent is None or self.inner:
             return False
         return self.hop.nullable or self.hop.multiple or self.condition is not None or self.parent.outer()
 
@@ -139,10 +138,10 @@ class Joins:
         """``table`` itself, or an alias when its name is taken in this statement."""
         return fresh_table(table, self._names)
 
-    def demand(self, joins: Any) -> None:
+    def make_inner(self, joins: Any) -> None:
         """Turn these joins, and those that lead to them, into INNER joins."""
         for join in joins:
-            join.demand()
+            join.make_inner()
 
     def owns(self, element: Any) -> bool:
         """Whether ``element`` is a column of one of these tables, as it stands."""

@@ -137,7 +137,7 @@ class Replay:
             if late:
                 self._beside += columns
             else:
-                self.scope.joins.demand(clause.demands)
+                self.scope.joins.make_inner(clause.null_rejecting)
 
     def _annotate(self, step: AnnotateStep) -> None:
         if step.name in self.wanted or (self.multiplying and multiplies(step.expression)):

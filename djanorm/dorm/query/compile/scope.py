@@ -151,7 +151,7 @@ class Scope(result_types.ResultTypes):
         self.reuse: set[Join] | None = None
         self.views: dict[str, list[Join]] = {}
         self.reaches_out = False
-        self.isolated: set[int] = set()
+        self.separate_aggregates: set[int] = set()
         self._touched: set[Join] = set()
         self._lenient = 0
         self._prefix: tuple[Any, ...] = ()
@@ -206,7 +206,7 @@ class Scope(result_types.ResultTypes):
             )
         from_outer = scope.names.reference(name)
         apart = scope.aggregates_apart(from_outer) if from_outer.contains_aggregate else set()
-        with scope.isolating(apart), scope.lenient():
+        with scope.separating(apart), scope.lenient():
             return from_outer.build(scope)
 
     def aggregates_apart(self, reference: Any) -> set[int]:
@@ -214,14 +214,14 @@ class Scope(result_types.ResultTypes):
         raise NotImplementedError
 
     @contextmanager
-    def isolating(self, aggregates: set[int]) -> Generator[None, None, None]:
+    def separating(self, aggregates: set[int]) -> Generator[None, None, None]:
         """Inside the block, the aggregates with these ids become subqueries as well."""
-        previous = self.isolated
-        self.isolated = previous | aggregates
+        previous = self.separate_aggregates
+        self.separate_aggregates = previous | aggregates
         try:
             yield
         finally:
-            self.isolated = previous
+            self.separate_aggregates = previous
 
     def keep_view(self, name: str) -> None:
         """From now on, the annotation ``name`` sees the joins that there are at this step."""
@@ -250,7 +250,7 @@ class Scope(result_types.ResultTypes):
 
     @contextmanager
     def lenient(self) -> Generator[None, None, None]:
-        """Inside the block, columns may be NULL without making the condition unknown: they demand no join."""
+        """Inside the block, columns may be NULL without making the condition unknown: it rejects no NULL of theirs."""
         self._lenient += 1
         try:
             yield

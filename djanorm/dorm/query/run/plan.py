@@ -162,6 +162,7 @@ def _compile(
         made = USES[use](compilation, slotted)
     except EmptyResult:
         return EMPTY, slots.samples
+    hydrate = None if made.layout is None else make_hydrator(made.layout, engine.dialect, alias)
     writes = use in WRITING or (state.lock is not None and use == "rows")
     kind = "write" if writes else "read"
     if conditions is not None:
@@ -169,5 +170,4 @@ def _compile(
     statement, bind = compile_statement(
         made.sql, compilation, kind, QuerySource(use, state.opts, shape), len(slots.samples)
     )
-    hydrate = None if made.layout is None else make_hydrator(made.layout, engine.dialect, alias)
     return Plan(statement, bind, hydrate, made.layout), slots.samples
