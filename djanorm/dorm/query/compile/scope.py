@@ -104,6 +104,10 @@ class Compilation:
             self.columns[name] = f"{self.columns[name]} {column}" if self.columns.get(name) else column
         return made
 
+    def restrict_by(self, conditions: Conditions) -> None:
+        """From now on, tables that join the statement come with the conditions of registered scopes."""
+        self.scoping = conditions
+
     def note_groups(self) -> None:
         """Some query of the statement has groups."""
         self.grouped = True

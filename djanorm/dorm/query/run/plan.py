@@ -157,7 +157,7 @@ def _compile(
         return EMPTY, slots.samples
     compilation = Compilation(engine.dialect, engine.features, alias)
     if conditions is not None:
-        compilation.scoping = Scoping(conditions.condition, conditions.asked, slots)
+        compilation.restrict_by(Scoping(conditions.condition, conditions.asked, slots))
     try:
         made = USES[use](compilation, slotted)
     except EmptyResult:

@@ -76,6 +76,10 @@ class Asked:
         self.lists: tuple[tuple[Options, ...], ...] = ()
         self.used = False
 
+    def add(self, models: tuple[Options, ...]) -> None:
+        """One more list."""
+        self.lists += (models,)
+
 
 def in_force(state: QueryState) -> tuple[QueryState, InForce | None]:
     """A query as registered functions prepare it, and the conditions that hold for it; None where nothing is in force."""
@@ -96,7 +100,7 @@ def put_in_force(compilation: Compilation, slots: Slots) -> Callable[[Expression
     registrations = scopes.in_force()
     if registrations:
         conditions = InForce(registrations)
-        compilation.scoping = Scoping(conditions.condition, conditions.asked, slots)
+        compilation.restrict_by(Scoping(conditions.condition, conditions.asked, slots))
 
     def prepared(expression: Expression) -> Expression:
         for known in registrations:
@@ -131,6 +135,6 @@ def remember(registry: Registry, key: Hashable, conditions: InForce, plan: Any) 
         return
     asked = plans.get(registry, ("asked", key)) or Asked()
     if models not in asked.lists:
-        asked.lists += (models,)
+        asked.add(models)
         plans.put(registry, ("asked", key), asked)
     plans.put(registry, full, plan)
