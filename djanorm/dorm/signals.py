@@ -44,13 +44,18 @@ class _NoAwaiter:
         raise RuntimeError("no bridge is loaded")
 
 
-_awaiter: Any = _NoAwaiter
+class _Awaiting:
+    """Who awaits coroutine receivers for synchronous code."""
+
+    awaiter: Any = _NoAwaiter
+
+
+_waiting = _Awaiting()
 
 
 def set_awaiter(awaiter: Any) -> None:
     """Registers an object with ``ready() -> bool`` and ``wait(awaitable)``; called by ``dorm.db.bridge``."""
-    global _awaiter
-    _awaiter = awaiter
+    _waiting.awaiter = awaiter
 
 
 class _Connection:
@@ -169,7 +174,7 @@ class Signal:
         results: list[tuple[Any, Any]] = []
         for receiver, told in self._calls(sender, kwargs):
             if _is_coroutine_function(receiver):
-                if not _awaiter.ready():
+                if not _waiting.awaiter.ready():
                     self._skip(receiver)
                     continue
                 call: Callable[..., Any] = _awaiting(receiver)
@@ -371,7 +376,7 @@ def _is_coroutine_function(receiver: Any) -> bool:
 
 
 def _awaiting(receiver: Any) -> Callable[..., Any]:
-    return lambda **kwargs: _awaiter.wait(receiver(**kwargs))
+    return lambda **kwargs: _waiting.awaiter.wait(receiver(**kwargs))
 
 
 def _name(receiver: Any) -> str:

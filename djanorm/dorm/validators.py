@@ -11,11 +11,11 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal
-from functools import cache
 from pathlib import PurePath
 from typing import Any, ClassVar
 
 from dorm.exceptions import FinishedText, ValidationError
+from dorm.utils.caches import remembered
 from dorm.utils.patterns import lazy_pattern
 
 NEAR_A_STEP = 1e-9
@@ -235,13 +235,13 @@ _USER = rf"(?:{_LOCAL}|{_QUOTED})\Z"
 
 
 # Patterns with many letters take milliseconds to compile, so they are compiled when first used.
-@cache
+@remembered(None)
 def email_shape() -> Callable[[str], Any]:
     """Matches addresses that :class:`EmailValidator` accepts without reading ``allowlist`` or addresses in brackets."""
     return re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@{_DOMAIN}\Z", re.DOTALL).match
 
 
-@cache
+@remembered(None)
 def _domain_shape() -> Callable[[str], Any]:
     return re.compile(rf"{_DOMAIN}\Z").match
 

@@ -37,8 +37,8 @@ def test_keys_increase_when_the_clock_goes_back(monkeypatch):
 
 def test_an_exhausted_counter_borrows_the_next_millisecond(monkeypatch):
     monkeypatch.setattr(time, "time_ns", lambda: 0)
-    monkeypatch.setattr(module, "_last_random", 2**74 - 1)
-    monkeypatch.setattr(module, "_last_milliseconds", 2**47)
+    monkeypatch.setattr(module._last, "random", 2**74 - 1)
+    monkeypatch.setattr(module._last, "milliseconds", 2**47)
     assert uuid7().int >> 80 == 2**47 + 1
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
 from dorm.db.identity import FROM_TEXT, Source
+from dorm.utils.caches import remembered
 from dorm.utils.patterns import lazy_pattern
 
 Kind = Literal["read", "write", "ddl", "control", "other"]
@@ -129,7 +129,7 @@ def changes_session(sql: str) -> bool:
     return SETS_SESSION.search(sql) is not None
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def classify(sql: str) -> Kind:
     """The kind of a hand-written statement, as far as its text shows; ``other`` is treated as a write."""
     opening = LEADING.match(sql)
@@ -149,7 +149,7 @@ def classify(sql: str) -> Kind:
     return "control" if word in CONTROL else "other"
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def ends_transaction(sql: str) -> bool:
     """Whether hand-written SQL, of one statement or several, ends the transaction it runs in.
 
@@ -164,7 +164,7 @@ def ends_transaction(sql: str) -> bool:
     return any(ENDING.match(part) for part in parts)
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def statement_for(sql: str) -> Statement:
     """A statement for hand-written SQL, cached by its text."""
     return Statement(sql, classify(sql), hand_written=True)

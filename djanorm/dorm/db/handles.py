@@ -15,6 +15,7 @@ from dorm.db.execution import Statement, classify, statement_for
 from dorm.db.rows import Row, named
 from dorm.db.session import LEAVING_TRACES, Session
 from dorm.db.sessions import forget_thread_session, refuse_to_close, session
+from dorm.utils.caches import on_reset
 
 RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 CHUNK = 2000
@@ -244,6 +245,7 @@ class AsyncConnection(_Work):
 
 
 _handles: dict[tuple[type, str], Any] = {}
+on_reset(_handles.clear)
 
 
 def get_connection(alias: str = "default") -> Connection:

@@ -51,7 +51,7 @@ LITERALS = lazy_pattern(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-_patterns: tuple[str, ...] = BUILT_IN
+_patterns: list[str] = list(BUILT_IN)
 
 
 def add_sensitive_pattern(*patterns: str) -> None:
@@ -59,19 +59,17 @@ def add_sensitive_pattern(*patterns: str) -> None:
 
     Raises ``ValueError`` for an empty pattern, which would mask everything.
     """
-    global _patterns
     for pattern in patterns:
         folded = pattern.lower().strip()
         if not folded:
             raise ValueError("a sensitive pattern must not be empty")
         if folded not in _patterns:
-            _patterns = (*_patterns, folded)
+            _patterns.append(folded)
 
 
 def reset_sensitive_patterns() -> None:
     """Restores the built-in list."""
-    global _patterns
-    _patterns = BUILT_IN
+    _patterns[:] = BUILT_IN
 
 
 def is_sensitive(column: str | None) -> bool:

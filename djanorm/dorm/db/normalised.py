@@ -7,8 +7,8 @@ neither does the length of an ``IN`` list or the number of rows of ``VALUES``. T
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
+from dorm.utils.caches import remembered
 from dorm.utils.patterns import lazy_pattern
 
 TOKEN = lazy_pattern(
@@ -36,7 +36,7 @@ SAVEPOINT = lazy_pattern(
 )
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def normalised(sql: str) -> str:
     """``sql`` in a form that is equal for statements that differ only in their values.
 

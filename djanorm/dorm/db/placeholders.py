@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
+
+from dorm.utils.caches import remembered
 
 ParamStyle = str
 """``"qmark"`` or ``"format"``, as dialects of SQLAlchemy name it."""
@@ -48,7 +49,7 @@ class _Parsed:
         self.style = style
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _parse(sql: str) -> _Parsed:
     styles = {kind for match in TOKENS.finditer(sql) if (kind := _kind(match)) in STYLES}
     # `?` next to explicit markers is an operator (jsonb) or a mistake that the count shows
@@ -173,7 +174,7 @@ ENDED = re.compile(r"\s{0,9}(?:\Z|[,);]|(?:AND|OR|WHERE|GROUP|ORDER|LIMIT|RETURN
 LOOK_BACK = 240
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def column_hints(sql: str, paramstyle: ParamStyle) -> tuple[str, ...]:
     """Per parameter of hand-written SQL in driver placeholders, the columns its value may belong to, for masking.
 

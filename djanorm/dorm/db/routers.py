@@ -20,7 +20,15 @@ else:
     sessions = lazy_import("dorm.db.sessions", globals())
 
 DEFAULT = "default"
-_routers: tuple[Any, ...] | None = None
+
+
+class _Installed:
+    """The routers that DATABASE_ROUTERS names; None until they are first asked, and after the setting changed."""
+
+    routers: tuple[Any, ...] | None = None
+
+
+_installed = _Installed()
 # (model, alias) -> until when reads of the model follow a write to the alias
 _written: ContextVar[Mapping[tuple[Any, str], float]] = ContextVar("dorm_written", default=MappingProxyType({}))
 
@@ -32,7 +40,7 @@ def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
     there in this context, it is the write alias; the hint ``sticky=False`` opts out of the latter.
     Errors of routers are raised as they are.
     """
-    routers = _routers
+    routers = _installed.routers
     if routers is None:
         routers = _load()
     fallback = DEFAULT if instance is None else _alias_of(instance)
@@ -51,7 +59,7 @@ def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
 
 def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
     """The alias for writing ``model``: a router's answer, else the alias of ``instance``, else "default"."""
-    routers = _routers
+    routers = _installed.routers
     if routers is None:
         routers = _load()
     if not routers:
@@ -64,7 +72,7 @@ def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
 
 def wrote(model: Any, alias: str) -> None:
     """Called by the write path after rows of ``model`` were written to ``alias``: opens the read-after-write window."""
-    routers = _load() if _routers is None else _routers
+    routers = _load() if _installed.routers is None else _installed.routers
     if not routers:
         return
     window = settings.get("READ_AFTER_WRITE_WINDOW")
@@ -82,7 +90,7 @@ def clear_read_after_write_window() -> None:
 
 def allow_relation(first: Any, second: Any) -> bool:
     """Whether the instances may refer to each other: a router's answer, else whether their aliases agree."""
-    routers = _load() if _routers is None else _routers
+    routers = _load() if _installed.routers is None else _installed.routers
     for router in routers:
         method = getattr(router, "allow_relation", None)
         if method is not None:
@@ -95,7 +103,7 @@ def allow_relation(first: Any, second: Any) -> bool:
 
 def allow_migrate(alias: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
     """Whether a model's table belongs on an alias: a router's answer, else yes."""
-    routers = _load() if _routers is None else _routers
+    routers = _load() if _installed.routers is None else _installed.routers
     for router in routers:
         method = getattr(router, "allow_migrate", None)
         if method is not None:
@@ -136,10 +144,9 @@ def _alias_of(instance: Any) -> str:
 
 
 def _load() -> tuple[Any, ...]:
-    global _routers
     settings.ensure()
-    _routers = tuple(_router(entry) for entry in settings.get("DATABASE_ROUTERS") or ())
-    return _routers
+    found = _installed.routers = tuple(_router(entry) for entry in settings.get("DATABASE_ROUTERS") or ())
+    return found
 
 
 def _router(entry: Any) -> Any:
@@ -156,7 +163,6 @@ def _router(entry: Any) -> Any:
 
 @settings.on_change
 def _settings_changed(names: set[str]) -> None:
-    global _routers
     if names & {"DATABASE_ROUTERS", "DATABASES"}:
-        _routers = None
+        _installed.routers = None
         clear_read_after_write_window()

@@ -21,20 +21,18 @@ from dorm.utils.uninterrupted import succeeded
 
 logger = logging.getLogger("dorm.transaction")
 EndedHook = Callable[[str, float, str], None]
-_ended_hooks: tuple[EndedHook, ...] = ()
+_ended_hooks: list[EndedHook] = []
 
 
 def add_ended_hook(hook: EndedHook) -> EndedHook:
     """Calls ``hook(alias, seconds, outcome)`` after each transaction; the outcome is "commit" or "rollback"."""
-    global _ended_hooks
-    _ended_hooks = (*_ended_hooks, hook)
+    _ended_hooks.append(hook)
     return hook
 
 
 def remove_ended_hook(hook: EndedHook) -> None:
     """Undoes :func:`add_ended_hook`."""
-    global _ended_hooks
-    _ended_hooks = tuple(known for known in _ended_hooks if known != hook)
+    _ended_hooks[:] = [known for known in _ended_hooks if known != hook]
 
 
 # ------------------------------------------------------------------------------------------------- opening and closing
@@ -318,7 +316,7 @@ def finish(here: Session, transaction: Transaction, *, committed: bool) -> None:
         if link is not None:
             here.release_from(transaction, link)
     finally:  # the transaction has ended, whatever happens to its connection
-        for hook in _ended_hooks if began else ():
+        for hook in tuple(_ended_hooks) if began else ():
             hook(here.alias, seconds, "commit" if committed else "rollback")
         run_callbacks(after)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from functools import lru_cache
 from typing import Any
 
+from dorm.utils.caches import remembered
 from dorm.utils.optional import require
 from dorm.utils.uninterrupted import to_the_end
 
@@ -20,7 +20,7 @@ STOP_LIMIT = 5.0
 BUSY = 1  # libpq's transaction status ACTIVE
 
 
-@lru_cache(maxsize=1)
+@remembered(1)
 def connection_classes() -> tuple[Any, Any]:
     """The sync and async connection classes; imports psycopg."""
     psycopg = require("psycopg", extra="postgresql", purpose="the postgresql engine")

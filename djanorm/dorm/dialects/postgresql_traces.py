@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from dorm.exceptions import NotSupportedError
+from dorm.utils.caches import remembered
 
 RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
@@ -39,7 +39,7 @@ HARMLESS = frozenset(
 """Functions, types and key words before a parenthesis that leave no trace; any other function might."""
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def leaves_traces(sql: str) -> bool:
     """Whether hand-written ``sql`` may have changed the session; True when in doubt."""
     if not PLAIN.match(sql) or SEVERAL.search(sql):
@@ -52,7 +52,7 @@ def _harmless(name: str) -> bool:
     return name in HARMLESS or (name.startswith("pg_") and "advisory" not in name)
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def refuse_copy(sql: str) -> None:
     """Raises for a COPY that talks to the client: it would leave the connection in the middle of it."""
     if COPY.search(TEXT.sub("", sql)):

@@ -11,13 +11,13 @@ import random
 import re
 import sqlite3
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from dorm.dialects import sqlite_json, sqlite_moments
+from dorm.utils.caches import remembered
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _pattern(text: str, flags: int) -> re.Pattern[str]:
     return re.compile(text, flags)
 

@@ -10,8 +10,9 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
+
+from dorm.utils.caches import remembered
 
 _INDEX = re.compile(r"-?[0-9]{1,10}")
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")  # printable ASCII but the double quote and the backslash
@@ -44,7 +45,7 @@ def paths(keys: tuple[str, ...]) -> list[str] | None:
     return found if len(found) <= _MOST_PATHS else None
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def _steps(text: str) -> list[str]:
     return json.loads(text)
 

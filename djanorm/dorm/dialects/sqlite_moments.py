@@ -10,11 +10,12 @@ import hashlib
 import math
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from functools import lru_cache, wraps
+from functools import wraps
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dorm.dialects.base import TIME_UNITS
+from dorm.utils.caches import remembered
 
 _EPOCH = datetime.date(2000, 1, 1)
 
@@ -44,7 +45,7 @@ def parse(text: Any) -> datetime.datetime | datetime.time | datetime.timedelta:
     return datetime.time.fromisoformat(text)
 
 
-@lru_cache(maxsize=64)
+@remembered(64)
 def zone_of(name: str) -> datetime.tzinfo:
     """The zone of a name of the time zone database, or of an offset such as ``+05:30:00``."""
     if name[0] not in "+-":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
 from sqlalchemy.types import TypeEngine
@@ -17,6 +16,7 @@ from dorm.fields.base import Field
 from dorm.fields.columns import array_column, json_column
 from dorm.fields.options import FieldOptions
 from dorm.fields.types import JSON_NULL, ArrayType, JSONType, json_writer
+from dorm.utils.caches import remembered
 from dorm.validators import MaxLengthValidator
 
 J = TypeVar("J", default=Any)
@@ -111,7 +111,7 @@ class JSONField(Field[J], Generic[J]):
         return JSONType(self.column_type(), self.encoder, self.decoder)
 
 
-@cache
+@remembered(None)
 def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
     return JSONField(encoder=classes[0], decoder=classes[1])
 

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from dorm.dialects.columns import resolved_type
 from dorm.exceptions import DataError, ValidationError
 from dorm.fields.zones import in_zone, midnight_in_zone, naive_utc, to_utc
+from dorm.utils.caches import on_reset
 from dorm.utils.codegen import Template, decoder_of
 from dorm.utils.lazy import lazy_import
 
@@ -482,6 +483,7 @@ def json_writer(encoder_class: type[json.JSONEncoder] | None) -> Encoder:
 
 
 _json_writers: dict[type[json.JSONEncoder] | None, Encoder] = {}
+on_reset(_json_writers.clear)
 
 
 def read_date(text: Any) -> datetime.date:

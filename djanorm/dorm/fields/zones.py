@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-import functools
 from typing import TYPE_CHECKING
 
 from dorm.conf import settings
 from dorm.exceptions import ImproperlyConfigured, ValidationError
+from dorm.utils.caches import remembered
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def use_tz() -> bool:
     return bool(settings.get("USE_TZ", False))
 
 
-@functools.lru_cache(maxsize=32)
+@remembered(32)
 def _zone(name: str) -> datetime.tzinfo:
     try:
         return UTC if name == "UTC" else zoneinfo.ZoneInfo(name)

@@ -10,10 +10,10 @@ from sqlalchemy.sql.elements import ClauseList, Grouping
 from dorm.expressions.base import Built
 from dorm.lookups import registry
 from dorm.lookups.base import Lookup, Transform
-from dorm.lookups.text import _Text
+from dorm.lookups.text import TextLookup
 
 
-class TemplateLookup(_Text):
+class TemplateLookup(TextLookup):
     """A lookup made of an SQL template by :func:`register_lookup`."""
 
     def __init__(self, name: str, template: str, value_transform: Any) -> None:

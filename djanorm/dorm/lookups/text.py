@@ -14,7 +14,7 @@ def _either(conditions: list[Any]) -> Any:
     return conditions[0] if len(conditions) == 1 else sa.or_(*conditions)
 
 
-class _Text(Lookup):
+class TextLookup(Lookup):
     """A comparison of text; other types are cast to text first."""
 
     takes_field_values = False
@@ -23,7 +23,7 @@ class _Text(Lookup):
         return value if isinstance(value, str) else str(value)
 
 
-class IExact(_Text):
+class IExact(TextLookup):
     """Equal whatever the case; None means IS NULL."""
 
     lookup_name = "iexact"
@@ -37,7 +37,7 @@ class IExact(_Text):
         return _either([scope.hooks.equals_ignoring_case(text, right.text()) for text in scope.text_forms(left)])
 
 
-class _Pattern(_Text):
+class _Pattern(TextLookup):
     position: ClassVar[str]  # "any", "start" or "end"
     ignore_case: ClassVar[bool] = False
 
@@ -91,7 +91,7 @@ class IEndsWith(_Pattern):
     ignore_case = True
 
 
-class Regex(_Text):
+class Regex(TextLookup):
     """Matches the regular expression somewhere."""
 
     lookup_name = "regex"

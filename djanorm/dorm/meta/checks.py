@@ -187,7 +187,7 @@ def _require_fresh(options: Any, taken: set[str], name: str, what: str) -> None:
 
 
 def _require_column(options: Any, name: str, where: str) -> None:
-    field = options.pk if name == "pk" else options._by_name.get(name)
+    field = options.pk if name == "pk" else options.by_name.get(name)
     if field is None:
         names = [known.name for known in options.concrete_fields]
         raise ImproperlyConfigured(f"{options.label}: {where} names {name!r}, which is no field. {hint(name, names)}")
@@ -236,7 +236,7 @@ def check_accessor(options: Any, relation: Any) -> None:
             f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a manager there; "
             "give it another related_name."
         )
-    if accessor is not None and accessor in options._by_name:
+    if accessor is not None and accessor in options.by_name:
         raise ImproperlyConfigured(
             f"{relation.field.label} would appear on {options.label} as {accessor!r}, which is a field there; "
             "give it another related_name."

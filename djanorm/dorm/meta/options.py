@@ -160,7 +160,8 @@ class Options:
         self.fields: tuple[Any, ...] = ()
         self.concrete_fields: tuple[Any, ...] = ()
         self.many_to_many: tuple[Any, ...] = ()
-        self._by_name: dict[str, Any] = {}
+        #: The fields of this model and its parents, by name and by attname.
+        self.by_name: dict[str, Any] = {}
         if concrete_model is not None:
             self.db_table: str = concrete_model._meta.db_table
             self.follow_concrete_model()
@@ -200,8 +201,8 @@ class Options:
         self.concrete_fields = tuple([field for field in self._fields if field.concrete])
         self.many_to_many = tuple([field for field in self._fields if field.many_to_many])
         self.pk = next((field for field in self._fields if field.primary_key), None)
-        self._by_name = {field.attname: field for field in self._fields}
-        self._by_name.update({field.name: field for field in self._fields})
+        self.by_name = {field.attname: field for field in self._fields}
+        self.by_name.update({field.name: field for field in self._fields})
         self._valid_for = 0
         self.registry.bump()
 
@@ -225,7 +226,7 @@ class Options:
         """
         if not self.abstract and not self.proxy:
             if self.pk is None:
-                if "id" in self._by_name:
+                if "id" in self.by_name:
                     raise ImproperlyConfigured(
                         f"{self.label}.id is not the primary key: give one field primary_key=True."
                     )
@@ -244,7 +245,7 @@ class Options:
 
         :raises FieldDoesNotExist: naming the nearest fields.
         """
-        found = self._by_name.get(name)
+        found = self.by_name.get(name)
         if found is None:
             found = self.names.get(name) if not self.abstract else None
         if found is None:
@@ -332,7 +333,7 @@ class Options:
     def _refresh(self) -> None:
         self.registry.settle()
         version = self.registry.version
-        names = dict(self._by_name)
+        names = dict(self.by_name)
         for relation in self.reverse_relations():
             for name in relation.query_names:
                 names.setdefault(name, relation)

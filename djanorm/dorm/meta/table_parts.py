@@ -145,7 +145,7 @@ def _nulls_distinct(options: Any, what: Any, features: Features) -> bool | None:
 
 
 def _column(options: Any, table: sa.Table, name: str) -> sa.Column[Any]:
-    field = options.pk if name == "pk" else options._by_name.get(name)
+    field = options.pk if name == "pk" else options.by_name.get(name)
     if field is None or not field.concrete:
         known = [each.name for each in options.concrete_fields]
         raise ImproperlyConfigured(f"{options.label} has no column {name!r}. {hint(name, known)}")

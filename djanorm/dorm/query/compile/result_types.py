@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from dorm.expressions.base import Built, make
 from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
 from dorm.fields.zones import UTC, default_zone, zone_name
 from dorm.query.describe.names import Names
+from dorm.utils.caches import remembered
 
 names_of = Names
 
@@ -38,7 +38,7 @@ _HOLDS: dict[Kind, Callable[[Any], bool]] = {
 _CLOCK_FIELDS = {Kind.DATE: "DateField", Kind.TIME: "TimeField", Kind.DATETIME: "DateTimeField"}
 
 
-@cache
+@remembered(None)
 def field_named(name: str, *arguments: int) -> Any:
     """A field without a model that converts results of a common type."""
     if name == "DecimalField":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,6 +18,7 @@ from dorm.dialects.columns import plain_type
 from dorm.meta.roots import root_of
 from dorm.query.compile.layout import Block, Layout, Output
 from dorm.query.run.instance_state import ModelState
+from dorm.utils.caches import remembered
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
 
 Hydrate = Callable[[list[Any]], list[Any]]
@@ -104,7 +104,7 @@ def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, parent_key: Pa
     return _instances(layout, dialect, alias, parent_key)
 
 
-@lru_cache(maxsize=512)
+@remembered(512)
 def row_class(names: tuple[str, ...]) -> Any:
     """The class of named rows; its rows can be pickled."""
     made: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024

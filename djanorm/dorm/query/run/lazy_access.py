@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dorm.conf import settings
 from dorm.db import bridge
 from dorm.exceptions import ImproperlyConfigured, LazyLoadError, LazyLoadWarning, MixedWorldsError
+from dorm.utils.caches import on_reset
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _describing: ContextVar[bool] = ContextVar("dorm_describing", default=False)
 
 # Attributes that were warned about already, as "app.Model.name".
 _warned: set[str] = set()
+on_reset(_warned.clear)
 
 
 def check_lazy_access(instance: Any, name: str, alias: str) -> None:
