@@ -13,6 +13,7 @@ GLOBAL_STATEMENTS = {
     "db/hooks.py": "`active` is read by every statement; add, remove and refresh are the only writers",
     "db/engines.py": "a forked child needs a lock of its own",
     "db/sessions.py": "sessions belong to threads and loops; a forked child starts without those of its parent",
+    "scopes.py": "`active` is read by every query; the registered scopes are changed in one place",
 }
 
 #: (file, name) -> what it is for, and what empties it.
@@ -52,6 +53,8 @@ CHANGING = {
     ("meta/registry.py", "_registries"): "ditto",
     ("query/run/lazy_access.py", "_warned"): "what was warned about, emptied by `caches.reset()`",
     ("query/run/plan_cache.py", "plans"): "the plans: `plans.clear()`",
+    ("scopes.py", "_registered"): "scopes of queries: what registering one returns takes it back",
+    ("scopes.py", "active"): "whether there are any",
     ("signals.py", "_waiting"): "the bridge, said once when it loads",
     ("utils/caches.py", "_resets"): "the caches, said once when they load",
 }

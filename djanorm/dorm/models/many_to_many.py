@@ -17,7 +17,7 @@ from dorm.models.related_managers import RelatedManager
 from dorm.query.describe.base import with_owner
 from dorm.query.describe.linked import linked_to
 from dorm.query.queryset import QuerySet
-from dorm.query.run.evaluation import write_alias
+from dorm.query.run.aliases import write_alias
 from dorm.query.write.related_keys import key_of
 from dorm.signals import m2m_changed
 from dorm.utils.lazy import lazy_import

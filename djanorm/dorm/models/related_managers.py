@@ -13,7 +13,7 @@ from dorm.db import bridge
 from dorm.meta.older_classes import older_class_hint
 from dorm.models.manager import BaseManager
 from dorm.query.describe.base import preloaded, with_owner
-from dorm.query.run.evaluation import write_alias
+from dorm.query.run.aliases import write_alias
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from dorm.db import routers
-from dorm.query.describe.base import M, QueryRoot, R, root_of, with_state
+from dorm.query.describe.base import M, R, root_of, with_state
 from dorm.query.describe.chain import Chaining
 from dorm.query.describe.state import QueryState
-from dorm.query.run.lazy_access import check_lazy_access
+from dorm.query.run.aliases import alias_of_owned, read_alias
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class Evaluation(Chaining[M, R]):
     def db(self) -> str:
         """The alias that a read would use."""
         hints = self._hints
-        return read_alias(self) if hints is None else _alias_of_owned(self, hints)
+        return read_alias(self) if hints is None else alias_of_owned(self, hints)
 
     # -- evaluation ------------------------------------------------------------------------------------------------
 
@@ -148,48 +147,6 @@ class Evaluation(Chaining[M, R]):
             made.__dict__["_result_cache"] = self._result_cache[item]
             return made
         return with_state(root, _sliced(root.state, item.start or 0, item.stop))
-
-
-def read_alias(queryset: QueryRoot[Any, Any]) -> str:
-    """The alias that a queryset reads from, determined just before reading.
-
-    :raises LazyLoadError: when the rows of a related manager must not be loaded here.
-    """
-    hints = queryset._hints
-    if hints is not None:
-        alias = _alias_of_owned(queryset, hints)
-        check_lazy_access(hints["instance"], queryset._owned_as, alias)
-        return alias
-    using = queryset.state.using
-    if using is not None:
-        return using
-    if queryset.state.lock is not None:
-        return write_alias(queryset)
-    return routers.db_for_read(queryset.model)
-
-
-def write_alias(queryset: QueryRoot[Any, Any]) -> str:
-    """The alias that a queryset writes to."""
-    using = queryset.state.using
-    if using is not None:
-        return using
-    hints = queryset._hints
-    return routers.db_for_write(queryset.model) if hints is None else routers.db_for_write(queryset.model, **hints)
-
-
-def _alias_of_owned(queryset: QueryRoot[Any, Any], hints: dict[str, Any]) -> str:
-    """The alias to read the rows of a related manager from."""
-    using = queryset.state.using
-    if using is not None:
-        return using
-    if queryset.state.lock is not None:
-        return write_alias(queryset)
-    return routers.db_for_read(queryset.model, **hints)
-
-
-def rows_of(queryset: Evaluation[Any, Any]) -> list[Any]:
-    """The rows of a queryset, fetched once and kept."""
-    return queryset._fetch_all()
 
 
 def _sliced(state: QueryState, start: int, stop: int | None) -> QueryState:

@@ -16,7 +16,7 @@ from dorm.query.describe.linked import linked_to
 from dorm.query.describe.names import Names
 from dorm.query.describe.prefetch_lookups import Prefetch, as_objects, check_lookups, relation_of
 from dorm.query.run import pipeline
-from dorm.query.run.evaluation import read_alias, rows_of
+from dorm.query.run.aliases import read_alias, rows_of
 from dorm.query.run.hydrate import ParentKey
 
 OWNER = "_prefetch_owner"

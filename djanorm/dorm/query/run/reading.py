@@ -23,7 +23,8 @@ from dorm.query.describe.names import Names
 from dorm.query.describe.ordering import resolve_terms
 from dorm.query.describe.predicates import Term
 from dorm.query.describe.state import FilterStep, QueryState
-from dorm.query.run.evaluation import Evaluation, read_alias, rows_of
+from dorm.query.run.aliases import read_alias, rows_of
+from dorm.query.run.evaluation import Evaluation
 from dorm.utils.bounds import check_number
 from dorm.utils.lazy import lazy_import
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dorm.meta.older_classes import older_class_hint
 from dorm.query.describe.base import M, R, root_of
-from dorm.query.run.evaluation import write_alias
+from dorm.query.run.aliases import write_alias
 from dorm.query.write.related_keys import forget_refused
 from dorm.query.write.verbs import Writing
 from dorm.utils.lazy import lazy_import

@@ -12,7 +12,7 @@ from dorm.query.describe.base import M, R, root_of, with_state
 from dorm.query.describe.names import Names
 from dorm.query.describe.related_values import key_value
 from dorm.query.describe.state import QueryState
-from dorm.query.run.evaluation import rows_of, write_alias
+from dorm.query.run.aliases import rows_of, write_alias
 from dorm.query.run.reading import Reading
 from dorm.query.write.related_keys import forget_half_made
 from dorm.utils.lazy import lazy_import
