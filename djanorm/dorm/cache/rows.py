@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from dorm.db import bridge
@@ -34,7 +35,7 @@ class RowCache(Generic[M]):
             raise ValueError(f"RowCache: maxsize is a number of rows from 1, not {maxsize!r}.")
         self.model: Any = model
         self.maxsize = maxsize
-        self._rows: OrderedDict[object, Any] = OrderedDict()
+        self._rows: OrderedDict[object, M] = OrderedDict()
         # how many writes of a key wait for the end of their transactions; of any key under `_ANY`
         self._unsettled: Counter[object] = Counter()
         self._version = 0
@@ -78,7 +79,7 @@ class RowCache(Generic[M]):
             self._subscription()
         self.clear()
 
-    def _keep(self, key: object, row: Any, version: int) -> None:
+    def _keep(self, key: object, row: M, version: int) -> None:
         """Hold a row that was read when the cache had ``version``, unless something was written meanwhile."""
         with self._lock:
             if self._version != version or self._unsettled[key] or self._unsettled[_ANY]:
@@ -87,7 +88,7 @@ class RowCache(Generic[M]):
             while len(self._rows) > self.maxsize:
                 self._rows.popitem(last=False)
 
-    def _drop(self, keys: Any) -> None:
+    def _drop(self, keys: Iterable[object] | None) -> None:
         with self._lock:
             self._version += 1
             if keys is None:

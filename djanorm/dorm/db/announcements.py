@@ -12,7 +12,7 @@ from dorm.db import transactions
 from dorm.db.blocks import Transaction
 from dorm.db.execution import Statement
 from dorm.db.sessions import session
-from dorm.db.write_events import Kind, Origin, Rows, Subscription, Want, WriteEvent, subscriptions
+from dorm.db.write_events import Kind, Origin, Phase, Rows, Subscription, Want, WriteEvent, subscriptions
 
 Result = TypeVar("Result")
 Keys = tuple[Hashable, ...]
@@ -109,7 +109,12 @@ class Announcement:
             _verb.reset(token)
 
     def _events(
-        self, phase: Any, keys: Keys | None, values: Rows | None, old: Rows | None, inserted: frozenset[Hashable] | None
+        self,
+        phase: Phase,
+        keys: Keys | None,
+        values: Rows | None,
+        old: Rows | None,
+        inserted: frozenset[Hashable] | None,
     ) -> Iterator[WriteEvent]:
         """The event, or one for each origin of its rows."""
         number = None if self.transaction is None else self.transaction.identity()

@@ -17,12 +17,15 @@ from dorm.db.write_events import NO_ROWS, Rows
 from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
+from dorm.fields.base import Field
+from dorm.meta.options import Options
 from dorm.query.describe.names import Names
 from dorm.query.describe.state import FilterStep, QueryState
 from dorm.query.write.chosen_rows import Chosen, chosen_by, narrowed, portions, rows_of, where_in
 from dorm.query.write.state_writes import run_returning, run_state
 
 Args = tuple[Any, ...]
+Fields = Sequence[Field[Any]]
 Statement = Callable[..., Any]
 TOGETHER = 100
 """How many rows are looked for by several columns in one query."""
@@ -65,14 +68,14 @@ def many_inserts(announcement: Announcement, statement: Statement, args: Args) -
     return [row[: len(returning)] for row in found] if returning else []
 
 
-def _widened(announcement: Announcement, options: Any, returning: Sequence[Any]) -> tuple[Any, ...]:
+def _widened(announcement: Announcement, options: Options, returning: Fields) -> Fields:
     """The fields to return: those that the writer asked for, the key, and all columns if values are wanted."""
     more = options.concrete_fields if "values" in announcement.want else (options.pk,)
     known = {id(field) for field in returning}
     return (*returning, *(field for field in more if id(field) not in known))
 
 
-def _given_keys(options: Any, fields: Sequence[Any], rows: Sequence[Sequence[Any]]) -> Keys | None:
+def _given_keys(options: Options, fields: Fields, rows: Sequence[Sequence[object]]) -> Keys | None:
     """The keys of rows that have theirs already; None when the database generates one of them."""
     place = next((number for number, field in enumerate(fields) if field is options.pk), None)
     if place is None:
@@ -81,15 +84,15 @@ def _given_keys(options: Any, fields: Sequence[Any], rows: Sequence[Sequence[Any
     return None if any(key is None or isinstance(key, Expression) for key in keys) else keys
 
 
-def _place_of_key(options: Any, wide: Sequence[Any]) -> int:
+def _place_of_key(options: Options, wide: Fields) -> int:
     return next(number for number, field in enumerate(wide) if field is options.pk)
 
 
 def _tell_inserted(
     announcement: Announcement,
-    options: Any,
-    rows: Sequence[Sequence[Any]],
-    wide: Sequence[Any],
+    options: Options,
+    rows: Sequence[Sequence[object]],
+    wide: Fields,
     there: Rows = NO_ROWS,
     updated: Collection[Hashable] = (),
 ) -> None:
@@ -109,7 +112,7 @@ def _tell_inserted(
 
 
 def _rows_with(
-    options: Any, fields: Sequence[Any], rows: Sequence[Sequence[Any]], unique: Sequence[Any], using: str, wanted: Any
+    options: Options, fields: Fields, rows: Sequence[Sequence[object]], unique: Fields, using: str, wanted: Fields
 ) -> Chosen:
     """The existing rows with the unique values of ``rows``, which an upsert updates."""
     places = [place for place, field in enumerate(fields) if any(field is one for one in unique)]
@@ -119,7 +122,7 @@ def _rows_with(
     names = [fields[place].attname for place in places]
     found: Chosen = {}
     for at in range(0, len(values), TOGETHER):
-        conditions = [Q(**dict(zip(names, line, strict=True))) for line in values[at : at + TOGETHER]]
+        conditions = [Q(*zip(names, line, strict=True)) for line in values[at : at + TOGETHER]]
         state = QueryState(options)
         state = state.with_step(FilterStep(Names(state).predicate(functools.reduce(operator.or_, conditions))))
         found.update(chosen_by(state, using, wanted))
@@ -145,7 +148,7 @@ def delete_by_key(announcement: Announcement, statement: Statement, args: Args) 
 
 
 def _by_key(
-    announcement: Announcement, statement: Statement, args: Args, options: Any, key: Hashable, using: str
+    announcement: Announcement, statement: Statement, args: Args, options: Options, key: Hashable, using: str
 ) -> int:
     key = options.pk.to_python(key)
     old: Chosen = {}
@@ -210,12 +213,12 @@ def delete_by_state(announcement: Announcement, statement: Statement, args: Args
     return count
 
 
-def _old_fields(announcement: Announcement, options: Any) -> Sequence[Any]:
+def _old_fields(announcement: Announcement, options: Options) -> Fields:
     return options.concrete_fields if "old" in announcement.want else ()
 
 
 def _tell_changed(
-    announcement: Announcement, options: Any, renamed: Mapping[Hashable, Hashable], using: str, old: Rows
+    announcement: Announcement, options: Options, renamed: Mapping[Hashable, Hashable], using: str, old: Rows
 ) -> None:
     """Announce that rows were updated or deleted.
 

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from dorm.db.sessions import session as session_of
 from dorm.expressions.subqueries import Subquery
+from dorm.fields.base import Field
+from dorm.meta.options import Options
 from dorm.query.describe.names import Names
 from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState
 from dorm.query.run import pipeline
 
+Key = TypeVar("Key")
 Chosen = dict[Hashable, dict[str, object]]
 """The values of rows by key and field name."""
 
 
-def where_in(options: Any, field: Any, keys: list[Any]) -> QueryState:
+def where_in(options: Options, field: Field[Any], keys: Sequence[object]) -> QueryState:
     """The rows whose ``field`` is one of ``keys``."""
     return narrowed(QueryState(options), field, keys)
 
 
-def narrowed(state: QueryState, field: Any, keys: list[Any]) -> QueryState:
+def narrowed(state: QueryState, field: Field[Any], keys: Sequence[object]) -> QueryState:
     """Those rows of ``state`` whose ``field`` is one of ``keys``."""
     return state.with_step(FilterStep(Names(state).lookups({f"{field.attname}__in": keys}, False)))
 
 
-def portions(keys: Iterable[Any], using: str) -> list[list[Any]]:
+def portions(keys: Iterable[Key], using: str) -> list[list[Key]]:
     """``keys`` in lists that are short enough for one statement each."""
     listed = list(keys)
     features = session_of(using).features
@@ -35,7 +38,7 @@ def portions(keys: Iterable[Any], using: str) -> list[list[Any]]:
     return [listed[at : at + size] for at in range(0, len(listed), size)]
 
 
-def chosen_by(state: QueryState, using: str, fields: Sequence[Any] = ()) -> Chosen:
+def chosen_by(state: QueryState, using: str, fields: Sequence[Field[Any]] = ()) -> Chosen:
     """The rows that an UPDATE or DELETE of ``state`` will affect, locked until the transaction ends.
 
     :param fields: what to read of each row besides its key.
@@ -51,7 +54,9 @@ def chosen_by(state: QueryState, using: str, fields: Sequence[Any] = ()) -> Chos
     return _read(state, using, fields)
 
 
-def rows_of(options: Any, keys: Iterable[Hashable], using: str, fields: Sequence[Any], *, lock: bool = False) -> Chosen:
+def rows_of(
+    options: Options, keys: Iterable[Hashable], using: str, fields: Sequence[Field[Any]], *, lock: bool = False
+) -> Chosen:
     """Rows by their keys, as they are stored now; rows that do not exist are left out.
 
     :param lock: lock them until the transaction ends.
@@ -79,13 +84,13 @@ def _has_annotations(state: QueryState) -> bool:
     return any(isinstance(step, AnnotateStep) for step in state.steps)
 
 
-def _read(state: QueryState, using: str, fields: Sequence[Any]) -> Chosen:
+def _read(state: QueryState, using: str, fields: Sequence[Field[Any]]) -> Chosen:
     state = _selecting(state.evolve(assignments=None, prefetch=(), order=(), using=using), "tuple", fields)
     names = [field.name for field in fields]
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in pipeline.fetch(state, using)}
 
 
-def _selecting(state: QueryState, row: str, fields: Sequence[Any]) -> QueryState:
+def _selecting(state: QueryState, row: str, fields: Sequence[Field[Any]]) -> QueryState:
     names = Names(state)
     select = [("pk", names.reference("pk")), *((field.attname, names.reference(field.attname)) for field in fields)]
     return state.evolve(row=row, select=tuple(select), select_related=(), only=None, defer=frozenset())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Hashable
 
+from dorm.db.session import Params, Session
 from dorm.db.sessions import session as session_of
 from dorm.query.describe.state import QueryState
 from dorm.query.run.plan import Plan, plan_for
@@ -20,14 +21,14 @@ def run_state(state: QueryState, using: str, use: str) -> int:
     return 0 if plan.statement is None else session.run(plan.statement, params)
 
 
-def run_returning(state: QueryState, using: str) -> list[Any]:
+def run_returning(state: QueryState, using: str) -> list[Hashable]:
     """Run the UPDATE. Returns the keys of the rows that it changed."""
     session = session_of(using)
     plan, params = _prepared(state, using, "update returning", session)
     return [] if plan.statement is None else plan.hydrate(session.fetch_returning(plan.statement, params))
 
 
-def _prepared(state: QueryState, using: str, use: str, session: Any) -> tuple[Plan, Any]:
+def _prepared(state: QueryState, using: str, use: str, session: Session) -> tuple[Plan, Params]:
     if state.assignments and not session.features.native_decimal:
         state = state.evolve(assignments=tuple([(n, as_stored(v, state.opts, n)) for n, v in state.assignments]))
     plan, values = plan_for(state, using, use, session)

@@ -14,6 +14,8 @@ from dorm.db import routers, transactions
 from dorm.db.announcements import Announcement, Asked
 from dorm.db.write_events import Kind, Origin, subscriptions
 from dorm.exceptions import ReadOnlyModelError
+from dorm.fields.base import Field
+from dorm.meta.options import Options
 
 Args = tuple[Any, ...]
 Result = TypeVar("Result")
@@ -22,11 +24,11 @@ Told = Callable[[Announcement, Callable[..., Result], Args], Result]
 
 
 def written(
-    options: Any,
+    options: Options,
     kind: Kind,
     using: str,
     origin: Origin | Asked,
-    fields: Iterable[Any],
+    fields: Iterable[Field[Any] | str],
     statement: Callable[..., Result],
     args: Args,
     told: Told[Result],
