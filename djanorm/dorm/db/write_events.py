@@ -284,7 +284,8 @@ def _stands_for(wanted: type | str, model: type[Any]) -> bool:
 
 
 def _proxies(model: type[Any]) -> Iterator[type[Any]]:
-    for child in model.__subclasses__():
+    children: list[type[Any]] = model.__subclasses__()
+    for child in children:
         if child._meta.proxy:
             yield child
             yield from _proxies(child)
