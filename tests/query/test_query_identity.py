@@ -18,6 +18,7 @@ from dorm.db import hooks
 from dorm.db.execution import Statement
 from dorm.expressions.base import Unshapable
 from dorm.expressions.references import ColumnRef
+from dorm.expressions.values import RawSQL
 from dorm.functions import Func, Upper
 from dorm.query.describe.base import with_state
 from dorm.query.describe.identity import QuerySource, Unwritable, written
@@ -212,6 +213,8 @@ def test_an_identity_is_short_text_and_holds_no_value(database):
     assert set(identity) <= set("0123456789abcdef")
     assert "hunter2" not in W.filter(password="hunter2").query.describe()
     assert "hunter2" not in W.annotate(n=Value("hunter2")).query.describe()
+    raw = W.annotate(n=RawSQL("coalesce(password, 'hunter2')", output_field=dorm.CharField()))
+    assert "SQL (coalesce ( password , ? ))" in raw.query.describe()
     assert "hunter2" not in Statement("select 'hunter2' -- hunter2").describe()
 
 

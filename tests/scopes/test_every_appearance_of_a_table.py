@@ -172,8 +172,8 @@ READS: dict[str, tuple[Callable[[], Any], Any]] = {
     "in a queryset": (lambda: names(SHOPS.filter(pk__in=ITEMS.filter(price=9000).values("shop"))), []),
     "not in a queryset": (lambda: names(SHOPS.exclude(pk__in=ITEMS.filter(price=9000).values("shop"))), ["s0", "s1"]),
     "not in the columns of a joined table": (
-        lambda: names(SHOPS.exclude(name__in=ITEMS.values("shop__name"))),
-        [],
+        lambda: names(SHOPS.exclude(name__in=ITEMS.filter(name__in=["i0", "stray"]).values("shop__name"))),
+        ["s1"],
     ),
     "union": (lambda: names(ITEMS.filter(price__gt=11).union(ITEMS.filter(name="i0"))), ["i0", "i2", "stray"]),
     "intersection": (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from dorm.db.normalised import normalised
 from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, OR, XOR
 from dorm.expressions.ordering import OrderBy
+from dorm.expressions.values import RawSQL
 from dorm.fields.base import Field
 from dorm.lookups.base import Lookup
 from dorm.meta.options import Options
@@ -106,6 +108,8 @@ def _call(kind: type, shape: tuple[object, ...]) -> str:
         return f"{_phrase(shape[2])}{' descending' if (bool, True) in shape[3:4] else ''}"
     if issubclass(kind, Condition):
         return _phrase(shape[1])
+    if issubclass(kind, RawSQL):
+        return f"SQL ({normalised(str(shape[2]))})"
     # the second part is the field of the results
     inside = [_phrase(part) for part in shape[2:] if part not in (*_SILENT, (bool, False), kind.__name__.lower())]
     return f"{kind.__name__}({', '.join(filter(None, inside))})"
@@ -120,4 +124,6 @@ def _word(part: object) -> str:
         return part.__name__
     if part is None:
         return "NULL"
-    return part if isinstance(part, str) else repr(part)
+    if isinstance(part, str):
+        return part
+    return repr(part) if isinstance(part, bool | int | float) else type(part).__name__
