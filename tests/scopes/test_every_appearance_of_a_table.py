@@ -98,6 +98,11 @@ READS: dict[str, tuple[Callable[[], Any], Any]] = {
     "exists": (lambda: ITEMS.filter(name="intruder").exists(), False),
     "aggregate": (lambda: ITEMS.aggregate(n=Count("pk"), m=Max("price")), {"n": 4, "m": 1000}),
     "aggregate of a slice": (lambda: ITEMS.order_by("-price")[:2].aggregate(n=Sum("price"))["n"], 1012),
+    "aggregate of a slice over a join": (lambda: SHOPS.order_by("pk")[:2].aggregate(m=Max("items__price"))["m"], 12),
+    "aggregate of groups over another join": (
+        lambda: SHOPS.annotate(n=Count("items")).aggregate(m=Max("spares__price"), n=Sum("n")),
+        {"m": None, "n": 3},
+    ),
     "aggregate over a join": (lambda: SHOPS.aggregate(m=Max("items__price"))["m"], 12),
     "aggregates over two relations": (
         lambda: SHOPS.aggregate(a=Max("items__price"), b=Sum("spares__price")),

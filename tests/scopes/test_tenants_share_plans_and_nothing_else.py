@@ -13,6 +13,7 @@ import pytest
 import dorm
 from dorm import Count, F, Q, Value, scopes
 from dorm.functions import Func
+from dorm.query.run import plan
 from dorm.query.run.plan_cache import plans
 
 CURRENT: ContextVar[int] = ContextVar("current", default=1)
@@ -109,6 +110,29 @@ def test_tenants_take_turns_on_a_warm_cache(scoped):
         CURRENT.set(tenant)
         assert seen() == expected(tenant)
     assert len(plans) == compiled
+
+
+def test_a_plan_that_was_compiled_for_one_tenant_is_found_by_the_others(scoped, monkeypatch):
+    def work() -> list[int]:
+        rows = Person.objects.filter(firm__name__startswith="f").select_related("firm").order_by("firm__name")
+        return [row.firm.tenant for row in rows]
+
+    CURRENT.set(1)
+    work()
+
+    def refuse(*_: Any) -> Any:
+        raise AssertionError("compiled again")
+
+    monkeypatch.setattr(plan, "compile_plan", refuse)
+    for tenant in TENANTS:
+        CURRENT.set(tenant)
+        assert work() == [tenant] * tenant
+    with scopes.unscoped(), pytest.raises(AssertionError, match="compiled again"):
+        work()
+    with scopes.register(lambda model: None, models=[Firm]):
+        assert work() == [4] * 4
+    with scopes.register(lambda model: Q(name="f4"), models=[Firm]), pytest.raises(AssertionError, match="again"):
+        work()
 
 
 def test_a_queryset_made_by_one_tenant_is_that_of_whoever_runs_it(scoped):
