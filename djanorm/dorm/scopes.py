@@ -10,7 +10,7 @@ tenants, and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,7 @@ def prepare(function: Preparation) -> Registration:
 
 
 @contextmanager
-def unscoped(*registrations: Registration) -> Iterator[None]:
+def unscoped(*registrations: Registration) -> Generator[None, None, None]:
     """Inside, statements of this thread or task run without what is registered.
 
     :param registrations: what is left out; without any, everything is.

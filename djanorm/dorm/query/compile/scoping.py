@@ -6,7 +6,7 @@ about is remembered with the plan, and their conditions belong to its key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,7 +51,7 @@ class Scoping:
         return self._known[options]
 
     @contextmanager
-    def inside(self, options: Options) -> Iterator[None]:
+    def inside(self, options: Options) -> Generator[None, None, None]:
         """Inside, the condition on the rows of this model is being built."""
         self._inside.add(options)
         try:

@@ -113,7 +113,7 @@ def _field(field: Field[object]) -> str:
 
 
 def _function(function: Callable[..., object]) -> str:
-    name = function.__qualname__
+    name: str = getattr(function, "__qualname__", "<unnamed>")
     if "<" in name:
         raise Unwritable(f"{name} stands inside a function, where other processes cannot name it")
     return f"{function.__module__}.{name}"
