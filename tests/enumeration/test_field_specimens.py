@@ -15,6 +15,7 @@ import pytest
 
 import dorm
 from dorm.fields.base import Field
+from dorm.migrations.state import ModelState, historical
 from support.discovery import subclasses
 
 
@@ -132,6 +133,20 @@ def test_a_value_is_stored_and_read_back(cls, database):
     assert model.objects.values(name).get() == {name: row.value}
     if row.value is not None and cls.__name__ != "JSONField":
         assert model.objects.filter(**{name: row.value}).exists()
+
+
+@pytest.mark.parametrize("cls", CASES, ids=lambda cls: cls.__name__)
+def test_a_model_of_the_past_reads_what_the_live_one_wrote(cls, database):
+    row = specimen(cls)
+    if database.vendor not in row.only:
+        pytest.skip(f"{cls.__name__} exists on {', '.join(row.only)}")
+    live = holder(cls, row)
+    past = historical([ModelState.from_model(live)]).get_model(live._meta.label)
+    dorm.create_tables(past)
+    made = live.objects.create(value=row.value)
+    assert past.objects.get(pk=made.pk).value == row.value
+    past.objects.update(value=row.value)
+    assert live.objects.get(pk=made.pk).value == row.value
 
 
 @pytest.mark.parametrize("cls", [cls for cls in CASES if not SPECIMENS[cls.__name__].key], ids=lambda cls: cls.__name__)
