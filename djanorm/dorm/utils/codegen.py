@@ -78,14 +78,14 @@ def define(name: str, text: str, names: Mapping[str, object], subject: str) -> C
     file = f"<dorm {next(_numbers)}: {subject}>"
     space: dict[str, Any] = {**names, "__name__": __name__}
     exec(compile(text, file, "exec"), space)  # noqa: S102  (the text is made as this module says)
-    function: Callable[..., Any] = space.pop(name)
-    code = function.__code__
+    function = space.pop(name)
     # without a time of change the entry is never compared with a file
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     # a frame of a traceback keeps the code, though the function may be gone. The collector may call this at any moment,
     # also during an iteration over the cache, so the entry is removed later
-    weakref.finalize(code, _gone.append, file).atexit = False
-    return function
+    weakref.finalize(function.__code__, _gone.append, file)
+    made: Callable[..., Any] = function
+    return made
 
 
 def decoder_of(template: Template, subject: str) -> Callable[[Any], Any]:
