@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -14,11 +14,15 @@ from dorm.expressions.references import AnnotationRef, F
 from dorm.fields.json import JSONField
 from dorm.functions.base import Func
 
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
+
 
 class Star(Expression):
     """The ``*`` of ``Count("*")``."""
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return self
 
     def slotted(self, slots: Any) -> Expression:
@@ -100,7 +104,7 @@ class Aggregate(Func):
             )
         return made
 
-    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+    def field_of(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         field = super().field_of(types, fields)
         default = self.default
         if self.output_field is None and default is not None and not types.is_bare_value(default):
@@ -137,7 +141,7 @@ class Aggregate(Func):
             elements[0] = elements[0].distinct()
         return getattr(sa.func, self.function)(*elements)
 
-    def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
+    def finished(self, scope: Scope, element: Element, arguments: list[Built]) -> Element:
         """What wraps the call, after its FILTER clause."""
         return element
 
@@ -166,7 +170,7 @@ class Sum(Aggregate):
     name = "sum"
     computes = True
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.sum_field(super().derived_field(types, fields))
 
 
@@ -177,14 +181,14 @@ class Avg(Aggregate):
     name = "avg"
     computes = True
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.average_field(fields[0])
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         element = arguments[0].sql
         return sa.func.avg(element.distinct() if self.distinct else element)
 
-    def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
+    def finished(self, scope: Scope, element: Element, arguments: list[Built]) -> Element:
         return scope.averaged(element, self.field_of(scope, [argument.field for argument in arguments]))
 
 
@@ -217,13 +221,13 @@ class _Spread(Aggregate):
 
     anatomy = (*Aggregate.anatomy, "sample")
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.average_field(fields[0])
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
         return scope.hooks.spread(f"{self.statistic}_{'samp' if self.sample else 'pop'}", arguments[0].sql)
 
-    def finished(self, scope: Any, element: Any, arguments: list[Built]) -> Any:
+    def finished(self, scope: Scope, element: Element, arguments: list[Built]) -> Element:
         return scope.averaged(element, self.field_of(scope, [argument.field for argument in arguments]))
 
 

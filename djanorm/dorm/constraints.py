@@ -20,6 +20,8 @@ from dorm.utils.identifiers import check_field_name, check_identifier, check_ope
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Table
 
+    from dorm.dialects.elements import Element
+    from dorm.fields.instances import Instance
     from dorm.meta.options import Options
 
 
@@ -27,14 +29,14 @@ class ConditionCompiler(Protocol):
     """Makes SQLAlchemy elements of what constraints and indexes say about one table: a room of ``query``."""
 
     def condition_on(self, options: Options, condition: object, table: Table) -> ColumnElement[bool]: ...
-    def expression_on(self, options: Options, expression: object, table: Table) -> ColumnElement[Any]: ...
+    def expression_on(self, options: Options, expression: object, table: Table) -> Element: ...
 
 
 class ConstraintCheck(Protocol):
     """Checks one instance against a constraint: a room of ``models``."""
 
     def validate_constraint(
-        self, constraint: Any, model: type[Any], instance: Any, exclude: Collection[str] | None, using: str
+        self, constraint: Any, model: type, instance: Instance, exclude: Collection[str] | None, using: str
     ) -> None: ...
 
 
@@ -53,7 +55,7 @@ def compile_condition(options: Options, condition: object, table: Table) -> Colu
     return _compiler("conditions").condition_on(options, condition, table)
 
 
-def compile_expression(options: Options, expression: object, table: Table) -> ColumnElement[Any]:
+def compile_expression(options: Options, expression: object, table: Table) -> Element:
     """An element for ``expression`` over the columns of ``table``."""
     return _compiler("expressions").expression_on(options, expression, table)
 
@@ -64,7 +66,7 @@ def _compiler(what: str) -> ConditionCompiler:
     return hooks.compiler
 
 
-def _is_boolean(condition: Any) -> bool:
+def _is_boolean(condition: object) -> bool:
     if isinstance(condition, Q) or getattr(condition, "conditional", False):
         return True
     return isinstance(condition, Expression) and isinstance(condition.output_field, BooleanField)
@@ -110,7 +112,7 @@ class BaseConstraint:
         """Whether it constrains expressions rather than fields."""
         return False
 
-    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = "default") -> None:
+    def validate(self, model: type[Instance], instance: Instance, exclude: Any = None, using: str = "default") -> None:
         """Check ``instance`` against the constraint, as the database would.
 
         :param exclude: names of fields that are not to be looked at.
@@ -121,7 +123,7 @@ class BaseConstraint:
             raise NotImplementedError(f"{type(self).__name__} cannot be validated: import dorm first.")
         hooks.check.validate_constraint(self, model, instance, exclude, using)
 
-    def for_model(self, options: Any) -> BaseConstraint:
+    def for_model(self, options: Options) -> BaseConstraint:
         """A copy that belongs to one model, patterns in its name filled in."""
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)

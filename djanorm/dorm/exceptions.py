@@ -104,7 +104,7 @@ class FinishedText(str):
 
     __slots__ = ()
 
-    def __mod__(self, _params: Any) -> str:
+    def __mod__(self, _params: object) -> str:
         return self
 
 
@@ -122,7 +122,7 @@ class ValidationError(Exception):
         if isinstance(message, ValidationError):
             code, params = code or message.code, params or message.params
             message = message.message
-        self.message: str | dict[str, Any] = _tidy(message)
+        self.message: str | dict[str, object] = _tidy(message)
         self.code: str | None = code
         self.params: Mapping[str, Any] | None = params
 
@@ -156,7 +156,7 @@ class ValidationError(Exception):
             error_dict.setdefault(name, []).extend(errors)
         return error_dict
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         """Pairs of field and texts; the texts alone for an error that is not about fields."""
         return iter(self.message_dict.items() if isinstance(self.message, dict) else self.messages)
 
@@ -189,11 +189,11 @@ class ValidationError(Exception):
     def __hash__(self) -> int:
         return hash((tuple(self.messages), self.code))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.message, self.code), self.__dict__
 
 
-def _tidy(message: Any) -> Any:
+def _tidy(message: object) -> Any:
     """Nested errors and lists as plain texts; a mapping stays a mapping."""
     if isinstance(message, ValidationError):
         return message.message
@@ -205,13 +205,13 @@ def _tidy(message: Any) -> Any:
     return message
 
 
-def _tidy_entry(value: Any) -> Any:
+def _tidy_entry(value: object) -> Any:
     if isinstance(value, ValidationError):
         return value.messages if len(value.messages) != 1 else value.messages[0]
     return _texts(value) if isinstance(value, (list, tuple)) else value
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     if isinstance(value, ValidationError):
         if isinstance(value.message, dict):
             return value.messages
@@ -222,7 +222,7 @@ def _texts(value: Any) -> list[str]:
     return [value if isinstance(value, str) else str(value)]
 
 
-def _single_errors(value: Any) -> list[ValidationError]:
+def _single_errors(value: object) -> list[ValidationError]:
     """The errors, of one text each, that ``value`` consists of."""
     if isinstance(value, ValidationError):
         return value.error_list

@@ -144,7 +144,7 @@ class Index:
         module = type(self).__module__
         return (f"{module}.{type(self).__qualname__}", self.expressions, kwargs)
 
-    def _content(self) -> tuple[Any, ...]:
+    def _content(self) -> tuple[object, ...]:
         path, args, kwargs = self.deconstruct()
         return (path, tuple(map(repr_of, args)), {name: repr_of(value) for name, value in kwargs.items()})
 
@@ -162,7 +162,7 @@ class Index:
         return f"<{type(self).__name__}: {' '.join(parts)}>"
 
 
-def repr_of(value: Any) -> Any:
+def repr_of(value: object) -> Any:
     """A stand-in, compared by content, for values whose ``==`` builds conditions."""
     return repr(value) if isinstance(value, Expression) else value
 

@@ -53,7 +53,7 @@ class _Awaiting:
 _waiting = _Awaiting()
 
 
-def set_awaiter(awaiter: Any) -> None:
+def set_awaiter(awaiter: object) -> None:
     """Registers an object with ``ready() -> bool`` and ``wait(awaitable)``; called by ``dorm.db.bridge``."""
     _waiting.awaiter = awaiter
 
@@ -265,17 +265,17 @@ class Signal:
         )
 
 
-def _identity(receiver: Any) -> Hashable:
+def _identity(receiver: object) -> Hashable:
     owner = getattr(receiver, "__self__", None)
     function = getattr(receiver, "__func__", None)
     return (id(owner), id(function)) if owner is not None and function is not None else id(receiver)
 
 
-def _sender_key(sender: Any) -> Hashable:
+def _sender_key(sender: object) -> Hashable:
     return sender if isinstance(sender, str) else (None if sender is None else id(sender))
 
 
-def _same_text(wanted: Any, sender: Any) -> bool:
+def _same_text(wanted: object, sender: object) -> bool:
     """Query signals have text senders: vendors. A model may be named before it exists: ``"app.Model"``."""
     if not isinstance(wanted, str):
         return False
@@ -371,7 +371,7 @@ def _names_signal(receiver: Any, or_anything: bool) -> bool:
     return any(p.name == "signal" or (or_anything and p.kind is p.VAR_KEYWORD) for p in parameters)
 
 
-def _is_coroutine_function(receiver: Any) -> bool:
+def _is_coroutine_function(receiver: object) -> bool:
     return inspect.iscoroutinefunction(receiver) or inspect.iscoroutinefunction(type(receiver).__call__)
 
 
@@ -379,7 +379,7 @@ def _awaiting(receiver: Any) -> Callable[..., Any]:
     return lambda **kwargs: _waiting.awaiter.wait(receiver(**kwargs))
 
 
-def _name(receiver: Any) -> str:
+def _name(receiver: object) -> str:
     module = getattr(receiver, "__module__", "?")
     return f"{module}.{getattr(receiver, '__qualname__', type(receiver).__qualname__)}"
 

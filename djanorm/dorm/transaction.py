@@ -399,7 +399,7 @@ def _is_here(opened: _Opened) -> bool:
     return block is not None and block.is_inside(opened.block)
 
 
-def _watch(opened: _Opened, frame: Any) -> None:
+def _watch(opened: _Opened, frame: object) -> None:
     """Breaks the block as soon as the async generator that holds it is abandoned; the loop closes it later."""
     loop: Any = asyncio.get_running_loop()
     for generator in list(getattr(loop, "_asyncgens", ())):
@@ -421,7 +421,7 @@ def _abandon(name: str, block: Block, here: Session, _: object) -> None:
         here.reconsider()
 
 
-def _refuse_lazy(function: Any, name: str, other: str) -> None:
+def _refuse_lazy(function: object, name: str, other: str) -> None:
     if not callable(function):
         raise TypeError(f"@{name} decorates functions, not {type(function).__name__}")
     if inspect.iscoroutinefunction(function):
@@ -432,5 +432,5 @@ def _refuse_lazy(function: Any, name: str, other: str) -> None:
         )
 
 
-def _name(function: Any) -> str:
+def _name(function: object) -> str:
     return getattr(function, "__qualname__", type(function).__name__)

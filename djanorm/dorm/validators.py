@@ -20,7 +20,7 @@ from dorm.utils.patterns import lazy_pattern
 
 NEAR_A_STEP = 1e-9
 LONGEST_IPV6 = 39
-EMPTY_VALUES: tuple[Any, ...] = (None, "", [], (), {})
+EMPTY_VALUES: tuple[object, ...] = (None, "", [], (), {})
 
 
 class Validator:
@@ -33,11 +33,11 @@ class Validator:
     message: str = "Enter a valid value."
     code: str = "invalid"
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         """Raise ``ValidationError`` when ``value`` does not pass."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it checks.")
 
-    def fail(self, value: Any, **more: Any) -> ValidationError:
+    def fail(self, value: Any, **more: object) -> ValidationError:
         """The error for ``value``; ``{limit}`` and the like in the message are filled in. The caller raises it."""
         text = str(self.message)
         params = {
@@ -56,7 +56,7 @@ class Validator:
                 text = str(self.message)
         return ValidationError(FinishedText(text), code=self.code, params=params)
 
-    def _configuration(self) -> tuple[Any, ...]:
+    def _configuration(self) -> tuple[object, ...]:
         values = [getattr(self, name) for name in self.arguments]
         return tuple(value.pattern if isinstance(value, re.Pattern) else value for value in values)
 
@@ -73,14 +73,14 @@ class Validator:
         given = ", ".join(f"{name}={value!r}" for name, value in self._given())
         return f"{type(self).__name__}({given})"
 
-    def _given(self) -> list[tuple[str, Any]]:
+    def _given(self) -> list[tuple[str, object]]:
         """The arguments that differ from the class's own."""
         pairs = zip(self.arguments, self._configuration(), strict=True)
         return [
             (name, value) for name, value in pairs if name not in self._optional() or value != self._optional()[name]
         ]
 
-    def _optional(self) -> dict[str, Any]:
+    def _optional(self) -> dict[str, object]:
         return {name: getattr(type(self), name) for name in self.arguments if hasattr(type(self), name)}
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -109,7 +109,7 @@ class LimitValidator(Validator):
     def passes(self, measured: Any, limit: Any) -> bool:
         raise NotImplementedError
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         measured, limit = self.measure(value), self.limit
         if not self.passes(measured, limit):
             raise self.fail(value, limit=limit, measured=measured)
@@ -212,12 +212,12 @@ class RegexValidator(Validator):
             raise TypeError("flags go with a regex given as text; a compiled one has its own.")
         self._compiled = re.compile(self.regex, self.flags) if isinstance(self.regex, str) else self.regex
 
-    def _configuration(self) -> tuple[Any, ...]:
+    def _configuration(self) -> tuple[object, ...]:
         # text patterns are Unicode by default; any other flag was given
         flags = self._compiled.flags & ~re.UNICODE
         return (self._compiled.pattern, self.message, self.code, self.inverse_match, flags)
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         found = self._compiled.search(str(value))
         if bool(found) is bool(self.inverse_match):
             raise self.fail(value)
@@ -269,7 +269,7 @@ class DomainNameValidator(Validator):
         if code is not None:
             self.code = code
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if not isinstance(value, str) or len(value) > self.max_length:
             raise self.fail(value)
         if not (_is_domain(value) if self.accept_idna else _is_ascii_domain(value)):
@@ -301,7 +301,7 @@ class EmailValidator(Validator):
         if allowlist is not None:
             self.allowlist = tuple(allowlist)
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         text = "" if value is None else str(value)
         if email_shape()(text):
             return
@@ -345,7 +345,7 @@ class URLValidator(Validator):
         if code is not None:
             self.code = code
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if not isinstance(value, str) or len(value) > self.max_length or re.search(r"[\x00-\x1f\x7f]", value):
             raise self.fail(value)
         parts = self._shape.match(value)
@@ -416,7 +416,7 @@ class ProhibitNullCharactersValidator(Validator):
         if code is not None:
             self.code = code
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         if "\x00" in str(value):
             raise self.fail(value)
 
@@ -439,7 +439,7 @@ class FileExtensionValidator(Validator):
         if code is not None:
             self.code = code
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: object) -> None:
         extension = PurePath(str(getattr(value, "name", value))).suffix[1:]
         if self.allowed_extensions is not None and extension.lower() not in self.allowed_extensions:
             raise self.fail(value, extension=extension, allowed=", ".join(self.allowed_extensions))
@@ -454,7 +454,7 @@ def int_list_validator(
     return RegexValidator(rf"^{number}(?:{re.escape(sep)}{number})*\Z", message=text, code=code)
 
 
-def _is_address(parse: Callable[[str], Any], text: str) -> bool:
+def _is_address(parse: Callable[[str], object], text: str) -> bool:
     try:
         parse(text)
     except ValueError:
@@ -462,12 +462,12 @@ def _is_address(parse: Callable[[str], Any], text: str) -> bool:
     return True
 
 
-def _check_address(parse: Callable[[str], Any], value: Any, message: str) -> None:
+def _check_address(parse: Callable[[str], object], value: object, message: str) -> None:
     if not _is_address(parse, str(value)):
         raise ValidationError(message, code="invalid")
 
 
-def validate_ipv4_address(value: Any) -> None:
+def validate_ipv4_address(value: object) -> None:
     """Raise ``ValidationError`` unless ``value`` is an IPv4 address."""
     _check_address(ipaddress.IPv4Address, value, "Enter a valid IPv4 address.")
 
@@ -478,12 +478,12 @@ def _ipv6(text: str) -> Any:
     return ipaddress.IPv6Address(text)
 
 
-def validate_ipv6_address(value: Any) -> None:
+def validate_ipv6_address(value: object) -> None:
     """Raise ``ValidationError`` unless ``value`` is an IPv6 address."""
     _check_address(_ipv6, value, "Enter a valid IPv6 address.")
 
 
-def validate_ipv46_address(value: Any) -> None:
+def validate_ipv46_address(value: object) -> None:
     """Raise ``ValidationError`` unless ``value`` is an IPv4 or IPv6 address."""
     _check_address(ipaddress.ip_address, value, "Enter a valid IPv4 or IPv6 address.")
 

@@ -76,7 +76,7 @@ class BaseCache:
         return seconds or None
 
     @staticmethod
-    def check_value(value: Any) -> bytes:
+    def check_value(value: object) -> bytes:
         """``value``, for backends. Raises TypeError unless it is bytes."""
         if not isinstance(value, bytes):
             raise TypeError(f"a cache keeps bytes, not {type(value).__name__}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pkgutil
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from dorm.cache.base import DEFAULT_TTL, BaseCache
 from dorm.conf import settings
@@ -64,7 +64,7 @@ def _make(alias: str) -> BaseCache:
     return backend(entry.get("LOCATION", ""), options=options, ttl=entry.get("TTL", DEFAULT_TTL))
 
 
-def _backend(where: str, given: Any) -> type[BaseCache]:
+def _backend(where: str, given: object) -> type[BaseCache]:
     """The class that a BACKEND names; a BACKEND that is a class stands for itself."""
     found = given
     if isinstance(given, str) and "." in given:

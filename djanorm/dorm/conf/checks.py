@@ -13,7 +13,7 @@ from dorm.exceptions import ImproperlyConfigured
 logger = logging.getLogger("dorm.conf")
 
 
-def checked(name: str, value: Any) -> Any:
+def checked(name: str, value: object) -> Any:
     """The value in the form in which it is used; numbers may be given as text, as in an environment variable.
 
     :raises ImproperlyConfigured: naming the setting and what it takes.
@@ -28,7 +28,7 @@ def checked(name: str, value: Any) -> Any:
         raise ImproperlyConfigured(f"{name} must be {words}, not {mask_text(repr(value))}.") from problem
 
 
-def _or_none(parser: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _or_none(parser: Callable[[Any], Any]) -> Callable[[object], object]:
     return lambda given: None if given is None else parser(given)
 
 
@@ -39,13 +39,13 @@ def _fraction(given: Any) -> float:
     return number
 
 
-def _sequence(given: Any) -> Any:
+def _sequence(given: object) -> Any:
     if given is not None and (isinstance(given, str) or not isinstance(given, Iterable)):
         raise ValueError(given)
     return given
 
 
-def _detector(given: Any) -> Any:
+def _detector(given: bool) -> bool:
     """Nothing reads the setting yet, so turning it on has no effect."""
     if given not in (None, False, True, "log", "raise"):
         raise ValueError(given)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-DEFAULTS: dict[str, Any] = {
+DEFAULTS: dict[str, object] = {
     "DATABASES": {},
     "DATABASE_ROUTERS": [],
     "INSTALLED_APPS": [],

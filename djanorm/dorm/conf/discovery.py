@@ -7,12 +7,11 @@ import logging
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 logger = logging.getLogger("dorm.conf")
 
 
-def discover() -> dict[str, Any] | None:
+def discover() -> dict[str, object] | None:
     """The upper-case names of the ``settings.py`` beside the running script, else of the working directory's.
 
     None when there is no such file. Errors of the file itself are raised as they are. The path is logged at INFO.
@@ -25,7 +24,7 @@ def discover() -> dict[str, Any] | None:
     return None
 
 
-def upper_names(module: ModuleType) -> dict[str, Any]:
+def upper_names(module: ModuleType) -> dict[str, object]:
     """The settings of a module: its upper-case attributes."""
     return {name: value for name, value in vars(module).items() if name.isupper()}
 

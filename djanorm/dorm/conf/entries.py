@@ -75,7 +75,7 @@ def normalise(alias: str, value: Any) -> DatabaseSettings:
     )
 
 
-def _upper(alias: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _upper(alias: str, entry: Mapping[str, object]) -> dict[str, object]:
     """Keys in upper case; unknown ones are named in the log and left out."""
     result: dict[str, Any] = {}
     for key, value in entry.items():
@@ -110,7 +110,7 @@ def _version(alias: str, value: object) -> tuple[int, ...] | None:
     return tuple(int(str(part)) for part in parts)
 
 
-def _name(alias: str, value: Any) -> str:
+def _name(alias: str, value: object) -> str:
     if value is None or str(value) == "":
         raise ImproperlyConfigured(f"DATABASES[{alias!r}] has no NAME: a database name, or the path of a SQLite file")
     name = str(value)
@@ -122,7 +122,7 @@ def _name(alias: str, value: Any) -> str:
     return name
 
 
-def _host(alias: str, value: Any) -> str:
+def _host(alias: str, value: object) -> str:
     host = str(value or "localhost")
     if "@" in host.removeprefix("@") or "://" in host:
         raise ImproperlyConfigured(
@@ -132,21 +132,21 @@ def _host(alias: str, value: Any) -> str:
     return host
 
 
-def _secret(value: Any) -> str:
+def _secret(value: object) -> str:
     if value is None:
         return ""
     reveal = getattr(value, "get_secret_value", None)  # pydantic's SecretStr
     return str(reveal() if callable(reveal) else value)
 
 
-def _options(alias: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _options(alias: str, entry: Mapping[str, object]) -> dict[str, object]:
     options = entry.get("OPTIONS") or {}
     if not isinstance(options, Mapping):
         raise ImproperlyConfigured(f"DATABASES[{alias!r}]: OPTIONS must be a mapping, not {type(options).__name__}")
     return dict(options)
 
 
-def _preparing(alias: str, entry: Mapping[str, Any], options: dict[str, Any]) -> tuple[int | None, bool]:
+def _preparing(alias: str, entry: Mapping[str, object], options: dict[str, object]) -> tuple[int | None, bool]:
     """The prepare threshold (None: the driver's default), and whether statements may be prepared at all."""
     threshold = options.pop("PREPARE_THRESHOLD", entry.get("PREPARE_THRESHOLD"))
     mode = options.pop("PGBOUNCER_MODE", entry.get("PGBOUNCER_MODE", False))
@@ -188,6 +188,6 @@ def _seconds(alias: str, entry: Mapping[str, Any], key: str, default: float) -> 
     return number
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     """A wrong value for a message; a text in the wrong place may be a secret."""
     return repr(value) if isinstance(value, (bool, int, float)) else f"a {type(value).__name__}"

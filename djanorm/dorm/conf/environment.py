@@ -13,11 +13,11 @@ FALSE = frozenset({"0", "false", "no", "off", ""})
 
 # CPython keeps the variables in a plain dictionary of encoded names; asking it is ten times cheaper than os.environ,
 # and the variable is read at every statement.
-_raw: dict[Any, Any] | None = getattr(os.environ, "_data", None)
-_encode: Callable[[str], Any] = getattr(os.environ, "encodekey", str)
+_raw: dict[object, object] | None = getattr(os.environ, "_data", None)
+_encode: Callable[[str], object] = getattr(os.environ, "encodekey", str)
 
 
-def boolean(given: Any) -> bool:
+def boolean(given: bool) -> bool:
     """Yes or no as people write it; ValueError for anything else."""
     folded = str(given).strip().lower()
     if folded in TRUE:
@@ -27,14 +27,14 @@ def boolean(given: Any) -> bool:
     raise ValueError(given)
 
 
-def milliseconds(given: Any) -> float | None:
+def milliseconds(given: float) -> float | None:
     """A duration of at least 0, or None for "none" and "off"; ValueError for anything else."""
     if given is None or (isinstance(given, str) and given.strip().lower() in {"none", "off"}):
         return None
     return seconds(given)
 
 
-def attempts(given: Any) -> int:
+def attempts(given: int) -> int:
     """A whole number of at least 1; ValueError for anything else."""
     number = _number(given)
     if number != int(number) or number < 1:
@@ -42,7 +42,7 @@ def attempts(given: Any) -> int:
     return int(number)
 
 
-def seconds(given: Any) -> float:
+def seconds(given: float) -> float:
     """A number of at least 0; ValueError for anything else."""
     number = _number(given)
     if number < 0:
@@ -50,7 +50,7 @@ def seconds(given: Any) -> float:
     return number
 
 
-def _number(given: Any) -> float:
+def _number(given: object) -> float:
     if isinstance(given, bool) or not isinstance(given, (str, int, float)):
         raise ValueError(given)
     number = float(given)
@@ -75,7 +75,7 @@ class Knob:
         self._seen: Any = None
         self._parsed: Any = default
 
-    def assign(self, value: Any) -> None:
+    def assign(self, value: object) -> None:
         """Takes the value that ``configure()`` was given."""
         self._explicit = value
         self.explicit = True

@@ -26,7 +26,7 @@ class Settings:
     """
 
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
+        self._values: dict[str, object] = {}
         self._configured = False
         self._discovering = False
         self._callbacks: list[Callable[[set[str]], None]] = []
@@ -80,7 +80,7 @@ class Settings:
             return KNOBS[name]()
         return self._values.get(name, DEFAULTS.get(name, default))
 
-    def apply(self, values: Mapping[str, Any]) -> None:
+    def apply(self, values: Mapping[str, object]) -> None:
         """Merges ``values`` into the settings and tells the listeners."""
         prepared = dict(values)
         if "DATABASES" in prepared:
@@ -133,7 +133,7 @@ class Settings:
             callback(names)
 
 
-def _entries(databases: Any) -> dict[str, Entry]:
+def _entries(databases: object) -> dict[str, Entry]:
     if not isinstance(databases, Mapping):
         raise ImproperlyConfigured(
             f"DATABASES must map aliases to entries, such as {{'default': {{'ENGINE': 'sqlite', 'NAME': 'app.db'}}}}, "
@@ -142,7 +142,7 @@ def _entries(databases: Any) -> dict[str, Entry]:
     return {str(alias): as_entry(str(alias), entry) for alias, entry in databases.items()}
 
 
-def _is_shown(name: str, value: Any) -> bool:
+def _is_shown(name: str, value: object) -> bool:
     """Whether a setting is printed: only those that the library knows and whose names do not sound like a secret."""
     if any(word in name.upper() for word in SECRET_WORDS) or (value and name in ("CACHES", "STORAGES")):
         return False
@@ -158,7 +158,7 @@ def _is_shown(name: str, value: Any) -> bool:
 settings = Settings()
 
 
-def configure(**values: Any) -> None:
+def configure(**values: object) -> None:
     """Merges the given settings into the process-wide ones; names that are not given keep their value.
 
     May be called at any time, though with ``DATABASES``, which closes the existing connections and pools, not

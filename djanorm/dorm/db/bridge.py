@@ -243,7 +243,7 @@ class _InlineItems(AsyncGenerator[T, None]):
 _END: Any = object()
 
 
-def _next(advance: Callable[[], Any]) -> Any:
+def _next(advance: Callable[[], object]) -> Any:
     # StopIteration must not leave a greenlet: it would end the coroutine around it
     try:
         return advance()

@@ -11,7 +11,7 @@ from dorm.db.task_session import async_block
 from dorm.db.transactions import home
 
 
-def on_commit(callback: Callable[[], Any], using: str = "default") -> None:
+def on_commit(callback: Callable[[], object], using: str = "default") -> None:
     """Calls ``callback()`` after the outermost commit, in order; at once when no block is open.
 
     Dropped when its block or savepoint is rolled back. Errors are logged on ``dorm.transaction``. A coroutine function
@@ -27,7 +27,7 @@ def on_commit(callback: Callable[[], Any], using: str = "default") -> None:
         block.transaction.commit_callbacks.append(callback)
 
 
-def on_rollback(callback: Callable[[], Any], using: str = "default") -> None:
+def on_rollback(callback: Callable[[], object], using: str = "default") -> None:
     """Calls ``callback()`` after the block, or one around it, is rolled back; ignored outside a block."""
     _check_callable(callback, "on_rollback")
     block = home(using).block
@@ -54,7 +54,7 @@ class Registered:
                 await result
 
 
-def aon_commit(callback: Callable[[], Any], using: str = "default") -> Registered:
+def aon_commit(callback: Callable[[], object], using: str = "default") -> Registered:
     """Like :func:`on_commit` for coroutine functions, which are awaited at the commit.
 
     Outside a block nothing runs until the result is awaited.
@@ -67,7 +67,7 @@ def aon_commit(callback: Callable[[], Any], using: str = "default") -> Registere
     return Registered(None)
 
 
-def aon_rollback(callback: Callable[[], Any], using: str = "default") -> Registered:
+def aon_rollback(callback: Callable[[], object], using: str = "default") -> Registered:
     """Like :func:`on_rollback` for coroutine functions, which are awaited after the rollback."""
     _check_callable(callback, "aon_rollback")
     block = async_block(using) or home(using).block
@@ -76,6 +76,6 @@ def aon_rollback(callback: Callable[[], Any], using: str = "default") -> Registe
     return Registered(None)
 
 
-def _check_callable(callback: Any, what: str) -> None:
+def _check_callable(callback: object, what: str) -> None:
     if not callable(callback):
         raise TypeError(f"{what}() takes a function without arguments, not {type(callback).__name__}")

@@ -27,7 +27,7 @@ class _Threads(threading.local):
         weakref.finalize(self.end, _end_sessions, self.sessions)
 
 
-def watch_thread(session: Any) -> None:
+def watch_thread(session: object) -> None:
     """Ends the session when the current thread ends."""
     _threads.sessions.add(session)
 
@@ -48,7 +48,7 @@ def _end_sessions(sessions: weakref.WeakSet[Any]) -> None:
 _threads = _Threads()
 
 
-def watch_task(session: Any, block: Block) -> None:
+def watch_task(session: object, block: Block) -> None:
     """Ends manual mode, with what it has not committed, when the task that began it ends."""
     if isinstance(block.owner, asyncio.Task):
         block.owner.add_done_callback(partial(_forsake, session, block))

@@ -89,7 +89,7 @@ class Database:
     ) -> Pool:
         pooled = self.features.pooled
 
-        def met(fairy: Any) -> Link:
+        def met(fairy: object) -> Link:
             link = make(fairy)
             if not self._version_known:
                 self._meet(link.server_version)
@@ -110,7 +110,7 @@ class Database:
         pool.retired = self._dropped
         return pool
 
-    def attend(self, session: Any) -> None:
+    def attend(self, session: object) -> None:
         """A session of this database, which is told when more is known about it."""
         with self._lock:
             self._sessions.add(session)
@@ -138,7 +138,7 @@ class Database:
         for _, pool in dead:
             pool.drop()
 
-    def pool_stats(self, asynchronous: bool) -> dict[str, Any]:
+    def pool_stats(self, asynchronous: bool) -> dict[str, object]:
         """Counters of the pool of this thread's loop, or of the synchronous one; opens nothing."""
         if asynchronous:
             loop = asyncio._get_running_loop()

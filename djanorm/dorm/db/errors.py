@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from sqlalchemy import exc as sa_exc
 
@@ -59,7 +58,7 @@ def without_secrets(text: str) -> str:
     return CREDENTIALS.sub(r"\1***", mask_text(text))
 
 
-def _caused(error: Any, cause: BaseException) -> Any:
+def _caused(error: DatabaseError, cause: BaseException) -> DatabaseError:
     error.__cause__ = cause
     error.__suppress_context__ = True
     return error

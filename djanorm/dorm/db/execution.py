@@ -115,7 +115,7 @@ class NamedValues(dict[str, Any]):
     def __iter__(self) -> Iterator[Any]:
         return iter(self.values())
 
-    def in_places(self, statement: Statement) -> tuple[Statement, list[Any]]:
+    def in_places(self, statement: Statement) -> tuple[Statement, list[object]]:
         """The statement with a plain placeholder in each place, and the value that stands there: to be shown."""
         assert isinstance(statement, NamedStatement)
         known = dict(zip(self.keys(), statement.columns, strict=False))

@@ -49,7 +49,7 @@ class _Work:
     def _session(self) -> Session:
         return session(self.alias)
 
-    def _prepared(self, sql: str, params: Any) -> tuple[Statement, list[Any] | None]:
+    def _prepared(self, sql: str, params: object) -> tuple[Statement, list[Any] | None]:
         dialect = engines.get(self.alias).dialect
         text, values = placeholders.translate(sql, params, dialect.paramstyle)
         if values is None:
@@ -58,25 +58,25 @@ class _Work:
             text, classify(text), placeholders.column_hints(text, dialect.paramstyle), hand_written=True
         ), values
 
-    def _execute(self, sql: str, params: Any = None) -> list[Row]:
+    def _execute(self, sql: str, params: object = None) -> list[Row]:
         statement, values = self._prepared(sql, params)
         names, rows, _ = announcements.raw(
             self.alias, statement, lambda: self._session().fetch_named(statement, values)
         )
         return named(names, rows)
 
-    def _execute_write(self, sql: str, params: Any = None) -> int:
+    def _execute_write(self, sql: str, params: object = None) -> int:
         statement, values = self._prepared(sql, params)
         return announcements.raw(self.alias, statement, lambda: self._changed(statement, values))
 
-    def _changed(self, statement: Statement, values: list[Any] | None) -> int:
+    def _changed(self, statement: Statement, values: list[object] | None) -> int:
         here = self._session()
         # SQL that may end a transaction takes the slow path, which notices that
         return (
             here.perform("run", statement, values) if statement.kind in LEAVING_TRACES else here.run(statement, values)
         )
 
-    def _execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
+    def _execute_insert(self, sql: str, params: object = None, pk_col: str = "id") -> Any:
         if not RETURNING.search(sql):
             quoted = '"' + pk_col.replace('"', '""') + '"'
             sql = f"{sql.rstrip().rstrip(';')} RETURNING {quoted}"
@@ -87,7 +87,9 @@ class _Work:
     def _execute_script(self, sql: str) -> None:
         announcements.raw(self.alias, Statement(sql, "other", hand_written=True), lambda: self._session().script(sql))
 
-    def _streaming(self, sql: str, params: Any = None, chunk_size: int = CHUNK) -> Iterator[list[tuple[Any, ...]]]:
+    def _streaming(
+        self, sql: str, params: object = None, chunk_size: int = CHUNK
+    ) -> Iterator[list[tuple[object, ...]]]:
         statement, values = self._prepared(sql, params)
         chunks = self._session().stream(statement, values, chunk_size)
         return announcements.raw_rows(self.alias, statement, chunks)
@@ -96,7 +98,7 @@ class _Work:
         sql, params = engines.get(self.alias).spelling.table_exists(name)
         return bool(self._session().fetch(Statement(sql, "read"), params))
 
-    def _table_columns(self, name: str) -> list[dict[str, Any]]:
+    def _table_columns(self, name: str) -> list[dict[str, object]]:
         sql, params = engines.get(self.alias).spelling.table_columns(name)
         return [
             {"name": column, "type": kind, "null": not required, "default": default, "primary_key": bool(key)}

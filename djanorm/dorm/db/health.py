@@ -83,7 +83,7 @@ def _late(timeout: float) -> TimeoutError:
     return TimeoutError(f"no answer within {timeout:g} s")
 
 
-def _consume(task: asyncio.Task[Any]) -> None:
+def _consume(task: asyncio.Task[object]) -> None:
     if not task.cancelled():
         task.exception()
 

@@ -36,7 +36,7 @@ class _Shown:
 
 
 def log_statement(
-    logger: logging.Logger, statement: Statement, params: Any, many: bool, elapsed_ms: float, error: Any
+    logger: logging.Logger, statement: Statement, params: Any, many: bool, elapsed_ms: float, error: object
 ) -> None:
     """One line at DEBUG: time, masked SQL and parameters, and the error if there was one."""
     sql = masked_sql(statement.sql, statement.kind)

@@ -85,7 +85,7 @@ def in_doubt(text: str) -> bool:
     return is_sensitive(text) or any(UNNAMED.search(form) for form in {text, COMMENT.sub(" ", text)})
 
 
-def shown(name: str, value: Any) -> str:
+def shown(name: str, value: object) -> str:
     """``value`` for a message about something called ``name``."""
     return MASK if is_sensitive(name) else reprlib.repr(value)
 
@@ -127,6 +127,6 @@ def _masked_literal(found: re.Match[str], kind: str) -> str:
     return text if len(text) <= SHORTEST else f"'{MASK}'"
 
 
-def reveals_secrets(statement: Statement, params: Sequence[Any] | None) -> bool:
+def reveals_secrets(statement: Statement, params: Sequence[object] | None) -> bool:
     """Whether a log line masks a part of the statement; its plan is then not logged."""
     return masked_sql(statement.sql, statement.kind) != statement.sql or masked(statement, params) != list(params or ())

@@ -133,7 +133,7 @@ def _leaves_comment_open(sql: str) -> bool:
     return any(token.startswith("/*") and not token.endswith("*/", 2) for token in tokens)
 
 
-def translate(sql: str, params: Any, paramstyle: ParamStyle) -> tuple[str, list[Any] | None]:
+def translate(sql: str, params: Any, paramstyle: ParamStyle) -> tuple[str, list[object] | None]:
     """SQL and parameters as the driver of ``paramstyle`` takes them; parameters None means "none at all".
 
     Raises ``ValueError`` as :func:`check` does.

@@ -17,13 +17,16 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Engine
 
 from dorm.conf.entries import DatabaseSettings
 from dorm.db.through_sqlalchemy import prepare
 from dorm.exceptions import OperationalError, PoolTimeout
+
+if TYPE_CHECKING:
+    from dorm.dialects.base import BaseLink
 
 FRESH = 1.0
 """Seconds of idleness after which the liveness check makes a round trip."""
@@ -96,7 +99,7 @@ class Pool:
 
     # --------------------------------------------------------------------------------------------- borrow and return
 
-    def acquire(self) -> Any:
+    def acquire(self) -> BaseLink:
         """A connection that is alive as far as the checks asked for can tell."""
         idle = self._idle
         while idle and not self._queue:
@@ -228,7 +231,7 @@ class Pool:
             self.abandon(link)
             raise
 
-    def _acquire_slowly(self) -> Any:
+    def _acquire_slowly(self) -> BaseLink:
         first = not self._opened
         self._announce_opening()
         try:
@@ -326,7 +329,7 @@ class Pool:
             "when their users have finished."
         )
 
-    def _connect(self) -> Any:
+    def _connect(self) -> BaseLink:
         """Opens a connection at a place that the caller has taken."""
         try:
             link = self._new()
@@ -341,7 +344,7 @@ class Pool:
         self._links.add(link)
         return link
 
-    def _new(self) -> Any:
+    def _new(self) -> BaseLink:
         fairy = self.engine.raw_connection()
         try:
             link = self._make(fairy)
@@ -363,7 +366,7 @@ class Pool:
             raise
         return self._connect()
 
-    def _forget(self, link: Any) -> bool:
+    def _forget(self, link: BaseLink) -> bool:
         """Removes a connection from the records. Returns whether it held a place."""
         with self._lock:
             counted = link in self._links

@@ -24,7 +24,7 @@ class ThreadPlace:
         """Waits for :meth:`give`, at most ``limit`` seconds. Returns whether it was called."""
         return self._gate.acquire(timeout=min(limit, threading.TIMEOUT_MAX))
 
-    def give(self, what: Any) -> None:
+    def give(self, what: object) -> None:
         """Ends the waiting, from any thread."""
         self.given = what
         self._gate.release()
@@ -49,7 +49,7 @@ class TaskPlace:
             timer.cancel()
         return self.given is not None
 
-    def give(self, what: Any) -> None:
+    def give(self, what: object) -> None:
         """See :meth:`ThreadPlace.give`."""
         self.given = what
         if _get_running_loop() is self._loop:

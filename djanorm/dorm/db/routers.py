@@ -33,7 +33,7 @@ _installed = _Installed()
 _written: ContextVar[Mapping[tuple[Any, str], float]] = ContextVar("dorm_written", default=MappingProxyType({}))
 
 
-def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
+def db_for_read(model: object, instance: object = None, **hints: object) -> str:
     """The alias for reading ``model``: a router's answer, else the alias of ``instance``, else "default".
 
     Inside an open block of the model's write alias, and for READ_AFTER_WRITE_WINDOW seconds after the model was written
@@ -57,7 +57,7 @@ def db_for_read(model: Any, instance: Any = None, **hints: Any) -> str:
     return _ask(routers, "db_for_read", model, hints) or fallback
 
 
-def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
+def db_for_write(model: object, instance: object = None, **hints: object) -> str:
     """The alias for writing ``model``: a router's answer, else the alias of ``instance``, else "default"."""
     routers = _installed.routers
     if routers is None:
@@ -70,7 +70,7 @@ def db_for_write(model: Any, instance: Any = None, **hints: Any) -> str:
     return _ask(routers, "db_for_write", model, hints) or (DEFAULT if instance is None else _alias_of(instance))
 
 
-def wrote(model: Any, alias: str) -> None:
+def wrote(model: object, alias: str) -> None:
     """Called by the write path after rows of ``model`` were written to ``alias``: opens the read-after-write window."""
     routers = _load() if _installed.routers is None else _installed.routers
     if not routers:
@@ -88,7 +88,7 @@ def clear_read_after_write_window() -> None:
     _written.set(MappingProxyType({}))
 
 
-def allow_relation(first: Any, second: Any) -> bool:
+def allow_relation(first: object, second: object) -> bool:
     """Whether the instances may refer to each other: a router's answer, else whether their aliases agree."""
     routers = _load() if _installed.routers is None else _installed.routers
     for router in routers:
@@ -101,7 +101,7 @@ def allow_relation(first: Any, second: Any) -> bool:
     return one is None or other is None or one == other
 
 
-def allow_migrate(alias: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+def allow_migrate(alias: str, app_label: str, model_name: str | None = None, **hints: object) -> bool:
     """Whether a model's table belongs on an alias: a router's answer, else yes."""
     routers = _load() if _installed.routers is None else _installed.routers
     for router in routers:
@@ -113,7 +113,7 @@ def allow_migrate(alias: str, app_label: str, model_name: str | None = None, **h
     return True
 
 
-def _ask(routers: tuple[Any, ...], name: str, model: Any, hints: dict[str, Any]) -> str | None:
+def _ask(routers: tuple[object, ...], name: str, model: object, hints: dict[str, object]) -> str | None:
     for router in routers:
         method = getattr(router, name, None)
         if method is not None:
@@ -129,17 +129,17 @@ def _in_block(alias: str) -> bool:
     return sessions.sync_block(alias) is not None
 
 
-def _was_written(model: Any, alias: str) -> bool:
+def _was_written(model: object, alias: str) -> bool:
     until = _written.get().get((model, alias))
     return until is not None and monotonic() < until
 
 
-def _stored_alias(instance: Any) -> str | None:
+def _stored_alias(instance: object) -> str | None:
     state = getattr(instance, "_state", None)
     return getattr(state, "db", None)
 
 
-def _alias_of(instance: Any) -> str:
+def _alias_of(instance: object) -> str:
     return _stored_alias(instance) or DEFAULT
 
 
@@ -149,7 +149,7 @@ def _load() -> tuple[Any, ...]:
     return found
 
 
-def _router(entry: Any) -> Any:
+def _router(entry: object) -> Any:
     """A router object; a dotted path, a class or a factory is called."""
     if isinstance(entry, str):
         module, _, name = entry.rpartition(".")

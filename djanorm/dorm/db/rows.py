@@ -11,7 +11,7 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - tuples cannot have slots for more
 
     _index: Mapping[str, int]
 
-    def __new__(cls, values: Iterable[Any], index: Mapping[str, int]) -> Self:
+    def __new__(cls, values: Iterable[object], index: Mapping[str, int]) -> Self:
         row = super().__new__(cls, values)
         row._index = index
         return row
@@ -24,7 +24,7 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - tuples cannot have slots for more
                 raise KeyError(f"the row has no column {key!r}; it has {', '.join(self._index)}") from None
         return super().__getitem__(key)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Row, (tuple(self), dict(self._index))
 
     def __repr__(self) -> str:

@@ -27,6 +27,8 @@ from dorm.exceptions import DatabaseError, InvalidArgument, TransactionManagemen
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
+    from dorm.dialects.sqlite_links import SQLiteLink
+
 Rows = list[tuple[Any, ...]]
 Params = Sequence[Any] | None
 DEBUG = 10
@@ -389,7 +391,7 @@ class Session:
 
     # --------------------------------------------------------------------------------------------------- transactions
 
-    def link_of(self, transaction: Transaction) -> Any:
+    def link_of(self, transaction: Transaction) -> SQLiteLink:
         """The connection of an open transaction, which begins now if it had not.
 
         Raises when the transaction is broken.
@@ -434,7 +436,7 @@ class Session:
             # a cancelled BEGIN may still be on its way to a connection that works in a thread
             self.release_from(transaction, link, clean=False)
 
-    def borrow_for(self, transaction: Transaction) -> Any:
+    def borrow_for(self, transaction: Transaction) -> SQLiteLink:
         """A connection for a transaction; in manual mode, one outside the pool."""
         if transaction.manual and self.features.pooled:
             transaction.dedicated = True
@@ -482,7 +484,7 @@ class Session:
     # ------------------------------------------------------------------------------------------------------- sending
 
     def _send(
-        self, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
+        self, link: SQLiteLink, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
     ) -> Any:
         """Runs one statement on one connection, with hooks, timing, logs and translated errors.
 
@@ -517,7 +519,7 @@ class Session:
     def _report(
         self,
         call: hooks.Call | None,
-        link: Any,
+        link: SQLiteLink,
         statement: Statement,
         params: Any,
         many: bool,
@@ -553,7 +555,7 @@ class Session:
             raise error
         raise problem from problem.__cause__
 
-    def _may_try_again(self, error: Any, statement: Statement, sent: bool, attempt: int) -> bool:
+    def _may_try_again(self, error: DatabaseError, statement: Statement, sent: bool, attempt: int) -> bool:
         if attempt >= retry.attempts_allowed() or not retry.is_transient(error):
             return False
         if not sent or statement.kind == "read":

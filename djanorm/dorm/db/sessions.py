@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from asyncio import _get_running_loop
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.conf.settings import settings
 from dorm.db import bridge, engines, mixing
@@ -17,6 +17,9 @@ from dorm.db.session import Session
 from dorm.db.task_session import TaskSession, async_block
 from dorm.db.thread_session import ThreadSession
 from dorm.exceptions import ImproperlyConfigured, TransactionManagementError
+
+if TYPE_CHECKING:
+    from dorm.db.engines import Database
 
 __all__ = [
     "Session",
@@ -138,7 +141,7 @@ def _open_thread_session(alias: str) -> ThreadSession:
     return found
 
 
-def _new_thread_session(database: Any) -> ThreadSession:
+def _new_thread_session(database: Database) -> ThreadSession:
     found = ThreadSession(database)
     _all_sync.add(found)
     return found

@@ -84,7 +84,7 @@ class ThreadSession(Session):
         super().note_failure(transaction, error, statement)
         self._aim()
 
-    def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+    def release_from(self, transaction: Transaction, link: object, *, clean: bool = True) -> None:
         if not self._sticky and self._pinned is None:
             self._held.clear()
         super().release_from(transaction, link, clean=clean)

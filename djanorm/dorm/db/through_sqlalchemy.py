@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -14,6 +14,9 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from dorm.db import errors, hooks, logs
 from dorm.db.execution import Statement, classify
+
+if TYPE_CHECKING:
+    from dorm.dialects.sqlite_links import SQLiteLink
 
 
 class _Borrowed(PoolProxiedConnection):
@@ -68,7 +71,7 @@ class _Borrowed(PoolProxiedConnection):
 
 @contextmanager
 def borrowed_connection(
-    session: Any, link: Any, done: Callable[[Statement], None] | None = None
+    session: Any, link: SQLiteLink, done: Callable[[Statement], None] | None = None
 ) -> Generator[Connection, None, None]:
     """A SQLAlchemy connection on ``link``, whose statements are reported like all others.
 
@@ -94,7 +97,7 @@ def prepare(engine: Engine) -> None:
     event.listen(dialect, "handle_error", _report_failure)
 
 
-def _nothing(_connection: Any) -> None:
+def _nothing(_connection: object) -> None:
     pass
 
 
@@ -110,11 +113,11 @@ def _report_failure(context: Any) -> None:
 
 
 def _report_statements(
-    session: Any, link: Any, connection: Connection, done: Callable[[Statement], None] | None
+    session: Any, link: SQLiteLink, connection: Connection, done: Callable[[Statement], None] | None
 ) -> None:
     calls: list[tuple[hooks.Call, float]] = []
 
-    def before(_conn: Any, _cursor: Any, sql: str, params: Any, _context: Any, many: bool) -> None:
+    def before(_conn: object, _cursor: object, sql: str, params: object, _context: object, many: bool) -> None:
         call = hooks.Call(session, Statement(sql, classify(sql)), params, many)
         if hooks.active:
             with session.lend(link):
@@ -130,7 +133,7 @@ def _report_statements(
             with session.lend(link):
                 hooks.after(call)
 
-    def after(_conn: Any, cursor: Any, _sql: str, _params: Any, _context: Any, _many: bool) -> None:
+    def after(_conn: object, cursor: Any, _sql: str, _params: object, _context: object, _many: bool) -> None:
         statement = calls[-1][0].statement
         if cursor.description is None:
             calls[-1][0].result = cursor.rowcount
@@ -148,7 +151,7 @@ def _report_statements(
 
 
 def send_with_events(
-    session: Any, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...]
+    session: Any, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[object, ...]
 ) -> Any:
     """Sends one statement through SQLAlchemy, because its engine's events have listeners."""
     if verb not in ("fetch", "run", "run_many", "fetch_named", "control", "finish"):

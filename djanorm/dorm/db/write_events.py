@@ -129,7 +129,7 @@ class Subscription:
     def __exit__(self, *_: object) -> None:
         self()
 
-    def hears(self, model: type[Any] | None, kind: Kind) -> bool:
+    def hears(self, model: type | None, kind: Kind) -> bool:
         """Whether writes of that kind to that model are told."""
         kinds = self._kinds
         if model is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
@@ -11,6 +11,10 @@ from sqlalchemy.sql.elements import Grouping
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.type_names import required_field
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 
 class Combined(Expression):
@@ -29,10 +33,10 @@ class Combined(Expression):
     def build(self, scope: Any) -> Built:
         return self._built(scope, self.output_field is None)
 
-    def build_unchecked(self, scope: Any) -> Built:
+    def build_unchecked(self, scope: Scope) -> Built:
         return self._built(scope, False)
 
-    def _built(self, scope: Any, checked: bool) -> Built:
+    def _built(self, scope: Scope, checked: bool) -> Built:
         left, right = self._sides(scope, checked)
         # a bare Python number combines with any other number
         if checked and not (scope.is_bare_value(self.left) or scope.is_bare_value(self.right)):
@@ -46,7 +50,7 @@ class Combined(Expression):
         )
         return Built(element, field)
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         left, right = fields
         if types.is_bare_value(self.right) and left is not None:
             right = types.field_beside(self.right, left)
@@ -54,7 +58,7 @@ class Combined(Expression):
             left = types.field_beside(self.left, right)
         return types.arithmetic_field(self.operator, left, right, self)
 
-    def _sides(self, scope: Any, checked: bool) -> tuple[Built, Built]:
+    def _sides(self, scope: Scope, checked: bool) -> tuple[Built, Built]:
         # a bare value takes the type of the other operand, so that the database sees one type
         left = self.left.build(scope) if checked else self.left.build_unchecked(scope)
         right = self.right.build(scope) if checked else self.right.build_unchecked(scope)
@@ -68,7 +72,7 @@ class Combined(Expression):
         return f"({self.left!r} {self.operator} {self.right!r})"
 
 
-def _grouped(element: Any) -> Any:
+def _grouped(element: Element) -> Element:
     return Grouping(element) if isinstance(element, sa.BinaryExpression) else element
 
 

@@ -23,13 +23,13 @@ from operator import is_not
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
-
 from dorm.exceptions import FieldError
 from dorm.expressions.conditions import Q
 from dorm.utils.bounds import too_deep, too_large
 
 if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
     from dorm.expressions.ordering import OrderBy
 
 
@@ -48,7 +48,7 @@ class Built(NamedTuple):
     :ivar text: how it reads as text, where a cast would not do (values inside documents).
     """
 
-    sql: ColumnElement[Any]
+    sql: Element
     field: Any
     text: Any = None
 
@@ -86,7 +86,7 @@ class Expression:
     output_field: Any = None
     _stated: ClassVar[frozenset[str]] = frozenset()
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         cls._stated = frozenset((*cls.anatomy, *_FLAGS))
 
@@ -194,7 +194,7 @@ class Expression:
         """The SQLAlchemy element for this expression, and the field of its results."""
         raise NotImplementedError(f"{type(self).__name__} cannot be compiled.")
 
-    def build_unchecked(self, scope: Any) -> Built:
+    def build_unchecked(self, scope: Scope) -> Built:
         """Like :meth:`build`, inside an expression with a stated type: its operands may have different types."""
         return self.build(scope)
 
@@ -212,7 +212,7 @@ class Expression:
             return self.output_field
         return self.field_of(make.types, [operand.result_field() for operand in self.operands()])
 
-    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+    def field_of(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         """The field of the results: ``output_field``, or what the fields of the operands give.
 
         :meth:`build` and :meth:`result_field` both ask this, so that what is compared with the results is converted as
@@ -224,7 +224,7 @@ class Expression:
         """
         return self.derived_field(types, fields) if self.output_field is None else self.output_field
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         """The field of the results when none is stated: that of the first operand, unless a subclass overrides this."""
         return next((field for field in fields if field is not None), None)
 
@@ -277,61 +277,61 @@ class Expression:
 
     # -- combining -------------------------------------------------------------------------------------------------
 
-    def _combined(self, operator: str, other: Any, reverse: bool = False) -> Expression:
+    def _combined(self, operator: str, other: object, reverse: bool = False) -> Expression:
         return make.combined(operator, as_operand(other) if reverse else self, self if reverse else as_operand(other))
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: object) -> Any:
         return self._combined("+", other)
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: object) -> Any:
         return self._combined("+", other, True)
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: object) -> Any:
         return self._combined("-", other)
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: int) -> Any:
         return self._combined("-", other, True)
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: int) -> Any:
         return self._combined("*", other)
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: object) -> Any:
         return self._combined("*", other, True)
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: object) -> Any:
         return self._combined("/", other)
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: object) -> Any:
         return self._combined("/", other, True)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: object) -> Any:
         return self._combined("%", other)
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: object) -> Any:
         return self._combined("%", other, True)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: object) -> Any:
         return self._combined("^", other)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: object) -> Any:
         return self._combined("^", other, True)
 
     def __neg__(self) -> Any:
         return self._combined("*", -1)
 
-    def bitand(self, other: Any) -> Any:
+    def bitand(self, other: object) -> Any:
         return self._combined("&", other)
 
-    def bitor(self, other: Any) -> Any:
+    def bitor(self, other: object) -> Any:
         return self._combined("|", other)
 
-    def bitxor(self, other: Any) -> Any:
+    def bitxor(self, other: object) -> Any:
         return self._combined("#", other)
 
-    def bitleftshift(self, other: Any) -> Any:
+    def bitleftshift(self, other: object) -> Any:
         return self._combined("<<", other)
 
-    def bitrightshift(self, other: Any) -> Any:
+    def bitrightshift(self, other: object) -> Any:
         return self._combined(">>", other)
 
     def __and__(self, other: Any) -> Any:
@@ -346,10 +346,10 @@ class Expression:
         self._need_condition("^")
         return Q(self) ^ other
 
-    def __rand__(self, other: Any) -> Any:
+    def __rand__(self, other: object) -> Any:
         return Q(other) & Q(self)
 
-    def __ror__(self, other: Any) -> Any:
+    def __ror__(self, other: object) -> Any:
         return Q(other) | Q(self)
 
     def __invert__(self) -> Any:
@@ -364,19 +364,19 @@ class Expression:
 
     # -- comparing -------------------------------------------------------------------------------------------------
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: object) -> Any:
         return Q(Comparison(self, "lt", other))
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: object) -> Any:
         return Q(Comparison(self, "lte", other))
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: object) -> Any:
         return Q(Comparison(self, "gt", other))
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: int) -> Any:
         return Q(Comparison(self, "gte", other))
 
-    def between(self, low: Any, high: Any) -> Q[Any]:
+    def between(self, low: Any, high: Any) -> Q:
         """Whether the value lies in the inclusive range."""
         return Q(Comparison(self, "range", (low, high)))
 
@@ -392,7 +392,7 @@ class Expression:
             raise ValueError("coalesce() needs at least one default.")
         return make.coalesce(self, *(as_operand(d) for d in defaults))
 
-    def apply(self, function: Any, *extra: Any, **options: Any) -> Any:
+    def apply(self, function: Any, *extra: Any, **options: object) -> Any:
         """``function(self, *extra)``, so that chains read from left to right."""
         return function(self, *extra, **options)
 
@@ -419,13 +419,13 @@ class Comparison(Expression):
         self.right = right
         self._refresh_flags()
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return names.comparison(self.left.resolve(names), self.lookup, self.right)
 
     def operands(self) -> Sequence[Expression]:
         return ()
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("BooleanField")
 
     @property
@@ -467,12 +467,12 @@ def are_values(items: Any) -> bool:
     return _VALUES.issuperset(map(type, items))
 
 
-def is_operand(value: Any) -> bool:
+def is_operand(value: object) -> bool:
     """Whether ``value`` is an expression that the database computes, rather than a plain value."""
     return isinstance(value, Expression | Q) or hasattr(value, "as_expression") or hasattr(value, "get_queryset")
 
 
-def as_operand(value: Any) -> Expression:
+def as_operand(value: object) -> Expression:
     """``value`` as an expression; a plain value becomes a bound one."""
     if isinstance(value, Expression):
         return value
@@ -486,7 +486,7 @@ def as_operand(value: Any) -> Expression:
     return make.value(value)
 
 
-def as_argument(value: Any) -> Expression:
+def as_argument(value: object) -> Expression:
     """``value`` as an argument of a function: a bare ``str`` names a field, as in Django."""
     return make.reference(value) if isinstance(value, str) else as_operand(value)
 
@@ -494,7 +494,7 @@ def as_argument(value: Any) -> Expression:
 PLAIN_TYPES = (str, int, float, bool, bytes, Decimal, datetime.date, datetime.time, datetime.timedelta, type(None))
 
 
-def _plain(value: Any) -> Hashable:
+def _plain(value: object) -> Hashable:
     try:
         hash(value)
     except TypeError as problem:
@@ -502,7 +502,7 @@ def _plain(value: Any) -> Hashable:
     return (type(value), value) if isinstance(value, bool | int | float) else value
 
 
-def _identity(value: Any) -> Any:
+def _identity(value: object) -> Any:
     if isinstance(value, Expression):
         return value.identity
     if isinstance(value, tuple):
@@ -510,24 +510,24 @@ def _identity(value: Any) -> Any:
     return value
 
 
-def _field_identity(field: Any) -> Any:
+def _field_identity(field: FieldLike) -> Any:
     try:
         return field_shape(field)
     except Unshapable:
         return repr(field)
 
 
-def _is_blank(value: Any) -> bool:
+def _is_blank(value: object) -> bool:
     return value is None or value is False or (isinstance(value, tuple) and not value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(_text(item) for item in value)
     return repr(value)
 
 
-def require_condition(value: Any, what: str) -> None:
+def require_condition(value: Q, what: str) -> None:
     """Refuse ``value`` where only a condition may stand.
 
     :raises TypeError: naming ``what`` and the value.

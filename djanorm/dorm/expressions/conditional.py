@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
@@ -13,6 +13,9 @@ from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, as_argument, as_operand, require_condition
 from dorm.expressions.conditions import Q
 from dorm.expressions.type_names import stated_field
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names
 
 
 class Condition(Expression):
@@ -48,7 +51,7 @@ class Condition(Expression):
         made.predicate = predicate
         return made
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("BooleanField")
 
     @property
@@ -115,7 +118,7 @@ class Case(Expression):
         self.output_field = stated_field(output_field)
         self._refresh_flags()
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         return types.common_field(fields, self)
 
     def build(self, scope: Any) -> Built:
@@ -155,7 +158,7 @@ class Negation(Expression):
     def operands(self) -> Sequence[Expression]:
         return ()
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         made = super().resolve(names)
         assert isinstance(made, Negation)
         if not made.expression.conditional:
@@ -164,7 +167,7 @@ class Negation(Expression):
             )
         return made
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("BooleanField")
 
     def build(self, scope: Any) -> Built:

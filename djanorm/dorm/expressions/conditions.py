@@ -16,7 +16,7 @@ OR = "OR"
 XOR = "XOR"
 
 
-def _measured(children: Iterable[Any]) -> tuple[int, int]:
+def _measured(children: Iterable[object]) -> tuple[int, int]:
     """The depth and number of nested conditions.
 
     :raises FieldError: for more than a query can hold.
@@ -77,8 +77,8 @@ class Q(Generic[Root]):
 
     @classmethod
     def _build(
-        cls, children: tuple[Any, ...], connector: str, negated: bool, measured: tuple[int, int] | None = None
-    ) -> Q[Any]:
+        cls, children: tuple[object, ...], connector: str, negated: bool, measured: tuple[int, int] | None = None
+    ) -> Q:
         made = object.__new__(cls)
         made.children = children
         made.depth, made.size = measured or _measured(children)
@@ -88,13 +88,13 @@ class Q(Generic[Root]):
         return made
 
     @classmethod
-    def _of_equality(cls, left: Any, right: Any, path: str, *, negated: bool = False) -> Q[Any]:
+    def _of_equality(cls, left: object, right: object, path: str, *, negated: bool = False) -> Q:
         """``left == right`` for two columns: a condition that also works as Python's test for membership in a list."""
         made = cls._build(((path, right),), AND, negated)
         made._identity = (left is right) is not negated
         return made
 
-    def _combine(self, other: Any, connector: str) -> Q[Any]:
+    def _combine(self, other: Q, connector: str) -> Q:
         if not is_condition(other):
             raise TypeError(f"A Q object combines with conditions only, not with {other!r}.")
         if not isinstance(other, Q):
@@ -149,7 +149,7 @@ class Q(Generic[Root]):
     def __hash__(self) -> int:
         return hash((self.connector, self.negated, self.children))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return (Q._build, (self.children, self.connector, self.negated))
 
     def __repr__(self) -> str:
@@ -176,7 +176,7 @@ class Q(Generic[Root]):
             else:
                 yield value
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if hasattr(self, "_identity") and name != "_identity":
             _refuse(name)
         object.__setattr__(self, name, value)
@@ -186,7 +186,7 @@ def _refuse(name: str) -> NoReturn:
     raise AttributeError(f"Q objects are immutable: {name!r} cannot be set. Combine conditions with & | ~.")
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     if isinstance(a, tuple) and isinstance(b, tuple):
         return a[0] == b[0] and _same(a[1], b[1])
     left, right = getattr(a, "identity", None), getattr(b, "identity", None)
@@ -195,7 +195,7 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b) if not isinstance(a, int | float) else bool(a == b)
 
 
-def is_condition(value: Any) -> bool:
+def is_condition(value: object) -> bool:
     """Whether ``value`` may be used as a condition."""
     return (
         isinstance(value, Q)

@@ -38,7 +38,7 @@ class PathOperators:
         """The untyped reference to the same column."""
         return F(self.lookup_path)
 
-    def _lookup(self, lookup: str, value: Any) -> Q[Any]:
+    def _lookup(self, lookup: str, value: object) -> Q:
         return Q((f"{self.lookup_path}__{lookup}", value))
 
     def __eq__(self, other: object) -> Any:
@@ -51,55 +51,55 @@ class PathOperators:
             return Q._of_equality(self, other, self.lookup_path, negated=True)
         return ~Q((self.lookup_path, other))
 
-    def __lt__(self, other: Any) -> Q[Any]:
+    def __lt__(self, other: object) -> Q:
         return self._lookup("lt", other)
 
-    def __le__(self, other: Any) -> Q[Any]:
+    def __le__(self, other: object) -> Q:
         return self._lookup("lte", other)
 
-    def __gt__(self, other: Any) -> Q[Any]:
+    def __gt__(self, other: object) -> Q:
         return self._lookup("gt", other)
 
-    def __ge__(self, other: Any) -> Q[Any]:
+    def __ge__(self, other: object) -> Q:
         return self._lookup("gte", other)
 
-    def is_in(self, values: Any) -> Q[Any]:
+    def is_in(self, values: Any) -> Q:
         return self._lookup("in", values)
 
-    def in_(self, values: Any) -> Q[Any]:
+    def in_(self, values: Any) -> Q:
         return self._lookup("in", values)
 
-    def between(self, low: Any, high: Any) -> Q[Any]:
+    def between(self, low: Any, high: Any) -> Q:
         return self._lookup("range", (low, high))
 
     def isnull(self, value: bool = True) -> Q[Any]:
         return self._lookup("isnull", value)
 
-    def iexact(self, text: str) -> Q[Any]:
+    def iexact(self, text: str) -> Q:
         return self._lookup("iexact", text)
 
-    def contains(self, value: Any) -> Q[Any]:
+    def contains(self, value: Any) -> Q:
         return self._lookup("contains", value)
 
-    def icontains(self, text: str) -> Q[Any]:
+    def icontains(self, text: str) -> Q:
         return self._lookup("icontains", text)
 
-    def startswith(self, text: str) -> Q[Any]:
+    def startswith(self, text: str) -> Q:
         return self._lookup("startswith", text)
 
-    def istartswith(self, text: str) -> Q[Any]:
+    def istartswith(self, text: str) -> Q:
         return self._lookup("istartswith", text)
 
-    def endswith(self, text: str) -> Q[Any]:
+    def endswith(self, text: str) -> Q:
         return self._lookup("endswith", text)
 
-    def iendswith(self, text: str) -> Q[Any]:
+    def iendswith(self, text: str) -> Q:
         return self._lookup("iendswith", text)
 
-    def regex(self, pattern: str) -> Q[Any]:
+    def regex(self, pattern: str) -> Q:
         return self._lookup("regex", pattern)
 
-    def iregex(self, pattern: str) -> Q[Any]:
+    def iregex(self, pattern: str) -> Q:
         return self._lookup("iregex", pattern)
 
     def asc(self, *, nulls_first: bool | None = None, nulls_last: bool | None = None) -> OrderBy:
@@ -118,13 +118,13 @@ class PathOperators:
     def apply(self, function: Any, *extra: Any) -> Any:
         return self.as_expression().apply(function, *extra)
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: object) -> Any:
         return self.as_expression() + other
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: object) -> Any:
         return other + self.as_expression()
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: object) -> Any:
         return self.as_expression() - other
 
     def __rsub__(self, other: Any) -> Any:
@@ -133,19 +133,19 @@ class PathOperators:
     def __mul__(self, other: Any) -> Any:
         return self.as_expression() * other
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: object) -> Any:
         return other * self.as_expression()
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: object) -> Any:
         return self.as_expression() / other
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: object) -> Any:
         return other / self.as_expression()
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: object) -> Any:
         return self.as_expression() % other
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: object) -> Any:
         return self.as_expression() ** other
 
     def __neg__(self) -> Any:
@@ -246,13 +246,13 @@ else:
             self.lookup_path = path
             self.field = field
 
-        def __class_getitem__(cls, item: Any) -> Any:
+        def __class_getitem__(cls, item: object) -> Any:
             return cls
 
         def __repr__(self) -> str:
             return f"<{type(self).__name__} {self.lookup_path}>"
 
-        def __getitem__(self, step: Any) -> FieldRef:
+        def __getitem__(self, step: object) -> FieldRef:
             return follow(self.lookup_path, step)
 
     RelationRef = FieldRef
@@ -262,7 +262,7 @@ else:
     class Computed:
         """A computed value; its type parameter is for type checkers."""
 
-        def __class_getitem__(cls, item: Any) -> Any:
+        def __class_getitem__(cls, item: object) -> Any:
             return cls
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditions import Q
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import Names
 
 
 class F(Expression):
@@ -23,7 +26,7 @@ class F(Expression):
             raise TypeError(f"F() takes the name of a field, not {name!r}.")
         self.name = name
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return names.reference(self.name)
 
     def __repr__(self) -> str:
@@ -31,22 +34,22 @@ class F(Expression):
 
     # comparisons of a plain name are ordinary lookups, so that they share joins and plans with them
 
-    def _lookup(self, lookup: str, value: Any) -> Q[Any]:
+    def _lookup(self, lookup: str, value: Any) -> Q:
         return Q(**{f"{self.name}__{lookup}": value})
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: object) -> Any:
         return self._lookup("lt", other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: object) -> Any:
         return self._lookup("lte", other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: object) -> Any:
         return self._lookup("gt", other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: object) -> Any:
         return self._lookup("gte", other)
 
-    def between(self, low: Any, high: Any) -> Q[Any]:
+    def between(self, low: Any, high: Any) -> Q:
         return self._lookup("range", (low, high))
 
     def isnull(self, value: bool = True) -> Q[Any]:
@@ -62,7 +65,7 @@ class ColumnRef(Expression):
         self.path = path
         self.output_field = path.field
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return self
 
     def slotted(self, slots: Any) -> Expression:
@@ -109,7 +112,7 @@ class AnnotationRef(Expression):
             known = self._weight = weight(self.target)
         return known
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return self
 
     def slotted(self, slots: Any) -> Expression:
@@ -142,7 +145,7 @@ class OuterRef(F):
 
     anatomy = ("name", "depth")
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return self
 
     def slotted(self, slots: Any) -> Expression:

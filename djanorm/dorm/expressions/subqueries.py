@@ -6,7 +6,7 @@ They hold any object with a query state; only the compiler looks inside.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 
@@ -14,8 +14,11 @@ from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.type_names import stated_field
 
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names
 
-def state_of(queryset: Any) -> Any:
+
+def state_of(queryset: object) -> Any:
     """The query state of a queryset, manager or expression that holds one.
 
     :raises TypeError: for anything else.
@@ -43,11 +46,11 @@ class Subquery(Expression):
     def children(self) -> Any:
         return iter(())
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         names.check_subquery(self.state)
         return self
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         """The field of the one selected column; for instances, that of their key."""
         state = self.state
         while state.select is None and state.combined is not None:
@@ -96,7 +99,7 @@ class Subquery(Expression):
 class Exists(Subquery):
     """Whether a queryset has a row: a condition, negated by ``~`` (as in Django 5.2)."""
 
-    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+    def field_of(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("BooleanField")
 
     def result_field(self) -> Any:
@@ -107,7 +110,7 @@ class Exists(Subquery):
             return Built(scope.exists(self.state), scope.field_named("BooleanField"))
 
 
-def _implicit(queryset: Any) -> Subquery:
+def _implicit(queryset: object) -> Subquery:
     """A queryset used as a value."""
     made = Subquery(queryset)
     made.implicit = True

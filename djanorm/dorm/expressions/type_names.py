@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions import base
 from dorm.utils.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
 
 _TYPE = lazy_pattern(r"([A-Za-z]+(?: [A-Za-z]+)?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
@@ -38,7 +41,7 @@ _NAMED: dict[str, tuple[str, int]] = {
 }
 
 
-def stated_field(given: Any) -> Any:
+def stated_field(given: object) -> Any:
     """The field that an ``output_field`` stands for; None stays None, and the type is derived.
 
     :raises ImproperlyConfigured: for an unknown type name, and for anything that is not a field.
@@ -55,7 +58,7 @@ def stated_field(given: Any) -> Any:
     return made
 
 
-def required_field(given: Any, what: str) -> Any:
+def required_field(given: object, what: str) -> FieldLike | None:
     """Like :func:`stated_field`, where the type cannot be left out.
 
     :raises ImproperlyConfigured: naming ``what``, for None.
@@ -65,7 +68,7 @@ def required_field(given: Any, what: str) -> Any:
     return stated_field(given)
 
 
-def _parsed(text: str) -> tuple[Any, ...]:
+def _parsed(text: str) -> tuple[object, ...]:
     match = _TYPE.fullmatch(text.strip())
     name = match.group(1).upper() if match else ""
     known = _NAMED.get(name)

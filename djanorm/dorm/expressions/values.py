@@ -6,7 +6,7 @@ import datetime
 import uuid
 from collections.abc import Hashable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -14,6 +14,9 @@ from dorm.expressions import base
 from dorm.expressions.base import Built, Expression, field_shape
 from dorm.expressions.type_names import stated_field
 from dorm.utils.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
 
 # Python type -> name of the field class that converts results of that type
 NATURAL_FIELDS: dict[type, str] = {
@@ -44,7 +47,7 @@ class Value(Expression):
         self.value = value
         self.output_field = stated_field(output_field)
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         field = self.output_field
         return self if field is None or self.value is None else Prepared(field.get_prep_value(self.value), field)
 
@@ -65,7 +68,7 @@ class Value(Expression):
             return Built(sa.null(), self.output_field) if null is None else scope.bound(null, self.output_field)
         return scope.bound(self.value, self.output_field)
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.natural_field(self.value)
 
     def assigned(self, field: Any) -> Expression:
@@ -85,7 +88,7 @@ class Value(Expression):
 class Prepared(Value):
     """A value that its field has already prepared, so that it is not prepared again."""
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return self
 
 
@@ -99,7 +102,7 @@ class Slot(Expression):
         self.sample = sample
         self.output_field = output_field
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         return self
 
     def slotted(self, slots: Any) -> Expression:
@@ -109,7 +112,7 @@ class Slot(Expression):
         # the compiler tests limits for presence: a slot used as LIMIT must be true even for 0
         return True
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.natural_field(self.sample)
 
     def build(self, scope: Any) -> Built:
@@ -138,7 +141,7 @@ class RawSQL(Expression):
         if self.params and wanted != len(self.params):
             raise ValueError(f"RawSQL has {wanted} placeholders but {len(self.params)} parameters: {sql!r}")
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         # the parameters do not tell the type of the results
         return None
 
@@ -151,7 +154,7 @@ class RawSQL(Expression):
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
 
     @staticmethod
-    def _piece(text: str, params: Iterator[Expression], scope: Any) -> Any:
+    def _piece(text: str, params: Iterator[Expression], scope: Scope) -> Any:
         if text != "%s":
             return "%" if text == "%%" else text
         return next(params).build(scope).sql
@@ -160,7 +163,7 @@ class RawSQL(Expression):
 _MARKERS = lazy_pattern("(%%|%s)")
 
 
-def _hashable(value: Any) -> bool:
+def _hashable(value: object) -> bool:
     try:
         hash(value)
     except TypeError:

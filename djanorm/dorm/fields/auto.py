@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.fields.columns import integer_column
 from dorm.fields.numbers import IntegerField
 from dorm.fields.options import FieldOptions
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.fields.instances import Instance
 
 I = TypeVar("I", default=int)  # noqa: E741
 
@@ -34,10 +37,10 @@ class AutoField(IntegerField[I], Generic[I]):
             options["blank"] = True
             super().__init__(verbose_name, **options)
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Accepts everything: the database generates the value."""
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.Integer()
 
 
@@ -46,7 +49,7 @@ class BigAutoField(AutoField[I], Generic[I]):
 
     bounds = (-(2**63), 2**63 - 1)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return integer_column(sa.BigInteger())
 
 
@@ -55,5 +58,5 @@ class SmallAutoField(AutoField[I], Generic[I]):
 
     bounds = (-(2**15), 2**15 - 1)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return integer_column(sa.SmallInteger())

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, cast, overload
 
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar
 
 from dorm.exceptions import ImproperlyConfigured, ValidationError
@@ -29,8 +28,10 @@ from dorm.lookups import registry as lookup_registry
 from dorm.utils.identifiers import check_identifier
 
 if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
     from dorm.expressions.paths import FieldRef, RelationRef
     from dorm.fields.related import ForeignKey, ManyToManyField
+    from dorm.lookups.base import Lookup
 
 T = TypeVar("T", default=Any)
 N = TypeVar("N")
@@ -164,10 +165,10 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         )
         self.model = None
         self.creation_counter = next(_creation_counter)
-        self._sql_types: dict[Any, TypeEngine[Any]] = {}
+        self._sql_types: dict[Any, SqlType] = {}
         self.default_takes_instance = takes_instance(default)
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if ("to_python" in cls.__dict__ or "get_prep_value" in cls.__dict__) and "exact_types" not in cls.__dict__:
             # a user-defined conversion must see every value
@@ -282,7 +283,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         made.__dict__.update(self.__dict__)
         return made
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         made = copy.copy(self)
         memo[id(self)] = made
         return made
@@ -306,7 +307,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         return (self.__dict__.get("name"), f"{module}.{type(self).__qualname__}", [], kwargs)
 
     @classmethod
-    def _class_options(cls) -> dict[str, Any]:
+    def _class_options(cls) -> dict[str, object]:
         merged: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
             merged.update(base.__dict__.get("own_options", {}))
@@ -372,13 +373,13 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         """The value to write, taken from the instance just before; ``add`` is true for an INSERT."""
         return getattr(instance, self.attname)
 
-    def value_from_object(self, instance: Any) -> Any:
+    def value_from_object(self, instance: Instance) -> Any:
         return getattr(instance, self.attname)
 
-    def value_to_string(self, instance: Any) -> str:
+    def value_to_string(self, instance: Instance) -> str:
         return str(self.value_from_object(instance))
 
-    def save_form_data(self, instance: Any, data: Any) -> None:
+    def save_form_data(self, instance: Instance, data: Any) -> None:
         setattr(instance, self.name, data)
 
     # -- defaults -----------------------------------------------------------------------------------------------------
@@ -389,7 +390,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
     def has_db_default(self) -> bool:
         return self.db_default is not NOT_PROVIDED
 
-    def get_default(self, instance: Any = None) -> Any:
+    def get_default(self, instance: Instance | None = None) -> Any:
         """The value of an attribute that was left out: the default, called afresh when it is callable.
 
         A callable with one positional parameter is given ``instance``.
@@ -428,7 +429,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
     def _found_lookup(cls, name: str) -> Any:
         return lookup_registry.find_lookup(cls, name) or lookup_registry.find_transform(cls, name)
 
-    def get_lookup(self, name: str) -> Any:
+    def get_lookup(self, name: str) -> Lookup | None:
         """The lookup class called ``name``, or None."""
         return lookup_registry.find_lookup(type(self), name)
 
@@ -444,7 +445,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         return type(self).__name__
 
 
-def takes_instance(default: Any) -> bool:
+def takes_instance(default: object) -> bool:
     """Whether a callable default has exactly one required positional parameter."""
     if default is NOT_PROVIDED or not callable(default) or isinstance(default, type):
         return False
@@ -459,7 +460,7 @@ def takes_instance(default: Any) -> bool:
     return len(required) == 1
 
 
-def _member(enum: type[Enum], value: Any) -> Any:
+def _member(enum: type[Enum], value: object) -> Any:
     if value is None or value is NOT_PROVIDED:
         return value
     try:
@@ -469,7 +470,7 @@ def _member(enum: type[Enum], value: Any) -> Any:
         return value
 
 
-def _callables(given: Any) -> tuple[Callable[[Any], Any], ...]:
+def _callables(given: object) -> tuple[Callable[[object], object], ...]:
     """The ``validators`` of a field."""
     if isinstance(given, str) or not isinstance(given, Iterable) or not all(map(callable, found := tuple(given))):
         raise TypeError(f"validators must be a list of functions that take the value, not {given!r}.")
@@ -480,11 +481,11 @@ def _plain_message(problem: ValidationError) -> str:
     return problem.message if isinstance(problem.message, str) else "; ".join(problem.messages)
 
 
-def _model_field(model: Any, name: str) -> Any:
+def _model_field(model: type[Instance], name: str) -> Field:
     return model._meta.get_field(name)
 
 
-def _restore_field(cls: type[Field[Any]], state: dict[str, Any]) -> Field[Any]:
+def _restore_field(cls: type[Field], state: dict[str, object]) -> Field:
     made = object.__new__(cls)
     made.__dict__.update(state)
     return made

@@ -88,11 +88,11 @@ class TextChoices(str, Choices):
     """Choices whose values are text; ``auto()`` gives the member's name."""
 
     @staticmethod
-    def _generate_next_value_(name: str, start: int, count: int, last_values: list[Any]) -> str:
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[object]) -> str:
         return name
 
 
-def enum_of(choices: Any) -> type[Enum] | None:
+def enum_of(choices: object) -> type[Enum] | None:
     """The enumeration given as ``choices``, if it was one."""
     return choices if isinstance(choices, type) and issubclass(choices, Enum) else None
 
@@ -112,10 +112,10 @@ class LateChoices(Sequence[tuple[Any, Any]]):
     def __init__(self, func: Callable[[], Any]) -> None:
         self.func = func
 
-    def _pairs(self) -> list[tuple[Any, Any]]:
+    def _pairs(self) -> list[tuple[object, object]]:
         return list(normalize_choices(self.func()) or ())
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[object, object]]:
         return iter(self._pairs())
 
     def __len__(self) -> int:
@@ -133,7 +133,7 @@ class LateChoices(Sequence[tuple[Any, Any]]):
         return hash(self.func)
 
 
-def normalize_choices(choices: Any) -> list[tuple[Any, Any]] | LateChoices | None:
+def normalize_choices(choices: object) -> list[tuple[object, object]] | LateChoices | None:
     """Choices as a list of pairs (a group is a pair of its name and a list); a callable is called when they are read.
 
     :raises ValueError: for anything else.
@@ -162,7 +162,7 @@ def _pair(pair: Any, choices: Any) -> tuple[Any, Any]:
     return (value, [tuple(each) for each in label]) if isinstance(label, (list, tuple)) else (value, label)
 
 
-def flat_choices(choices: Any) -> list[tuple[Any, Any]]:
+def flat_choices(choices: Any) -> list[tuple[object, object]]:
     """Pairs of value and label with groups dissolved; a callable is asked now."""
     flat: list[tuple[Any, Any]] = []
     for value, label in choices or ():
@@ -170,7 +170,9 @@ def flat_choices(choices: Any) -> list[tuple[Any, Any]]:
     return flat
 
 
-def with_blank(choices: Iterable[tuple[Any, Any]], blank: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+def with_blank(
+    choices: Iterable[tuple[object, object]], blank: Iterable[tuple[object, object]]
+) -> list[tuple[object, object]]:
     """The choices, after ``blank`` unless an empty value is among them."""
     pairs = list(choices)
     return pairs if any(value in ("", None) for value, _ in flat_choices(pairs)) else [*blank, *pairs]

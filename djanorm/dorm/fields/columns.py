@@ -7,10 +7,9 @@ conversions of values ask the ``Features`` record (``fields/types.py``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
 
 from dorm.dialects.columns import ColumnType, UnsupportedArray
 from dorm.dialects.kinds import Kind
@@ -21,52 +20,55 @@ if TYPE_CHECKING:
 else:
     contract = lazy_import("dorm.dialects.contract", globals())
 
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
 
-def integer_column(plain: TypeEngine[Any]) -> TypeEngine[Any]:
+
+def integer_column(plain: SqlType) -> SqlType:
     """An integer of the width of ``plain``."""
     return ColumnType(contract.Column(Kind.INTEGER, plain))
 
 
-def float_column() -> TypeEngine[Any]:
+def float_column() -> SqlType:
     """A floating point number of double precision."""
     return ColumnType(contract.Column(Kind.FLOAT, sa.Double()))
 
 
-def boolean_column() -> TypeEngine[Any]:
+def boolean_column() -> SqlType:
     """A truth value."""
     return ColumnType(contract.Column(Kind.BOOLEAN, sa.Boolean()))
 
 
-def json_column() -> TypeEngine[Any]:
+def json_column() -> SqlType:
     """A JSON document."""
     return ColumnType(contract.Column(Kind.JSON, sa.JSON()))
 
 
-def uuid_column() -> TypeEngine[Any]:
+def uuid_column() -> SqlType:
     """A UUID."""
     return ColumnType(contract.Column(Kind.UUID, sa.Uuid()))
 
 
-def interval_column() -> TypeEngine[Any]:
+def interval_column() -> SqlType:
     """A duration."""
     return ColumnType(contract.Column(Kind.DURATION, sa.Interval()))
 
 
-def address_column() -> TypeEngine[Any]:
+def address_column() -> SqlType:
     """An IPv4 or IPv6 address."""
     return ColumnType(contract.Column(Kind.ADDRESS, sa.String(39)))
 
 
-def caseless_column() -> TypeEngine[Any]:
+def caseless_column() -> SqlType:
     """Text that is compared without case."""
     return ColumnType(contract.Column(Kind.TEXT, sa.Text(), caseless=True))
 
 
-def enum_column(values: Sequence[str], name: str, plain: TypeEngine[Any]) -> TypeEngine[Any]:
+def enum_column(values: Sequence[str], name: str, plain: SqlType) -> SqlType:
     """An enumeration, by a type of its own called ``name`` where the database has such types."""
     return ColumnType(contract.Column(Kind.ENUM, plain, values=tuple(values), type_name=name))
 
 
-def array_column(item: TypeEngine[Any], dimensions: int) -> TypeEngine[Any]:
+def array_column(item: SqlType, dimensions: int) -> SqlType:
     """An array of ``item``; DDL raises ``NotSupportedError`` where there are no arrays."""
     return ColumnType(contract.Column(Kind.ARRAY, UnsupportedArray(), item=item, dimensions=dimensions))

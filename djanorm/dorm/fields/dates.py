@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, overload
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.dialects.kinds import Kind
@@ -18,6 +17,10 @@ from dorm.fields.options import FieldOptions
 from dorm.fields.types import DateTimeType, DateType, DurationType, TimeType
 from dorm.fields.zones import current_moment, default_zone, use_tz
 from dorm.utils.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.fields.instances import Instance
 
 T = TypeVar("T", default=Any)
 DA = TypeVar("DA", default=datetime.date)
@@ -75,7 +78,7 @@ class ClockField(Field[T], Generic[T]):
             return value
         return super().pre_save(instance, add)
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         if value is None and (self.auto_now or self.auto_now_add):
             return
         super().validate(value, instance)
@@ -140,10 +143,10 @@ class DateField(ClockField[DA], Generic[DA]):
     def now(self) -> datetime.date:
         return datetime.datetime.now(datetime.UTC).date()
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.Date()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return DateType(self.column_type())
 
 
@@ -195,10 +198,10 @@ class TimeField(ClockField[TI], Generic[TI]):
     def now(self) -> datetime.time:
         return datetime.datetime.now(datetime.UTC).time()
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.Time()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return TimeType(self.column_type())
 
 
@@ -271,10 +274,10 @@ class DateTimeField(ClockField[DT], Generic[DT]):
     def storage_key(self) -> Any:
         return use_tz()
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.DateTime(timezone=use_tz())
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return DateTimeType(self.column_type(), use_tz(), self.zone, self._midnight)
 
 
@@ -349,8 +352,8 @@ class DurationField(Field[TD], Generic[TD]):
 
     exact_types = (datetime.timedelta,)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return interval_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return DurationType(self.column_type())

@@ -41,7 +41,7 @@ class DeletionRule:
     def __copy__(self) -> DeletionRule:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> DeletionRule:
+    def __deepcopy__(self, memo: dict[int, object]) -> DeletionRule:
         return self
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.dialects.kinds import Kind
@@ -18,6 +17,10 @@ from dorm.fields.options import FieldOptions
 from dorm.fields.types import JSON_NULL, ArrayType, JSONType, json_writer
 from dorm.utils.caches import remembered
 from dorm.validators import MaxLengthValidator
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.fields.instances import Instance
 
 J = TypeVar("J", default=Any)
 H = TypeVar("H", default=dict[str, str | None])
@@ -104,10 +107,10 @@ class JSONField(Field[J], Generic[J]):
         """A field without a model for the values inside the documents of this one."""
         return _part((self.encoder, self.decoder))
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return json_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return JSONType(self.column_type(), self.encoder, self.decoder)
 
 
@@ -157,10 +160,10 @@ class HStoreField(Field[H], Generic[H]):
             raise self.refuse(value)
         return {str(key): None if item is None else str(item) for key, item in value.items()}
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return json_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return JSONType(self.column_type())
 
 
@@ -244,7 +247,7 @@ class ArrayField(Field[L], Generic[L]):
     def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
         return () if self.size is None else (MaxLengthValidator(self.size),)
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         super().validate(value, instance)
         for position, item in enumerate(value or ()):
             try:
@@ -260,16 +263,16 @@ class ArrayField(Field[L], Generic[L]):
             except ValidationError as problem:
                 raise self.refuse(value, "item_invalid", position=position, why=problem) from problem
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         inner, dimensions = self.base_field, 1
         while isinstance(inner, ArrayField):
             inner, dimensions = inner.base_field, dimensions + 1
         return array_column(inner.plain_type(), dimensions)
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return ArrayType(self.column_type(), self.base_field.sql_type())
 
-    def _build_write_type(self) -> TypeEngine[Any]:
+    def _build_write_type(self) -> SqlType:
         made, item = super()._build_write_type(), self.base_field.write_type()
         if made is not self.sql_type() or item is self.base_field.sql_type():
             return made

@@ -10,7 +10,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeAlias, overload
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.dialects.kinds import Kind
@@ -20,6 +19,10 @@ from dorm.fields.columns import boolean_column, float_column, integer_column
 from dorm.fields.options import FieldOptions
 from dorm.fields.types import BooleanType, DecimalType, FloatType
 from dorm.validators import DecimalValidator, MaxValueValidator, MinValueValidator
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.fields.instances import Instance
 
 I = TypeVar("I", default=int)  # noqa: E741
 F = TypeVar("F", default=float)
@@ -110,7 +113,7 @@ class IntegerField(Field[I], Generic[I]):
         low, high = self.bounds
         return (*self.default_validators, MinValueValidator(low), MaxValueValidator(high))
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.Integer()
 
 
@@ -140,7 +143,7 @@ class BigIntegerField(IntegerField[I], Generic[I]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return integer_column(sa.BigInteger())
 
 
@@ -169,7 +172,7 @@ class SmallIntegerField(IntegerField[I], Generic[I]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return integer_column(sa.SmallInteger())
 
 
@@ -294,10 +297,10 @@ class FloatField(Field[F], Generic[F]):
 
     exact_types = (float,)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return float_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return FloatType(self.column_type(), computed=self.is_free)
 
 
@@ -391,10 +394,10 @@ class DecimalField(Field[D], Generic[D]):
     def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
         return (*self.default_validators, DecimalValidator(self.max_digits, self.decimal_places))
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.Numeric(self.max_digits, self.decimal_places)
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return DecimalType(self.column_type(), None if self.is_free else self.decimal_places, self.max_digits)
 
 
@@ -443,14 +446,14 @@ class BooleanField(Field[B], Generic[B]):
 
     exact_types = (bool,)
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         # False is a value, not an empty one
         super().validate(value, instance)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return boolean_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return BooleanType(self.column_type())
 
 

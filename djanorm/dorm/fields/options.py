@@ -33,7 +33,7 @@ class NotProvided:
     def __copy__(self) -> NotProvided:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> NotProvided:
+    def __deepcopy__(self, memo: dict[int, object]) -> NotProvided:
         return self
 
 

@@ -9,7 +9,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.dialects.kinds import Kind
@@ -25,6 +24,10 @@ from dorm.validators import (
     validate_ipv6_address,
     validate_ipv46_address,
 )
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.fields.instances import Instance
 
 U = TypeVar("U", default=uuid.UUID)
 Y = TypeVar("Y", default=bytes)
@@ -100,10 +103,10 @@ class UUIDField(Field[U], Generic[U]):
 
     exact_types = (uuid.UUID,)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return uuid_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return UUIDType(self.column_type())
 
 
@@ -142,7 +145,7 @@ class BinaryField(Field[Y], Generic[Y]):
         def __init__(self, verbose_name=None, *, editable=False, **options):
             super().__init__(verbose_name, editable=editable, **options)
 
-    def get_default(self, instance: Any = None) -> Any:
+    def get_default(self, instance: Instance | None = None) -> Any:
         value = super().get_default(instance)
         return b"" if value is None and not self.has_default() and not self.null else value
 
@@ -158,10 +161,10 @@ class BinaryField(Field[Y], Generic[Y]):
     def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
         return () if self.max_length is None else (MaxLengthValidator(self.max_length),)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.LargeBinary()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return BytesType(self.column_type())
 
 
@@ -229,14 +232,14 @@ class GenericIPAddressField(Field[S], Generic[S]):
         """The check of the protocol."""
         return (_ADDRESS_CHECKS[self.protocol],)
 
-    def _refused(self, value: Any) -> Exception:
+    def _refused(self, value: object) -> Exception:
         kind = "IPv4 or IPv6" if self.protocol == "both" else self.protocol
         return self.refuse(value, protocol=kind)
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return address_column()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return TextFormType(self.column_type())
 
 
@@ -367,7 +370,7 @@ class EnumField(Field[T], Generic[T]):
         made = super().get_prep_value(value)
         return made.value if isinstance(made, Enum) else made
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         if self.integral:
             return sa.Integer()
         text = sa.String(self.max_length)
@@ -376,5 +379,5 @@ class EnumField(Field[T], Generic[T]):
         name = self.type_name or self.enum_cls.__name__.lower()
         return enum_column([member.value for member in self.enum_cls], name, text)
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return EnumType(self.column_type(), self.enum_cls)

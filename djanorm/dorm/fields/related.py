@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Never, TypeAlias, cast, overload
 
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.dialects.kinds import Kind
@@ -22,6 +21,10 @@ from dorm.fields.options import FieldOptions
 from dorm.fields.relations import Hop, Junction, Relation, is_offered, rows_to_choose
 from dorm.utils.identifiers import check_dotted, check_identifier
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.fields.instances import Instance
 
 N = TypeVar("N", default=Any)
 N_co = TypeVar("N_co", default=Any, covariant=True)
@@ -66,11 +69,11 @@ class RelatedField(Field[N], Generic[N]):
         made.remote_field = self.remote_field.for_field(made)
         return made
 
-    def __getitem__(self, step: Any) -> FieldRef[Any, Any]:
+    def __getitem__(self, step: object) -> FieldRef:
         """A path through the relation: ``Book.author[Author.age]``."""
         return cast("FieldRef[Any, Any]", follow(self.lookup_path, step))
 
-    def contribute_to_class(self, model: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, model: type[Instance], name: str, private_only: bool = False) -> None:
         super().contribute_to_class(model, name, private_only)
         self.remote_field.bind(model)
 
@@ -102,7 +105,7 @@ class RelatedField(Field[N], Generic[N]):
         limit = self.remote_field.limit_choices_to
         return limit() if callable(limit) else limit
 
-    def _rows_to_choose(self, limit_choices_to: Any, ordering: Sequence[str]) -> list[tuple[Any, Any]]:
+    def _rows_to_choose(self, limit_choices_to: object, ordering: Sequence[str]) -> list[tuple[object, object]]:
         limit = self.get_limit_choices_to() if limit_choices_to is None else limit_choices_to
         return rows_to_choose(self.related_model, limit, ordering, self.hops()[-1].target_field.attname)
 
@@ -283,7 +286,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         assert found is not None
         return cast("Field[Any]", found)
 
-    def _named_target(self, meta: Any) -> Any:
+    def _named_target(self, meta: Any) -> Field | None:
         found = next((field for field in meta.concrete_fields if self.to_field in (field.name, field.attname)), None)
         if found is None:
             names = [field.name for field in meta.concrete_fields]
@@ -331,13 +334,13 @@ class ForeignKey(RelatedField[N], Generic[N]):
             value = getattr(value, self.target_field.attname)
         return self.target_field.get_prep_value(value)
 
-    def get_default(self, instance: Any = None) -> Any:
+    def get_default(self, instance: Instance | None = None) -> Any:
         value = super().get_default(instance)
         if getattr(value, "_meta", None) is not None:
             return getattr(value, self.target_field.attname)
         return value
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Validates like other fields; the related row must exist and match ``limit_choices_to`` (as in Django 5.2).
 
         :raises ValidationError: with a plain message.
@@ -355,23 +358,23 @@ class ForeignKey(RelatedField[N], Generic[N]):
     def storage_key(self) -> Any:
         return self.target_field.storage_key()
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return self.target_field.reference_type()
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         return self.target_field.sql_type()
 
     def to_store(self, value: Any) -> Any:
         return super().to_store(value) if self.has_own_preparation() else self.target_field.to_store(value)
 
-    def _build_write_type(self) -> TypeEngine[Any]:
+    def _build_write_type(self) -> SqlType:
         made = super()._build_write_type()
         return self.target_field.write_type() if made is self.target_field.sql_type() else made
 
     def db_type(self, connection: Any = None) -> str | None:
         return self.target_field.rel_db_type(connection)
 
-    def _own_column_type(self) -> TypeEngine[Any] | None:
+    def _own_column_type(self) -> SqlType | None:
         return None
 
 
@@ -519,7 +522,7 @@ class ManyToManyField(RelatedField[Any], Generic[N_co]):
     db_constraint: bool
     _given_symmetrical: bool | None
 
-    def contribute_to_class(self, model: Any, name: str, private_only: bool = False) -> None:
+    def contribute_to_class(self, model: type[Instance], name: str, private_only: bool = False) -> None:
         if self.remote_field.symmetrical:
             self.remote_field.symmetrical = self.to in ("self", model.__name__)
         super().contribute_to_class(model, name, private_only)
@@ -541,7 +544,7 @@ class ManyToManyField(RelatedField[Any], Generic[N_co]):
         return (name, path, args, kwargs)
 
     @property
-    def through(self) -> Any:
+    def through(self) -> type[Instance]:
         """The junction model; None until both ends exist."""
         return self.remote_field.through
 
@@ -559,13 +562,13 @@ class ManyToManyField(RelatedField[Any], Generic[N_co]):
     def has_default(self) -> bool:
         return False
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Does nothing: links are not values of the row."""
 
-    def clean(self, value: Any, instance: Any = None) -> Any:
+    def clean(self, value: Any, instance: Instance | None = None) -> Any:
         return value
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         raise TypeError(f"{self.label} has no column.")
 
     def db_type(self, connection: Any = None) -> str | None:

@@ -14,6 +14,7 @@ from dorm.utils.suggest import hint
 if TYPE_CHECKING:
     from dorm.fields.base import Field
     from dorm.fields.deletion_rules import DeletionRule
+    from dorm.fields.instances import Instance
 
 
 class Hop:
@@ -150,7 +151,7 @@ class Relation:
         # it is a part of its field, which knows whether it belongs to a model
         return (_relation_of, (self.field,)) if self.related_model is not None else super().__reduce__()
 
-    def for_field(self, field: Any) -> Relation:
+    def for_field(self, field: Field) -> Relation:
         """An unlinked copy for a copied field."""
         made = copy.copy(self)
         made.field, made.model, made.related_model, made._junction = field, None, None, None
@@ -290,15 +291,15 @@ class Relation:
         raise ImproperlyConfigured(f"{self.field.label}: {meta.label} has no foreign key {name!r}. {hint(name, names)}")
 
 
-def _relation_of(field: Any) -> Any:
+def _relation_of(field: Field) -> Any:
     return field.remote_field
 
 
-def _same(key: Any, model: Any) -> bool:
+def _same(key: Any, model: type[Instance]) -> bool:
     return key.target_model()._meta.concrete_model is model._meta.concrete_model
 
 
-def _filled(text: str | None, parts: dict[str, str], field: Any) -> str | None:
+def _filled(text: str | None, parts: dict[str, str], field: Field) -> str | None:
     if text is None or "%" not in text:
         return text
     try:

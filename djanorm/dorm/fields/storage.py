@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 else:
     registry = lazy_import("dorm.dialects.registry", globals())
 
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+
 
 class Stored:
     """The part of a field that knows columns."""
@@ -34,7 +37,7 @@ class Stored:
     refuses_on_write: ClassVar[bool] = False
     name: str
     _hook_takes: tuple[str, ...] | None = None
-    _sql_types: dict[Any, TypeEngine[Any]]
+    _sql_types: dict[Any, SqlType]
 
     def get_db_prep_value(self, value: Any, connection: Any = None, prepared: bool = False) -> Any:
         """Hook for user-defined fields: returns the driver's value. An override may omit the last two parameters.
@@ -50,11 +53,11 @@ class Stored:
     def label(self) -> str:
         raise NotImplementedError
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         """The plain SQLAlchemy type of the column, for DDL and casts; databases that differ are variants of it."""
         raise NotImplementedError(f"{type(self).__name__} says no column type: define column_type() or db_type().")
 
-    def stored_type(self) -> TypeEngine[Any]:
+    def stored_type(self) -> SqlType:
         """The type with its conversions; by default the plain column type."""
         return self.column_type()
 
@@ -70,7 +73,7 @@ class Stored:
             made = self._sql_types[key] = self._build_sql_type()
         return made
 
-    def write_type(self) -> TypeEngine[Any]:
+    def write_type(self) -> SqlType:
         """The type that binds values as they stand on instances; :meth:`sql_type` binds prepared ones. Cached."""
         key = ("write", self.is_free, self.storage_key())
         made = self._sql_types.get(key)
@@ -78,7 +81,7 @@ class Stored:
             made = self._sql_types[key] = self._build_write_type()
         return made
 
-    def _build_write_type(self) -> TypeEngine[Any]:
+    def _build_write_type(self) -> SqlType:
         made = self.sql_type()
         if not self.refuses_on_write and not self.has_own_preparation():
             return made
@@ -119,7 +122,7 @@ class Stored:
         except ValidationError as problem:
             raise self.unstorable(value, problem) from problem
 
-    def _prepared(self, value: Any) -> Any:
+    def _prepared(self, value: object) -> Any:
         value = self.get_prep_value(value)
         return value if value is None else self.storable(value)
 
@@ -140,7 +143,7 @@ class Stored:
         """Whether the field belongs to no model, as the output field of an expression does: its values are computed."""
         return self.model is None
 
-    def _build_sql_type(self) -> TypeEngine[Any]:
+    def _build_sql_type(self) -> SqlType:
         made = self._own_column_type() or self.stored_type()
         if self.choice_enum is not None and not isinstance(made, EnumType):
             made = EnumType(made, self.choice_enum)
@@ -157,7 +160,7 @@ class Stored:
         told = {"connection": connection, "prepared": prepared}
         return self.get_db_prep_value(value, **{name: told[name] for name in self._hook_takes})
 
-    def _own_column_type(self) -> TypeEngine[Any] | None:
+    def _own_column_type(self) -> SqlType | None:
         """The type from a ``db_type()`` that a user's class overrides: SQL text or a SQLAlchemy type."""
         if type(self).db_type is Stored.db_type:
             return None
@@ -168,7 +171,7 @@ class Stored:
             return SpelledType(own)
         return cast("TypeEngine[Any]", own() if isinstance(own, type) else own)
 
-    def plain_type(self) -> TypeEngine[Any]:
+    def plain_type(self) -> SqlType:
         """The column's type without conversions (DDL, comparison of schemas)."""
         return self._own_column_type() or self.column_type()
 
@@ -185,12 +188,12 @@ class Stored:
         """The type of a column that refers to this one."""
         return self.reference_type().compile(dialect=_dialect_of(connection))
 
-    def reference_type(self) -> TypeEngine[Any]:
+    def reference_type(self) -> SqlType:
         """The plain type of a column that refers to this one; automatic keys give their integer type."""
         return self.plain_type()
 
 
-def _dialect_of(connection: Any) -> Any:
+def _dialect_of(connection: object) -> Any:
     """The SQLAlchemy dialect of a connection; anything that names its ``vendor`` will do."""
     dialect = getattr(connection, "dialect", connection)
     vendor = getattr(dialect, "vendor", None)

@@ -7,7 +7,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
 from typing_extensions import TypeVar, Unpack
 
 from dorm.dialects.kinds import Kind
@@ -24,6 +23,9 @@ from dorm.validators import (
     validate_slug,
     validate_unicode_slug,
 )
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
 
 S = TypeVar("S", default=str)
 E = TypeVar("E", bound=Enum)
@@ -59,7 +61,7 @@ class TextBase(Field[S], Generic[S]):
             return self.default_validators
         return (*self.default_validators, MaxLengthValidator(self.max_length))
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         if self.max_length is None:
             return sa.Text(collation=self.db_collation)
         return sa.String(self.max_length, collation=self.db_collation)
@@ -121,7 +123,7 @@ class CharField(TextBase[S], Generic[S]):
             super().__init__(verbose_name, max_length=max_length, **options)
 
 
-def check_length(name: str, max_length: Any) -> None:
+def check_length(name: str, max_length: int | None) -> None:
     if max_length is not None and (not isinstance(max_length, int) or isinstance(max_length, bool) or max_length < 1):
         raise ValueError(f"{name}: max_length must be a positive number, not {max_length!r}.")
 
@@ -151,7 +153,7 @@ class TextField(TextBase[S], Generic[S]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return sa.Text(collation=self.db_collation)
 
 
@@ -183,7 +185,7 @@ class CITextField(TextField[S], Generic[S]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
 
-    def column_type(self) -> TypeEngine[Any]:
+    def column_type(self) -> SqlType:
         return caseless_column()
 
 

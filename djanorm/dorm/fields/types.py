@@ -37,6 +37,9 @@ else:
     registry = lazy_import("dorm.dialects.registry", globals())
     sql = lazy_import("dorm.dialects.sql", globals())
 
+if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+
 Encoder: TypeAlias = Callable[[Any], Any]
 
 UTC = datetime.UTC
@@ -54,9 +57,9 @@ class StoredType(TypeDecorator[Any]):
     :param plain: the type of the column in DDL and in casts; a variant may differ per database.
     """
 
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.types.NullType
+    impl: SqlType | type[SqlType] = sa.types.NullType
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         # SQLAlchemy reads it from each class; the cache key consists of the attributes named like the constructor's
         # parameters
@@ -69,7 +72,7 @@ class StoredType(TypeDecorator[Any]):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.plain!r})"
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: Dialect) -> SqlType:
         return resolved_type(self.impl_instance, dialect)
 
     def encoder(self, features: Features) -> Encoder | None:
@@ -85,7 +88,7 @@ class StoredType(TypeDecorator[Any]):
         if encode is None:
             return None
 
-        def process(value: Any) -> Any:
+        def process(value: object) -> Any:
             return None if value is None else encode(value)
 
         return process
@@ -95,7 +98,7 @@ class StoredType(TypeDecorator[Any]):
         encode = self.encoder(features)
         quote: Any = _TEXT.literal_processor(dialect)  # type: ignore
 
-        def process(value: Any) -> str:
+        def process(value: object) -> str:
             if encode is not None:
                 value = encode(value)
             if isinstance(value, bool):
@@ -191,7 +194,7 @@ class DateTimeType(StoredType):
         text, _ = self._in_utc(features, names) or ("{0}", names)
         return ("{shown}(" + text + ", {zone})", names)
 
-    def _in_utc(self, features: Features, names: dict[str, Any]) -> Template | None:
+    def _in_utc(self, features: Features, names: dict[str, object]) -> Template | None:
         if features.native_datetime:
             return ("({0} if {0}.tzinfo is {utc} else {0}.astimezone({utc}))", names) if self.zoned else None
         if self.zoned:
@@ -227,7 +230,7 @@ class FloatType(StoredType):
         return ("({0} if {0}.__class__ is float else float({0}))", {}) if self.computed else None
 
 
-def refuse_nan(value: Any) -> Any:
+def refuse_nan(value: object) -> Any:
     """SQLite would store NaN as NULL (SQLite manual, "Floating point numbers").
 
     :raises DataError: for NaN.
@@ -337,7 +340,7 @@ class TextFormType(StoredType):
         return ("({0} if {0}.__class__ is str else {text_form}({0}))", {"text_form": text_form})
 
 
-def text_form(value: Any) -> str:
+def text_form(value: object) -> str:
     """The text of a driver's object as the database writes it: an IPv4 address inside an IPv6 one keeps its dots."""
     mapped = getattr(value, "ipv4_mapped", None)
     return str(value) if mapped is None else f"::ffff:{mapped}"
@@ -384,7 +387,7 @@ class CustomType(StoredType):
         if encode is None:
             return None
 
-        def process(value: Any) -> Any:
+        def process(value: object) -> Any:
             return None if value is None else encode(value, connection=dialect)
 
         return process
@@ -423,7 +426,7 @@ class PreparedType(StoredType):
     def _around(self, encode: Encoder | None) -> Encoder:
         prepare, refuse = self.prepare, self.refuse
 
-        def process(value: Any) -> Any:
+        def process(value: object) -> Any:
             if value is None:
                 return None
             try:
@@ -443,7 +446,7 @@ class SpelledType(sa.types.UserDefinedType[Any]):
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def get_col_spec(self, **_: Any) -> str:
+    def get_col_spec(self, **_: object) -> str:
         return self.text
 
 
@@ -470,7 +473,7 @@ def json_writer(encoder_class: type[json.JSONEncoder] | None) -> Encoder:
     found = _json_writers.get(encoder_class)
     if found is None:
 
-        def write(value: Any) -> str:
+        def write(value: object) -> str:
             if value is JSON_NULL:
                 return "null"
             try:
@@ -507,7 +510,7 @@ def microseconds(value: datetime.timedelta) -> int:
     return (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
 
 
-def decimal_to_number(value: Any) -> Any:
+def decimal_to_number(value: Any) -> float:
     """A decimal as the number SQLite keeps: a float, or an integer where a float would lose digits."""
     number = float(value)
     if number.is_integer() and abs(number) > 2**53:
@@ -540,7 +543,7 @@ _new_uuid = object.__new__
 _set = object.__setattr__
 
 
-def read_uuid(value: Any) -> uuid.UUID:
+def read_uuid(value: str) -> uuid.UUID:
     """A UUID from its 36 or 32 characters, or 16 bytes."""
     if value.__class__ is str and len(value) == 36 and len(digits := value.replace("-", "")) == 32 and digits.isalnum():
         # the same as uuid.UUID(), without its chain of argument checks
@@ -559,11 +562,11 @@ def read_bytes(value: Any) -> bytes:
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
-def enum_value(value: Any) -> Any:
+def enum_value(value: object) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def encode_list(encode: Encoder, values: Any) -> list[Any]:
+def encode_list(encode: Encoder, values: Any) -> list[object]:
     return [None if value is None else encode(value) for value in values]
 
 

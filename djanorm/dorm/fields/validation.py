@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dorm.db.masking import MASK
 from dorm.exceptions import FinishedText, ValidationError
 from dorm.fields.choices import BLANK_CHOICE, flat_choices, with_blank
+
+if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
 
 
 class Checked:
@@ -42,7 +45,7 @@ class Checked:
     def converted(self, value: Any) -> Any:
         raise NotImplementedError
 
-    def error_message(self, code: str, **values: Any) -> str:
+    def error_message(self, code: str, **values: object) -> str:
         """The message for ``code``: the one given as ``error_messages``, or that of the nearest class."""
         text = self._error_messages.get(code)
         if text is None:
@@ -56,7 +59,7 @@ class Checked:
             return text % values
         return text.format(**values) if "{" in text else text
 
-    def refuse(self, value: Any, code: str = "invalid", **values: Any) -> ValidationError:
+    def refuse(self, value: Any, code: str = "invalid", **values: object) -> ValidationError:
         """The error for a value that does not fit; the caller raises it.
 
         Neither it nor the error it is raised from shows a secret value.
@@ -85,7 +88,7 @@ class Checked:
     def get_choices(
         self,
         include_blank: bool = True,
-        blank_choice: Sequence[tuple[Any, Any]] = BLANK_CHOICE,
+        blank_choice: Sequence[tuple[object, object]] = BLANK_CHOICE,
         limit_choices_to: Any = None,
         ordering: Sequence[str] = (),
     ) -> list[tuple[Any, Any]]:
@@ -98,10 +101,10 @@ class Checked:
         found = self._rows_to_choose(limit_choices_to, ordering) if self.choices is None else self.choices
         return with_blank(found, blank_choice) if include_blank else list(found)
 
-    def _rows_to_choose(self, limit_choices_to: Any, ordering: Sequence[str]) -> list[tuple[Any, Any]]:
+    def _rows_to_choose(self, limit_choices_to: object, ordering: Sequence[str]) -> list[tuple[object, object]]:
         raise TypeError(f"{self!r} has neither choices nor a relation to choose from.")
 
-    def validate(self, value: Any, instance: Any = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Choices, null and blank.
 
         :raises ValidationError: with a plain message.
@@ -137,7 +140,7 @@ class Checked:
         if problems:
             raise problems[0] if len(problems) == 1 else ValidationError(problems)
 
-    def clean(self, value: Any, instance: Any = None) -> Any:
+    def clean(self, value: Any, instance: Instance | None = None) -> Any:
         """Convert, validate and run the validators; returns the converted value."""
         value = self.converted(value)
         self.validate(value, instance)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -11,6 +11,10 @@ from dorm.exceptions import InvalidArgument
 from dorm.expressions.base import Built, Expression, as_argument
 from dorm.expressions.type_names import stated_field
 from dorm.utils.patterns import lazy_pattern
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 # SQLAlchemy takes no name that begins with two underscores.
 NAME = lazy_pattern(r"(?!__)\w+(?:\.(?!__)\w+)*")
@@ -77,7 +81,7 @@ class Func(Expression):
                 element = sa.type_coerce(element, field.sql_type())
         return Built(element, field)
 
-    def built_arguments(self, scope: Any) -> list[Built]:
+    def built_arguments(self, scope: Scope) -> list[Built]:
         """The arguments; with a stated type for the results, arithmetic in them need not have one."""
         if self.output_field is None:
             return [argument.build(scope) for argument in self.source_expressions]
@@ -86,7 +90,7 @@ class Func(Expression):
     def operands(self) -> Sequence[Expression]:
         return self.source_expressions
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named(self.result) if self.result is not None else super().derived_field(types, fields)
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:
@@ -95,12 +99,12 @@ class Func(Expression):
             return self._from_template(scope, arguments)
         return getattr(sa.func, self.function or type(self).__name__)(*(a.sql for a in arguments))
 
-    def _from_template(self, scope: Any, arguments: list[Built]) -> Any:
+    def _from_template(self, scope: Scope, arguments: list[Built]) -> Element | None:
         assert self.template is not None
         joined: list[Any] = [arguments[0].sql] if arguments else []
         for argument in arguments[1:]:
             joined += [self.arg_joiner, argument.sql]
-        pieces: list[Any] = []
+        pieces: list[object] = []
         for number, part in enumerate(self.template.split("%(expressions)s")):
             pieces += joined if number else []
             pieces.append(part % {"function": self.function or ""})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -12,6 +12,9 @@ from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.type_names import required_field
 from dorm.functions.base import Func
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike
 
 
 class Coalesce(Func):
@@ -27,7 +30,7 @@ class Coalesce(Func):
             raise ValueError("Coalesce() needs at least one expression.")
         super().__init__(*arguments, output_field=output_field)
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         return types.common_field(fields, self)
 
     def assigned(self, field: Any) -> Expression:
@@ -53,7 +56,7 @@ class _Extreme(Func):
             raise ValueError(f"{type(self).__name__} must take at least two expressions")
         super().__init__(*arguments, output_field=output_field)
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.common_field(fields, self)
 
     def element(self, scope: Any, arguments: list[Built]) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from dorm.expressions.base import Built, make
 from dorm.functions.base import Func
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike
 
 
 class Now(Func):
@@ -150,10 +153,10 @@ class _Cut(Func):
     def result_field(self) -> Any:
         return self.field_of(make.types, [operand.result_field() for operand in self.operands()])
 
-    def field_of(self, types: Any, fields: Sequence[Any]) -> Any:
+    def field_of(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.cut_field(self.kind, fields[0], super().field_of(types, fields), self.tzinfo)
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named(self.target) if self.target is not None else fields[0]
 
     def build(self, scope: Any) -> Built:

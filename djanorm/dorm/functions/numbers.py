@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.base import Built
 from dorm.functions.base import Func
 
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike
+
 
 class _Computed(Func):
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         # functions of numbers may return another kind of number than the column holds
         return types.computed_number(fields[0])
 
@@ -24,7 +27,7 @@ class _Number(_Computed):
 
 
 class _Float(_Number):
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("DecimalField" if any(map(types.is_decimal, fields)) else "FloatField")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -11,11 +11,15 @@ from dorm.expressions.base import Built, as_argument
 from dorm.expressions.values import Value
 from dorm.functions.base import Func
 
+if TYPE_CHECKING:
+    from dorm.expressions.base import Expression
+    from dorm.expressions.contract import FieldAlgebra, FieldLike
+
 
 class _OfText(Func):
     """A function whose first argument and results are text, unless ``result`` says otherwise."""
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.text_field(fields[0]) if self.result is None else types.field_named(self.result)
 
 
@@ -219,5 +223,5 @@ class RPad(_Pad):
     function = "rpad"
 
 
-def _literal(value: Any) -> Any:
+def _literal(value: object) -> Expression:
     return Value(value) if isinstance(value, str) else as_argument(value)

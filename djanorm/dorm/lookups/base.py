@@ -6,11 +6,14 @@ import math
 from collections.abc import Hashable, Iterable
 from copy import copy
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from dorm.expressions.base import Built, Expression, as_operand, is_operand, make
 from dorm.functions.base import Func
 from dorm.lookups import registry
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
 
 INTEGER_LIMIT = 2**63
 
@@ -45,7 +48,7 @@ class RightOperand(Protocol):
         """Whether the side consists of bound values."""
         ...
 
-    def sql(self, field: Any = None, position: int = 0) -> Any:
+    def sql(self, field: FieldLike | None = None, position: int = 0) -> Any:
         """Part ``position`` as an element; a value is bound with the type of ``field``, or with its own."""
         ...
 
@@ -111,7 +114,7 @@ class Lookup:
         """The right-hand side for an integer that no column can hold."""
         return NOTHING
 
-    def read_none(self, field: Any) -> Right:
+    def read_none(self, field: FieldLike) -> Right:
         raise ValueError(f"None cannot be compared with the lookup '{self.lookup_name}'; use isnull=True.")
 
     def prepare(self, field: Any, value: Any) -> Any:
@@ -155,7 +158,7 @@ class Transform(Func):
         return made
 
 
-def is_fraction(field: Any, value: Any) -> bool:
+def is_fraction(field: object, value: object) -> bool:
     """Whether ``value`` is a number that a column of integers cannot hold because it lies between two of them."""
     return (
         isinstance(value, float | Decimal)
@@ -165,7 +168,7 @@ def is_fraction(field: Any, value: Any) -> bool:
     )
 
 
-def require_iterable(name: str, value: Any) -> list[Any]:
+def require_iterable(name: str, value: object) -> list[Any]:
     """``value`` as a list.
 
     :raises ValueError: naming the lookup, for what cannot be iterated.

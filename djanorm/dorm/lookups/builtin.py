@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm import fields
 from dorm.functions import dates
 from dorm.lookups import comparison, documents, registry, text
+
+if TYPE_CHECKING:
+    from dorm.expressions.base import Expression
 
 _EVERYWHERE = (
     comparison.Exact,
@@ -96,7 +99,7 @@ def _key(name: str) -> Any:
     if name == documents.ArrayOverlap.lookup_name:
         return None
 
-    def step(source: Any) -> documents.KeyTransform:
+    def step(source: Expression) -> documents.KeyTransform:
         field = source.result_field()
         inside = field.part() if isinstance(field, fields.JSONField) else fields.JSONField()
         return documents.KeyTransform(source, name, inside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -12,13 +12,16 @@ from dorm.expressions.subqueries import Subquery
 from dorm.expressions.values import RawSQL
 from dorm.lookups.base import EVERYTHING, INTEGER_LIMIT, NOTHING, NULL, Lookup, Right, is_fraction, require_iterable
 
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
+
 
 class Exact(Lookup):
     """Equal; None means IS NULL."""
 
     lookup_name = "exact"
 
-    def read_none(self, field: Any) -> Right:
+    def read_none(self, field: FieldLike) -> Right:
         return NULL
 
     def read(self, field: Any, value: Any) -> Right:
@@ -105,7 +108,7 @@ class Range(Lookup):
             raise ValueError("The bounds of 'range' must not be None; use gte or lte for one bound.")
         return self.read_bounds(field, bounds)
 
-    def read_bounds(self, field: Any, bounds: list[Any]) -> Right:
+    def read_bounds(self, field: FieldLike, bounds: list[Any]) -> Right:
         """The right-hand side for two bounds, neither of which is None."""
         if any(is_operand(bound) for bound in bounds):
             parts = tuple(as_operand(b) if is_operand(b) else self.beside(field, b) for b in bounds)

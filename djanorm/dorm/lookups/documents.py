@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
@@ -12,6 +12,9 @@ from dorm.expressions.base import Built, Expression, as_operand, is_operand
 from dorm.lookups import text
 from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
 from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 
 class KeyTransform(Expression):
@@ -41,7 +44,7 @@ class KeyTransform(Expression):
         return Built(scope.hooks.json_value(document, keys), self.output_field, form)
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: object) -> str:
     """The kind as which a JSON value is compared inside a document."""
     if isinstance(value, bool):
         return "boolean"
@@ -52,7 +55,7 @@ def kind_of(value: Any) -> str:
     return "document"
 
 
-def _sides(field: Any, items: Sequence[Any]) -> Right:
+def _sides(field: Any, items: Sequence[object]) -> Right:
     """Values and expressions, each with the kind by which it compares."""
     kinds: list[str] = []
     values: list[Any] = []
@@ -160,7 +163,7 @@ class DocumentLessThanOrEqual(_DocumentOrdered):
 class DocumentRange(Range):
     """Between two bounds, both included, and of the kind of both."""
 
-    def read_bounds(self, field: Any, bounds: list[Any]) -> Right:
+    def read_bounds(self, field: FieldLike, bounds: list[Any]) -> Right:
         return _ordered(self.lookup_name, _sides(field, bounds))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
@@ -256,7 +259,7 @@ class Contains(text.Contains):
             return super().build(scope, left, right)
         return self.contained(scope, left.sql, right.sql(left.field))
 
-    def contained(self, scope: Any, whole: Any, part: Any) -> Any:
+    def contained(self, scope: Scope, whole: Any, part: Any) -> Any:
         return scope.hooks.json_contains(whole, part)
 
 
@@ -306,7 +309,7 @@ class ContainedBy(_Array):
 class ArrayHolds(Contains):
     """A list: holds every one of its elements; another value is looked for in the text."""
 
-    def contained(self, scope: Any, whole: Any, part: Any) -> Any:
+    def contained(self, scope: Scope, whole: Any, part: Any) -> Any:
         return whole.op("@>", is_comparison=True)(part)
 
 
@@ -316,7 +319,7 @@ class ArrayLength(Expression):
     anatomy = ("source",)
     strict = True
 
-    def derived_field(self, types: Any, fields: Sequence[Any]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         return types.field_named("IntegerField")
 
     def __init__(self, source: Expression) -> None:

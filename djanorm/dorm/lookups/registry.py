@@ -29,17 +29,17 @@ def _changed() -> None:
         callback()
 
 
-def add_lookup(field_class: type, name: str, lookup: Any) -> None:
+def add_lookup(field_class: type, name: str, lookup: object) -> None:
     """Give ``field_class`` and its subclasses the lookup ``name``."""
     _add(_lookups, field_class, name, lookup)
 
 
-def add_transform(field_class: type, name: str, transform: Any) -> None:
+def add_transform(field_class: type, name: str, transform: object) -> None:
     """Give ``field_class`` and its subclasses the transform ``name``."""
     _add(_transforms, field_class, name, transform)
 
 
-def any_key(field_class: type, make: Any) -> None:
+def any_key(field_class: type, make: object) -> None:
     """Let ``field_class`` take any name as a transform: ``make(name)`` gives it."""
     _any_key[field_class] = make
 
@@ -75,12 +75,12 @@ def names_for(field_class: type) -> list[str]:
     return sorted(found)
 
 
-def _add(table: dict[type, dict[str, Any]], field_class: type, name: str, item: Any) -> None:
+def _add(table: dict[type, dict[str, object]], field_class: type, name: str, item: object) -> None:
     table.setdefault(field_class, {})[name] = item
     _changed()
 
 
-def _find(table: dict[type, dict[str, Any]], field_class: type, name: str) -> Any:
+def _find(table: dict[type, dict[str, object]], field_class: type, name: str) -> Any:
     for cls in field_class.__mro__:
         found = table.get(cls)
         if found is not None and name in found:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 
 from dorm.expressions.base import Built
 from dorm.lookups.base import NULL, Lookup, Right
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
 
 
 def _either(conditions: list[Any]) -> Any:
@@ -19,7 +22,7 @@ class TextLookup(Lookup):
 
     takes_field_values = False
 
-    def prepare(self, field: Any, value: Any) -> Any:
+    def prepare(self, field: object, value: str) -> Any:
         return value if isinstance(value, str) else str(value)
 
 
@@ -28,7 +31,7 @@ class IExact(TextLookup):
 
     lookup_name = "iexact"
 
-    def read_none(self, field: Any) -> Right:
+    def read_none(self, field: FieldLike) -> Right:
         return NULL
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:

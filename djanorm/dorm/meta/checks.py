@@ -14,10 +14,11 @@ from dorm.utils.identifiers import LIMIT, check_identifier
 from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
+    from dorm.fields.relations import Relation
     from dorm.meta.registry import Registry
 
 
-def ordering_list(label: str, given: Any) -> list[Any]:
+def ordering_list(label: str, given: object) -> list[object]:
     """``ordering`` as a list.
 
     :raises ImproperlyConfigured: when it is a text, not a list, or holds something that cannot order rows.
@@ -32,7 +33,7 @@ def ordering_list(label: str, given: Any) -> list[Any]:
     return list(given)
 
 
-def registry_of(name: str, given: Mapping[str, Any], concrete_model: Any, default: Registry) -> Registry:
+def registry_of(name: str, given: Mapping[str, object], concrete_model: Any, default: Registry) -> Registry:
     """The registry that a model joins: the one that its options name, that of the model a proxy stands for, or ``default``.
 
     :raises ImproperlyConfigured: for anything but a registry, and for a proxy that is to be in another one than its model.
@@ -50,7 +51,7 @@ def registry_of(name: str, given: Mapping[str, Any], concrete_model: Any, defaul
     return shared
 
 
-def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
+def field_sets(label: str, given: object) -> tuple[tuple[str, ...], ...]:
     """``unique_together`` as a tuple of tuples; one flat tuple means one set.
 
     :raises ImproperlyConfigured: for anything that is not a sequence of names.
@@ -71,7 +72,7 @@ def field_sets(label: str, given: Any) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(names) for names in sets)
 
 
-def parts_list(label: str, option: str, given: Any, kind: type[Any]) -> list[Any]:
+def parts_list(label: str, option: str, given: object, kind: type) -> list[object]:
     """``indexes`` or ``constraints`` as a list of ``kind``.
 
     :raises ImproperlyConfigured: for anything else.
@@ -84,7 +85,7 @@ def parts_list(label: str, option: str, given: Any, kind: type[Any]) -> list[Any
     return list(given)
 
 
-def check_text(label: str, option: str, given: Any) -> None:
+def check_text(label: str, option: str, given: str | None) -> None:
     """An option that is a name or a comment.
 
     :raises ImproperlyConfigured: when it is not text.
@@ -210,7 +211,7 @@ def check_ordering(options: Any) -> None:
             )
 
 
-def check_accessor(options: Any, relation: Any) -> None:
+def check_accessor(options: Any, relation: Relation) -> None:
     """Checks that the reverse name of ``relation`` is free on the target.
 
     :raises ImproperlyConfigured: naming both sides.
@@ -250,6 +251,6 @@ def reserved_names(model: Any) -> frozenset[str]:
     return frozenset({*vars(root), *inspect.get_annotations(root), *inspect.get_annotations(metaclass), "Meta"})
 
 
-def _given(relation: Any) -> set[str]:
+def _given(relation: Relation) -> set[str]:
     """Query names that were chosen explicitly; default names from the model give way silently."""
     return {name for name in (relation.related_query_name, relation.related_name) if name and not name.endswith("+")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -12,8 +12,12 @@ from dorm.dialects.sql import hooks_for
 from dorm.expressions.base import Expression
 from dorm.fields.types import StoredType
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.meta.options import Options
 
-def server_default(options: Any, field: Any, features: Features) -> Any:
+
+def server_default(options: Options, field: Field, features: Features) -> Any:
     """The column's DEFAULT: an element that renders as literal SQL, or None when the field has no ``db_default``."""
     if not field.has_db_default():
         return None
@@ -27,7 +31,7 @@ def server_default(options: Any, field: Any, features: Features) -> Any:
     return literal_default(field.sql_type(), field.get_prep_value(given), features)
 
 
-def literal_default(stored: Any, value: Any, features: Features) -> Any:
+def literal_default(stored: object, value: object, features: Features) -> Any:
     """A plain value, stored the way ``stored`` stores it, as literal SQL."""
     if value is None:
         return sa.text("NULL")

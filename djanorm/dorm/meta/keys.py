@@ -15,7 +15,7 @@ else:
     pkgutil = lazy_import("pkgutil", globals())
 
 
-def implicit_key_class() -> type[Any]:
+def implicit_key_class() -> type:
     """The field class that the setting DEFAULT_AUTO_FIELD names (default ``BigAutoField``).
 
     :raises ImproperlyConfigured: when it does not name ``AutoField`` or a subclass.

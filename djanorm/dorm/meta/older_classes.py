@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def older_class_hint(expected: type[Any], value: object, place: str) -> str:
+def older_class_hint(expected: type, value: object, place: str) -> str:
     """What a message about an instance of the wrong class adds when both classes have the same name; "" otherwise.
 
     :param expected: the model that is wanted.

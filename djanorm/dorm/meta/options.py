@@ -18,7 +18,7 @@ valid for one ``registry.version``.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import sqlalchemy as sa
 
@@ -32,6 +32,12 @@ from dorm.meta.registry import Registry
 from dorm.meta.registry import registry as default_registry
 from dorm.utils.identifiers import check_dotted, check_identifier, shorten
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+    from dorm.fields.relations import Relation
 
 #: The options of ``class Meta``, with their defaults.
 T = TypeVar("T")
@@ -175,12 +181,12 @@ class Options:
     def __reduce__(self) -> Any:
         return (_options_of, (self.model,))
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Options:
+    def __deepcopy__(self, memo: dict[int, object]) -> Options:
         return self
 
     # -- fields -------------------------------------------------------------------------------------------------------
 
-    def add_field(self, field: Any) -> None:
+    def add_field(self, field: FieldLike) -> None:
         """Adds a field to the model; it replaces one of the same name in its place."""
         for position, known in enumerate(self._fields):
             if known.name == field.name:
@@ -212,10 +218,10 @@ class Options:
         return self.label if self.registry is default_registry else None
 
     @property
-    def local_fields(self) -> tuple[Any, ...]:
+    def local_fields(self) -> tuple[object, ...]:
         return self.fields
 
-    def implicit_key(self) -> Any:
+    def implicit_key(self) -> Field:
         """A new key field for a model without one, of the class that DEFAULT_AUTO_FIELD names."""
         return implicit_key_class()(primary_key=True, auto_created=True, verbose_name="ID")
 
@@ -253,21 +259,21 @@ class Options:
             raise FieldDoesNotExist(f"{self.object_name} has no field named {name!r}. {hint(name, known)}")
         return found
 
-    def get_fields(self, include_parents: bool = True, include_hidden: bool = False) -> tuple[Any, ...]:
+    def get_fields(self, include_parents: bool = True, include_hidden: bool = False) -> tuple[object, ...]:
         """Fields and the relations that point here, as other models see them."""
         return (*(self.all_related_objects if include_hidden else self.related_objects), *self.fields)
 
-    def relation_fields(self) -> list[Any]:
+    def relation_fields(self) -> list[object]:
         """Own fields that refer to another model."""
         return [field for field in self._fields if field.is_relation and field.remote_field is not None]
 
-    def foreign_keys(self) -> list[Any]:
+    def foreign_keys(self) -> list[object]:
         """Own foreign keys, one-to-one fields included."""
         return [field for field in self.concrete_fields if field.is_relation]
 
     # -- relations that point here ------------------------------------------------------------------------------------
 
-    def attach_relation(self, relation: Any) -> None:
+    def attach_relation(self, relation: Relation) -> None:
         """Registers a relation to this model.
 
         :raises ImproperlyConfigured: when its accessor is taken.
@@ -275,7 +281,7 @@ class Options:
         checks.check_accessor(self, relation)
         self._reverse.append(relation)
 
-    def detach_relation(self, relation: Any) -> None:
+    def detach_relation(self, relation: Relation) -> None:
         self._reverse = [known for known in self._reverse if known is not relation]
 
     def reverse_relations(self) -> Iterator[Any]:
@@ -283,13 +289,13 @@ class Options:
         return iter(self.concrete_model._meta._reverse)
 
     @property
-    def all_related_objects(self) -> tuple[Any, ...]:
+    def all_related_objects(self) -> tuple[Relation, ...]:
         """Every relation that points here, hidden ones and those of junction models included."""
         self.registry.settle()
         return tuple(self.reverse_relations())
 
     @property
-    def related_objects(self) -> tuple[Any, ...]:
+    def related_objects(self) -> tuple[Relation, ...]:
         """Every relation that points here and has an accessor."""
         return tuple([relation for relation in self.all_related_objects if not relation.hidden])
 
@@ -351,7 +357,7 @@ class Options:
         return sa.Table(sa.sql.quoted_name(self.db_table, True), sa.MetaData(), *columns)
 
 
-def _options_of(model: Any) -> Any:
+def _options_of(model: type[Instance]) -> Options:
     return model._meta
 
 

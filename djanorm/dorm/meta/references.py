@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dorm.exceptions import ImproperlyConfigured
 from dorm.meta.app_labels import known_label
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
 
 
 class ModelsByLabel(Protocol):
@@ -29,7 +33,9 @@ class Ambiguous(Exception):
     """A bare name that several apps define."""
 
 
-def resolve_reference(registry: ModelsByLabel, field: Any, reference: Any, newcomer: Any = None) -> Any:
+def resolve_reference(
+    registry: ModelsByLabel, field: Field, reference: Any, newcomer: type[Instance] | None = None
+) -> Any:
     """The model class that ``reference`` names, as seen from ``field``.
 
     :param newcomer: a model whose class statement is still running: its name is not bound in its module yet, so a
@@ -69,7 +75,7 @@ def unknown_text(registry: ModelsByLabel, reference: Any, problem: Unknown) -> s
     return f"{reference!r}, but no such model is defined. {hint(reference, candidates)}"
 
 
-def _model(registry: ModelsByLabel, field: Any, value: object) -> Any:
+def _model(registry: ModelsByLabel, field: Field, value: object) -> type[Instance]:
     meta = getattr(value, "_meta", None)
     if not isinstance(value, type) or meta is None:
         raise ImproperlyConfigured(f"{field.label} refers to {value!r}, which is no model.")

@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.conf import settings
 from dorm.exceptions import ImproperlyConfigured
@@ -20,6 +20,10 @@ from dorm.meta.app_labels import known_label
 from dorm.meta.references import Ambiguous, Unknown, resolve_reference, unknown_text
 from dorm.meta.through import build_through
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
 
 #: Settings that change what models mean: types of columns, kinds of keys.
 _SETTINGS_THAT_MATTER = frozenset({"USE_TZ", "TIME_ZONE"})
@@ -155,7 +159,7 @@ class Registry:
             if model in self:
                 self._wait(field for field in self._remove(model) if field.model is not model)
 
-    def field_added(self, model: Any, field: Any) -> None:
+    def field_added(self, model: Any, field: Field) -> None:
         """Called when a field joins a registered model: links it if it is a relation."""
         if model in self and any(field is known for known in model._meta.relation_fields()):
             with self._lock:
@@ -166,7 +170,7 @@ class Registry:
         """The models that share the table of ``model``."""
         return [other for other in self.by_label.values() if other._meta.proxy and other._meta.concrete_model is model]
 
-    def _wait(self, fields: Iterable[Any]) -> None:
+    def _wait(self, fields: Iterable[Field]) -> None:
         for field in fields:
             self._pending[id(field)] = field
 
@@ -216,7 +220,7 @@ class Registry:
             return _refers_to_abstract(field, found)
         return f"{field.label} {verb} {reference!r}, which is not registered."
 
-    def _link_pending(self, newcomer: Any) -> None:
+    def _link_pending(self, newcomer: type[Instance] | None) -> None:
         progress = True
         while progress:
             progress = False
@@ -253,7 +257,7 @@ class Registry:
         type(target).relation_linked(target, relation)
         return True
 
-    def _link_through(self, field: Any, newcomer: Any) -> bool:
+    def _link_through(self, field: Field, newcomer: Any) -> bool:
         relation = field.remote_field
         if relation.through is not None:
             if relation.given_through is not None:
@@ -282,7 +286,7 @@ class Registry:
             return None
         return model
 
-    def _attach(self, field: Any, target: Any) -> None:
+    def _attach(self, field: Any, target: type[Instance]) -> None:
         relation = field.remote_field
         if relation.attached:
             return
@@ -293,7 +297,7 @@ class Registry:
         target._meta.concrete_model._meta.attach_relation(relation)
         relation.attached = True
 
-    def _remove(self, model: Any) -> list[Any]:
+    def _remove(self, model: Any) -> list[Field]:
         """Drop a model and unlink its relations.
 
         Returns the fields elsewhere that named it and must be resolved again.
@@ -317,7 +321,7 @@ class Registry:
         self.bump()
         return waiting
 
-    def _detach(self, field: Any) -> None:
+    def _detach(self, field: Field) -> None:
         relation = field.remote_field
         target = relation.model
         if target is None:
@@ -326,7 +330,7 @@ class Registry:
         target._meta.concrete_model._meta.detach_relation(relation)
         relation.linked = relation.attached = False
 
-    def _drop_junction(self, field: Any) -> None:
+    def _drop_junction(self, field: Field) -> None:
         """Drop the automatic junction of a field whose model goes; the field keeps it, so old instances still work."""
         relation = field.remote_field
         if relation.through is not None and relation.given_through is None and relation.through in self:
@@ -341,12 +345,12 @@ class Registry:
         relation.relinked()
         field.relinked()
 
-    def _going_through(self, model: Any) -> list[Any]:
+    def _going_through(self, model: Any) -> list[Field]:
         """Many-to-many fields whose junction is ``model``."""
         every = (field for other in self.by_label.values() for field in other._meta.many_to_many)
         return [field for field in every if field.remote_field.through is model]
 
-    def _forget_through(self, field: Any) -> None:
+    def _forget_through(self, field: Field) -> None:
         field.remote_field.through = None
         field.remote_field.relinked()
         self._wait([field])
@@ -388,11 +392,11 @@ class Registry:
                 )
 
 
-def _is_of_own_app(field: Any, target: Any) -> bool:
+def _is_of_own_app(field: Field, target: type[Instance]) -> bool:
     return field.model._meta.app_label == target._meta.app_label
 
 
-def _refers_to_abstract(field: Any, model: Any) -> str:
+def _refers_to_abstract(field: Field, model: Any) -> str:
     return (
         f"{field.label} refers to the abstract model {model._meta.label}, which has no table. "
         "Refer to one of its concrete children."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
 
-
-def root_of(model: type[Any]) -> type[Any]:
+def root_of(model: type) -> type:
     """The class ``Model`` that ``model`` inherits from."""
     return next(base for base in reversed(model.__mro__) if hasattr(base, "add_to_class"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,8 +15,11 @@ from dorm.exceptions import ImproperlyConfigured
 from dorm.meta.registry import registry
 from dorm.meta.tables import build_tables, made_tables, with_junctions
 
+if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
 
-def create_tables(*models: Any, using: str = "default") -> None:
+
+def create_tables(*models: type[Instance], using: str = "default") -> None:
     """Make the tables of these models, or of all registered ones, in one transaction, in an order that works.
 
     Automatic junction tables come with their models. Tables that exist already are left alone. Unmanaged models and
@@ -33,7 +36,7 @@ def create_tables(*models: Any, using: str = "default") -> None:
         metadata.create_all(connection, tables=missing, checkfirst=CheckFirst.TYPES)
 
 
-def drop_tables(*models: Any, using: str = "default") -> None:
+def drop_tables(*models: type[Instance], using: str = "default") -> None:
     """Drop the tables of these models, or of all registered ones, referring tables first; missing ones are skipped.
 
     :param using: the database alias.

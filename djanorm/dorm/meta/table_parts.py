@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -19,6 +19,9 @@ from dorm.dialects.sql import hooks_for
 from dorm.exceptions import ImproperlyConfigured, UnsupportedFeature
 from dorm.utils.suggest import hint
 
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
+
 
 def add_index(options: Any, index: Any, table: sa.Table, features: Features) -> None:
     """The index on ``table``; what the database lacks (method, operator classes, include) is left out."""
@@ -33,7 +36,7 @@ def add_index(options: Any, index: Any, table: sa.Table, features: Features) -> 
     )
 
 
-def add_constraint(options: Any, constraint: Any, table: sa.Table, features: Features) -> None:
+def add_constraint(options: Options, constraint: Any, table: sa.Table, features: Features) -> None:
     """The constraint on ``table``; a conditional unique one is a unique index.
 
     :raises UnsupportedFeature: for an exclusion constraint where there are none.
@@ -51,7 +54,7 @@ def add_constraint(options: Any, constraint: Any, table: sa.Table, features: Fea
 
 
 def _add_unique(
-    options: Any, constraint: UniqueConstraint, table: sa.Table, features: Features, info: dict[str, Any]
+    options: Options, constraint: UniqueConstraint, table: sa.Table, features: Features, info: dict[str, Any]
 ) -> None:
     if constraint.is_index:
         orders = [(name, "") for name in constraint.fields]
@@ -84,14 +87,14 @@ def _add_exclusion(
     table.append_constraint(made)
 
 
-def _deferral(deferrable: Deferrable | None, features: Features) -> dict[str, Any]:
+def _deferral(deferrable: Deferrable | None, features: Features) -> dict[str, object]:
     if deferrable is None or not features.deferrable_constraints:
         return {}
     return {"deferrable": True, "initially": "DEFERRED" if deferrable is Deferrable.DEFERRED else "IMMEDIATE"}
 
 
 def _make_index(
-    options: Any, what: Any, table: sa.Table, features: Features, *, unique: bool, orders: Any, info: dict[str, Any]
+    options: Options, what: Any, table: sa.Table, features: Features, *, unique: bool, orders: Any, info: dict[str, Any]
 ) -> None:
     parts: list[Any] = []
     classes: dict[str, str] = {}

@@ -8,7 +8,7 @@ A pure function of the given options, shared by live models and historical state
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import quoted_name
@@ -19,8 +19,11 @@ from dorm.meta.column_defaults import server_default
 from dorm.meta.table_parts import add_constraint, add_index
 from dorm.utils.identifiers import shorten
 
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
 
-def build_tables(options_list: Iterable[Any], features: Features) -> sa.MetaData:
+
+def build_tables(options_list: Iterable[Options], features: Features) -> sa.MetaData:
     """The tables of these models, in one ``MetaData``; targets that are not listed appear as stubs (``info["stub"]``).
 
     Proxies add nothing. Automatic junction models are models: list them too (see :func:`with_junctions`).
@@ -68,7 +71,7 @@ def quoted(name: str) -> quoted_name:
     return quoted_name(name, True)
 
 
-def _columns_table(metadata: sa.MetaData, options: Any, features: Features) -> sa.Table:
+def _columns_table(metadata: sa.MetaData, options: Options, features: Features) -> sa.Table:
     columns = [_column(options, field, features) for field in options.concrete_fields]
     comment = options.db_table_comment or None
     info = {"dorm_model": options.label}

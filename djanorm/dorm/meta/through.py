@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dorm.fields.deletion_rules import CASCADE
 from dorm.fields.related import ForeignKey
 from dorm.meta.roots import root_of
 from dorm.utils.identifiers import derived
+
+if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
 
 
 def junction_table(field: Any) -> str:
@@ -18,13 +21,13 @@ def junction_table(field: Any) -> str:
     return derived(table, f"{table}_{field.name}")
 
 
-def junction_names(source: Any, target: Any) -> tuple[str, str]:
+def junction_names(source: type[Instance], target: type[Instance]) -> tuple[str, str]:
     """The names of the two foreign keys: the models' names, told apart by ``from_`` and ``to_`` when they are equal."""
     near, far = source._meta.model_name, target._meta.model_name
     return (f"from_{near}", f"to_{far}") if near == far else (near, far)
 
 
-def build_through(field: Any) -> Any:
+def build_through(field: Any) -> type[Instance]:
     """Make the junction model of ``field``, whose target is known.
 
     Its two foreign keys cascade in the database, the pair is unique, and neither side gets an accessor to it.

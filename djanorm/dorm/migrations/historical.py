@@ -43,7 +43,7 @@ class ModelState:
     fields: Mapping[str, Field[Any]] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
     bases: Sequence[str | type[object]] = ()
-    managers: Mapping[str, BaseManager[Any]] = field(default_factory=dict)
+    managers: Mapping[str, BaseManager[object]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -138,7 +138,7 @@ def _class_of(
     return made_class
 
 
-def _detached(given: Field[Any], model: type[Model]) -> Field[Any]:
+def _detached(given: Field, model: type[Model]) -> Field:
     """An equal field that belongs to no model and refers to others by label."""
     _, _, args, kwargs = given.deconstruct()
     target = getattr(given, "to", None)
@@ -147,7 +147,7 @@ def _detached(given: Field[Any], model: type[Model]) -> Field[Any]:
     return type(given)(*args, **kwargs)
 
 
-def _bases_of(model: type[Any]) -> Iterable[str | type[object]]:
+def _bases_of(model: type) -> Iterable[str | type[object]]:
     """The concrete parent by label, and the plain classes, those of abstract parents included; each once."""
     found: dict[str | type[object], None] = {}
     for base in model.__bases__:
@@ -162,9 +162,9 @@ def _bases_of(model: type[Any]) -> Iterable[str | type[object]]:
     return found
 
 
-def _managers_of(model: type[Model]) -> dict[str, BaseManager[Any]]:
+def _managers_of(model: type[Model]) -> dict[str, BaseManager[object]]:
     options = model._meta
-    kept: dict[str, BaseManager[Any]] = {}
+    kept: dict[str, BaseManager[object]] = {}
     for manager in options.managers:
         if getattr(manager, "use_in_migrations", False):
             kept[manager.name] = copy.copy(manager)

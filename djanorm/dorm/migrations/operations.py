@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.fields.base import Field
 from dorm.indexes import Index
 from dorm.migrations.values import comparable, shown
+
+if TYPE_CHECKING:
+    from dorm.meta.registry import Registry
 
 __all__ = [
     "AddField",
@@ -36,7 +39,7 @@ class Operation:
         """One sentence for people."""
         raise NotImplementedError(f"{type(self).__name__} does not describe itself.")
 
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, list[object], dict[str, object]]:
         """``(path, args, kwargs)`` that build an equal operation; arguments at their defaults are left out."""
         kwargs = {
             name: getattr(self, name)
@@ -46,7 +49,7 @@ class Operation:
         }
         return (f"{type(self).__module__}.{type(self).__qualname__}", [], kwargs)
 
-    def _unset(self, name: str, default: Any) -> Any:
+    def _unset(self, name: str, default: object) -> Any:
         """The value of the attribute when the argument was left out."""
         return default
 
@@ -85,7 +88,7 @@ class CreateModel(Operation):
         if twice:
             raise ValueError(f"CreateModel({name!r}): two fields are named {twice[0]!r}.")
 
-    def _unset(self, name: str, default: Any) -> Any:
+    def _unset(self, name: str, default: object) -> Any:
         return {} if name == "options" else default
 
     def describe(self) -> str:
@@ -202,33 +205,33 @@ class RunPython(Operation):
                 raise TypeError(f"RunPython: {argument} must be a function, not {given!r}.")
         self.code = code
         self.reverse_code = reverse_code
-        self.hints: dict[str, Any] = dict(hints or {})
+        self.hints: dict[str, object] = dict(hints or {})
         self.reversible = reverse_code is not None
 
-    def _unset(self, name: str, default: Any) -> Any:
+    def _unset(self, name: str, default: object) -> Any:
         return {} if name == "hints" else default
 
     @staticmethod
-    def noop(app_label: str, registry: Any) -> None:
+    def noop(app_label: str, registry: Registry) -> None:
         """Does nothing; for ``reverse_code`` where there is nothing to undo."""
 
     def describe(self) -> str:
         return f"Run {getattr(self.code, '__name__', 'a function')}()"
 
 
-def _name(operation: Operation, argument: str, given: Any) -> str:
+def _name(operation: Operation, argument: str, given: object) -> str:
     if not isinstance(given, str) or not given:
         raise TypeError(f"{type(operation).__name__}: {argument} must be a name, not {given!r}.")
     return given
 
 
-def _field(operation: Operation, given: Any) -> Field[Any]:
+def _field(operation: Operation, given: object) -> Field:
     if not isinstance(given, Field):
         raise TypeError(f"{type(operation).__name__}: a dorm field is needed, not {given!r}.")
     return given
 
 
-def _sql(argument: str, given: Any) -> str | list[str]:
+def _sql(argument: str, given: object) -> str | list[str]:
     if isinstance(given, str):
         return given
     if isinstance(given, (list, tuple)) and all(isinstance(each, str) for each in given):

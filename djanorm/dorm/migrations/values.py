@@ -10,7 +10,7 @@ from dorm.fields.base import Field
 from dorm.indexes import Index
 
 
-def comparable(value: Any) -> Any:
+def comparable(value: object) -> Any:
     """A stand-in for a value that equals that of another value exactly when both have the same content."""
     if isinstance(value, Field):
         _, path, args, kwargs = value.deconstruct()
@@ -28,7 +28,7 @@ def comparable(value: Any) -> Any:
     return (type(value), value)
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """How a value is written in the ``repr`` of an operation."""
     if isinstance(value, Field):
         _, path, args, kwargs = value.deconstruct()

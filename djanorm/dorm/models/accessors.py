@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dorm.expressions.paths import RelationRef
 from dorm.models.descriptors import ReverseOneToOne, error_class_of
 from dorm.models.many_to_many import ManyRelatedManager
 from dorm.models.related_managers import NullableReverseManager, RelatedManager, ReverseManager, Side
+
+if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
+    from dorm.fields.relations import Relation
 
 
 class _ManyDescriptor:
@@ -44,7 +48,7 @@ class _ManyDescriptor:
         kind = type(side.kind.__name__, bases, {"__module__": side.kind.__module__, "_side": side})
         return kind, {**default.__dict__, "model": self._model()}
 
-    def __set__(self, instance: Any, value: Any) -> NoReturn:
+    def __set__(self, instance: Instance, value: Any) -> NoReturn:
         name = f"{type(instance).__name__}.{self.accessor}"
         raise TypeError(f"{name} cannot be assigned. Call .{self.accessor}.set(…) instead.")
 
@@ -107,7 +111,7 @@ class ManyToManyReverse(_ReverseDescriptor):
         return Side(ManyRelatedManager, self.relation.field, self.relation, self.accessor, type(default), key)
 
 
-def install_reverse(relation: Any) -> None:
+def install_reverse(relation: Relation) -> None:
     """Put the reverse side of a relation on its target, under its accessor; hidden relations have none."""
     if not relation.many_to_many:
         error_class_of(relation.field)
@@ -123,7 +127,7 @@ def install_reverse(relation: Any) -> None:
     setattr(relation.model, name, descriptor)
 
 
-def remove_reverse(relation: Any) -> None:
+def remove_reverse(relation: Relation) -> None:
     """Remove the reverse side of a relation from its target, because the model that declared it was replaced."""
     name, target = relation.accessor_name(), relation.model
     if name is None or target is None:

@@ -7,7 +7,7 @@ lists in `exact_types` is kept as it is; expressions are kept for the statement 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import routers
 from dorm.db.masking import shown
@@ -18,6 +18,10 @@ from dorm.meta.older_classes import older_class_hint
 from dorm.models.state import state_of
 from dorm.query.write.related_keys import forget_reverse, key_of
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+
 Setter = Callable[[Any, Any], None]
 
 
@@ -26,17 +30,17 @@ def keyed_by(name: str, error: ValidationError) -> ValidationError:
     return ValidationError({name: error}, code=error.code)
 
 
-def is_expression(value: Any) -> bool:
+def is_expression(value: object) -> bool:
     """Whether ``value`` is an expression that the database computes."""
     return isinstance(value, (Expression, PathOperators))
 
 
-def exact_types(field: Any) -> tuple[type, ...]:
+def exact_types(field: Field) -> tuple[type, ...]:
     """The classes whose values the field keeps as they are."""
     return field.exact_types if field.choice_enum is None else (field.choice_enum,)
 
 
-def converter(field: Any) -> Callable[[Any], Any]:
+def converter(field: Field) -> Callable[[object], object]:
     """The conversion of one field, with its errors keyed by the field's name.
 
     The function lets None and expressions pass and raises `ValidationError` for values that the field refuses.
@@ -44,7 +48,7 @@ def converter(field: Any) -> Callable[[Any], Any]:
     to_python = field.to_python if field.choice_enum is None else field.converted
     name = field.name
 
-    def convert(value: Any) -> Any:
+    def convert(value: object) -> Any:
         if value is None:
             return None
         if isinstance(value, Expression):
@@ -59,7 +63,7 @@ def converter(field: Any) -> Callable[[Any], Any]:
     return convert
 
 
-def key_converter(field: Any) -> Callable[[Any], Any]:
+def key_converter(field: Field) -> Callable[[Any], Any]:
     """The conversion of a foreign key's column, which takes what the target's key takes.
 
     Which classes need no conversion is known once the target exists, and may change when it is redefined.
@@ -68,7 +72,7 @@ def key_converter(field: Any) -> Callable[[Any], Any]:
     known_target: Any = None
     exact: frozenset[type] = frozenset()
 
-    def convert_key(value: Any) -> Any:
+    def convert_key(value: int) -> Any:
         nonlocal known_target, exact
         if relation.model is not known_target:
             known_target, exact = relation.model, frozenset(field.exact_types)
@@ -77,7 +81,7 @@ def key_converter(field: Any) -> Callable[[Any], Any]:
     return convert_key
 
 
-def setters_of(fields: list[Any]) -> dict[str, Setter]:
+def setters_of(fields: list[Field]) -> dict[str, Setter]:
     """The functions behind ``instance.<name> = value``, by every name that has one."""
     setters: dict[str, Setter] = {}
     for field in fields:
@@ -89,11 +93,11 @@ def setters_of(fields: list[Any]) -> dict[str, Setter]:
     return setters
 
 
-def _plain_setter(field: Any) -> Setter:
+def _plain_setter(field: Field) -> Setter:
     name, convert = field.attname, converter(field)
     exact = frozenset(exact_types(field))
 
-    def assign(instance: Any, value: Any) -> None:
+    def assign(instance: object, value: object) -> None:
         if value.__class__ not in exact:
             value = convert(value)
         instance.__dict__[name] = value
@@ -101,10 +105,10 @@ def _plain_setter(field: Any) -> Setter:
     return assign
 
 
-def _key_setter(field: Any) -> Setter:
+def _key_setter(field: Field) -> Setter:
     name, attname, convert = field.name, field.attname, key_converter(field)
 
-    def assign_key(instance: Any, value: Any) -> None:
+    def assign_key(instance: Instance, value: object) -> None:
         value = convert(value)
         values = instance.__dict__
         known = values.get(attname)
@@ -121,7 +125,7 @@ def relation_setter(field: Any) -> Setter:
     name, attname = field.name, field.attname
     assign_key = _key_setter(field)
 
-    def assign_relation(instance: Any, value: Any) -> None:
+    def assign_relation(instance: Instance, value: Instance | None) -> None:
         values = instance.__dict__
         if value is None:
             forget_reverse(field, instance)
@@ -144,7 +148,7 @@ def relation_setter(field: Any) -> Setter:
     return assign_relation
 
 
-def _check_related(field: Any, instance: Any, value: Any) -> None:
+def _check_related(field: Any, instance: Instance, value: Instance) -> None:
     """Refuse an instance of the wrong model, or of another database."""
     related = field.target_model()
     if not isinstance(value, related._meta.concrete_model):

@@ -143,7 +143,7 @@ class Model(Instance, metaclass=ModelBase):
     def __str__(self) -> str:
         return f"<{type(self).__name__}: pk={self.pk!r}>"
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """The values, with copies of the state and the prefetched lists."""
         values = self.__dict__.copy()
         state = values.get("_state")
@@ -154,7 +154,7 @@ class Model(Instance, metaclass=ModelBase):
             values["_prefetched"] = prefetched.copy()
         return values
 
-    def __setstate__(self, values: dict[str, Any]) -> None:
+    def __setstate__(self, values: dict[str, object]) -> None:
         vars(self).update(values)
 
     # -- writing ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ compiled against that row, and for uniqueness and exclusion against the real tab
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -26,11 +26,18 @@ from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import F
 from dorm.models.validation import unique_message
 
+if TYPE_CHECKING:
+    from dorm.constraints import BaseConstraint
+    from dorm.dialects.elements import Element
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+    from dorm.meta.options import Options
+
 CANDIDATE = "candidate_row"
 
 
 def validate_constraint(
-    constraint: Any, model: type[Any], instance: Any, exclude: Collection[str] | None, using: str
+    constraint: BaseConstraint, model: type[Any], instance: Instance, exclude: Collection[str] | None, using: str
 ) -> None:
     """Check an instance against one constraint.
 
@@ -88,7 +95,7 @@ class _Candidate:
         return sa.select(what).select_from(self.table, *others).add_cte(self.rows).limit(1)
 
 
-def _cell(field: Any, values: dict[str, Any], options: Any, table: Any) -> Any:
+def _cell(field: Field, values: dict[str, Any], options: Options, table: Any) -> Element:
     """The value an INSERT would store: the instance's, or the default of the column."""
     value = values.get(field.attname)
     if field.attname not in values and field.has_db_default():
@@ -105,7 +112,7 @@ def _clash(constraint: Any, options: Any, instance: Any, candidate: _Candidate) 
     metadata = sa.MetaData()
     metadata.info["features"] = candidate.table.metadata.info["features"]
     stored = options.query_table.to_metadata(metadata)
-    conditions = []
+    conditions: list[sa.ColumnElement[bool]] = []
     for part, operator in _parts(constraint):
         mine, theirs = (_element(options, part, table) for table in (candidate.table, stored))
         if operator != "=":
@@ -131,13 +138,13 @@ def _parts(constraint: Any) -> Iterator[tuple[Any, str]]:
         yield part, "="
 
 
-def _element(options: Any, part: Any, table: Any) -> Any:
+def _element(options: Options, part: Any, table: Any) -> Element:
     if isinstance(part, str):
         return table.c[options.get_field(part).column]
     return compile_expression(options, part.expression if isinstance(part, OrderBy) else part, table)
 
 
-def _names(constraint: Any, options: Any) -> Iterator[str]:
+def _names(constraint: BaseConstraint, options: Options) -> Iterator[str]:
     """The fields that a constraint reads."""
     yield from getattr(constraint, "fields", ())
     for part, _ in _parts(constraint) if not isinstance(constraint, CheckConstraint) else ():
@@ -147,7 +154,7 @@ def _names(constraint: Any, options: Any) -> Iterator[str]:
         yield from _names_in(condition, options)
 
 
-def _names_in(what: Any, options: Any) -> Iterator[str]:
+def _names_in(what: Any, options: Options) -> Iterator[str]:
     """The fields that a condition or an expression names."""
     if isinstance(what, Q):
         for child in what.children:
@@ -166,7 +173,7 @@ def _names_in(what: Any, options: Any) -> Iterator[str]:
             yield from _names_in(item, options)
 
 
-def _field_of(path: str, options: Any) -> Iterator[str]:
+def _field_of(path: str, options: Options) -> Iterator[str]:
     name = path.split("__", maxsplit=1)[0]
     yield options.pk.name if name == "pk" else options.get_field(name).name
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dorm.db.masking import shown
 from dorm.exceptions import ValidationError
@@ -22,6 +22,10 @@ from dorm.models.state import ModelState
 from dorm.signals import post_init, pre_init
 from dorm.utils.codegen import define, is_plain_name, quoted
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
 
 
 class _Missing:
@@ -51,12 +55,12 @@ def initialise(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     generated(instance, *args, **kwargs)
 
 
-def _made_constructor(cls: type[Any], announced: bool) -> Callable[..., None]:
+def _made_constructor(cls: type, announced: bool) -> Callable[..., None]:
     generated = generate_init(cls)
     return _announced(cls, generated) if announced else generated
 
 
-def _announced(cls: type[Any], generated: Callable[..., None]) -> Callable[..., None]:
+def _announced(cls: type, generated: Callable[..., None]) -> Callable[..., None]:
     """The constructor with `pre_init` and `post_init` around it, while these signals have receivers."""
 
     def __init__(self: Any, /, *args: Any, **kwargs: Any) -> None:  # noqa: N807
@@ -85,7 +89,7 @@ def forget_constructors() -> None:
 pre_init.on_change = post_init.on_change = forget_constructors
 
 
-def _after_model(cls: type[Any]) -> Callable[[Any], None] | None:
+def _after_model(cls: type) -> Callable[[object], None] | None:
     """The next ``__init__`` behind `Model` in the order of classes, when a mixin listed after it has one."""
     classes, root = iter(cls.__mro__), root_of(cls)
     for base in classes:
@@ -128,7 +132,7 @@ class _InitText:
         for number, field in enumerate(cls._meta.concrete_fields):
             self._add(number, field)
 
-    def _add(self, number: int, field: Any) -> None:
+    def _add(self, number: int, field: Field) -> None:
         if field.is_relation:
             self._add_relation(number, field)
         else:
@@ -143,7 +147,7 @@ class _InitText:
         self.parameters.append(name)
         return name
 
-    def _add_plain(self, number: int, field: Any) -> None:
+    def _add_plain(self, number: int, field: Field) -> None:
         local = self._parameter(number, field.name)
         self.positional.append((field.name, local))
         self.scope[f"convert{number}_"] = converter(field)
@@ -187,7 +191,7 @@ class _InitText:
             f"else agree{number}_(self_, {relation}, {key})"
         )
 
-    def _add_deferred(self, number: int, field: Any, local: str) -> None:
+    def _add_deferred(self, number: int, field: Field, local: str) -> None:
         """A field whose default needs the rest of the instance, or is the database's."""
         if not field.has_default():
             self.stored.append(f"if {local} is not M_: values_[{quoted(field.attname)}] = convert{number}_({local})")
@@ -198,7 +202,7 @@ class _InitText:
             f"if {local} is M_: values_[{quoted(field.attname)}] = convert{number}_(default{number}_(self_))",
         )
 
-    def _exact(self, number: int, field: Any, local: str) -> str | None:
+    def _exact(self, number: int, field: Field, local: str) -> str | None:
         """The condition under which a value needs conversion, or None when every value does."""
         exact = exact_types(field)
         if not exact:
@@ -215,7 +219,7 @@ class _InitText:
             test = f"{local}.__class__ not in class{number}_"
         return f"{test} and {local} is not None" if field.null or field.primary_key else test
 
-    def _default(self, number: int, field: Any) -> str | None:
+    def _default(self, number: int, field: Field) -> str | None:
         """The source of the default, or None when it needs the other values to be stored first."""
         name = f"default{number}_"
         if not field.has_default():
@@ -319,12 +323,14 @@ def _placed(model: type[Any], fields: dict[str, Any], args: tuple[Any, ...], giv
     return placed
 
 
-def is_filled_by_database(field: Any) -> bool:
+def is_filled_by_database(field: Field) -> bool:
     """Whether the database supplies the value of a new row when the instance has none."""
     return field.has_db_default() or getattr(field, "generated", False)
 
 
-def _refuse_values(model: type[Any], first: ValidationError, given: dict[str, Any], extra: dict[str, Any]) -> NoReturn:
+def _refuse_values(
+    model: type[Any], first: ValidationError, given: dict[str, object], extra: dict[str, object]
+) -> NoReturn:
     """Raise one error about all invalid arguments, not only about the first."""
     problems: dict[str, list[ValidationError]] = {}
     key = model._meta.pk
@@ -346,7 +352,7 @@ def _refuse_values(model: type[Any], first: ValidationError, given: dict[str, An
     raise ValidationError(problems, code=first.code) from first
 
 
-def _assign_extra(model: type[Any], instance: Any, extra: dict[str, Any]) -> None:
+def _assign_extra(model: type[Any], instance: Instance, extra: dict[str, object]) -> None:
     """Handle arguments other than fields: ``pk``, and settable attributes of the class."""
     unknown = []
     for name, value in extra.items():
@@ -373,19 +379,19 @@ def _assign_key(model: type[Any], instance: Any, value: Any) -> None:
         raise TypeError(f"{model.__name__}() got pk={value!r} and {key.attname}={given!r}: give the key once.")
 
 
-def _filling(field: Any, setters: dict[str, Callable[[Any, Any], None]]) -> Callable[[Any, Any], None]:
+def _filling(field: Field, setters: dict[str, Callable[[Any, Any], None]]) -> Callable[[Any, object], None]:
     """The setter of a default: of the key, when the database computes it, else of the relation."""
 
-    def fill(instance: Any, value: Any) -> None:
+    def fill(instance: Instance, value: Any) -> None:
         setters[field.attname if is_expression(value) else field.name](instance, value)
 
     return fill
 
 
-def _agreeing(field: Any, relate: Callable[[Any, Any], None]) -> Callable[[Any, Any, Any], None]:
+def _agreeing(field: Field, relate: Callable[[Any, object], None]) -> Callable[[Any, Any, object], None]:
     """The setter of a relation that was given together with its key."""
 
-    def relate_both(instance: Any, value: Any, key: Any) -> None:
+    def relate_both(instance: Instance, value: object, key: object) -> None:
         relate(instance, value)
         if not _same(instance.__dict__.get(field.attname), key):
             raise TypeError(
@@ -400,7 +406,7 @@ def _same(one: Any, other: Any) -> bool:
     return one is other or (not is_expression(one) and not is_expression(other) and bool(one == other))
 
 
-def is_settable(model: type[Any], name: str) -> bool:
+def is_settable(model: type, name: str) -> bool:
     """Whether the class has a property with a setter, a descriptor or a plain attribute of that name."""
     attribute = inspect.getattr_static(model, name, MISSING)
     if attribute is MISSING or name.startswith("_") or isinstance(attribute, (staticmethod, classmethod)):
@@ -414,7 +420,7 @@ def is_settable(model: type[Any], name: str) -> bool:
     return not callable(attribute) and not hasattr(attribute, "contribute_to_class")
 
 
-def _refuse(model: type[Any], names: list[str]) -> NoReturn:
+def _refuse(model: type, names: list[str]) -> NoReturn:
     for name in names:
         if getattr(inspect.getattr_static(model, name, None), "refuses_assignment", False):
             raise TypeError(

@@ -8,7 +8,7 @@ the rows themselves. Keys are enough for all of this; instances are loaded only 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import routers, transactions
 from dorm.db.announcements import Asked
@@ -23,6 +23,10 @@ from dorm.query.run import pipeline
 from dorm.query.write import row_writes
 from dorm.query.write.related_keys import key_of
 from dorm.signals import post_delete, pre_delete
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.signals import ModelSignal
 
 PROTECTED_SHOWN = 100
 
@@ -72,7 +76,7 @@ class Collector:
         self._restricted: list[tuple[Any, list[Any]]] = []
 
     @classmethod
-    def is_direct(cls, options: Any, *, signals: bool = False) -> bool:
+    def is_direct(cls, options: Options, *, signals: bool = False) -> bool:
         """Whether deleting rows of a model takes a single DELETE."""
         if signals and (pre_delete.has_listeners(options.model) or post_delete.has_listeners(options.model)):
             return False
@@ -99,7 +103,7 @@ class Collector:
         else:
             self._take(options, dict.fromkeys(keys))
 
-    def _take(self, options: Any, rows: dict[Any, Any], *, asked: bool = True) -> None:
+    def _take(self, options: Options, rows: dict[Any, Any], *, asked: bool = True) -> None:
         if options.read_only:
             raise ReadOnlyModelError(f"{options.object_name} is declared read_only; its rows cannot be deleted.")
         if asked:
@@ -122,7 +126,7 @@ class Collector:
         return batch
 
     def _follow(
-        self, options: Any, relation: Any, keys: list[Any], instances: dict[Any, Any]
+        self, options: Options, relation: Any, keys: list[Any], instances: dict[Any, Any]
     ) -> Iterable[tuple[Any, dict[Any, Any]]]:
         """Apply one rule to the rows that refer to ``keys``; yields further rows to delete."""
         field, child = relation.field, relation.field.model._meta
@@ -156,11 +160,11 @@ class Collector:
         elif isinstance(rule, SetValue) and (not callable(rule.value) or self._is_referred_to(child, field, keys)):
             self._updates.append((child, field, field.to_python(rule.resolve()), keys))
 
-    def _is_referred_to(self, child: Any, field: Any, keys: list[Any]) -> bool:
+    def _is_referred_to(self, child: Options, field: Field, keys: list[Any]) -> bool:
         """Whether a row refers to ``keys``: a user's function is called only if its value will be used."""
         return bool(self._rows(child.model).filter(**{f"{field.attname}__in": keys}).exists())
 
-    def _target_values(self, options: Any, field: Any, keys: list[Any], instances: dict[Any, Any]) -> list[Any]:
+    def _target_values(self, options: Options, field: Any, keys: list[Any], instances: dict[Any, Any]) -> list[Any]:
         """The values of the foreign key for rows with these keys: the keys, unless it points at another column."""
         target = field.target_field
         if target.primary_key:
@@ -171,7 +175,7 @@ class Collector:
             known.extend(self._rows(options.model).filter(pk__in=missing).values_list(target.attname, flat=True))
         return [value for value in known if value is not None]
 
-    def _rows(self, model: type[Any]) -> Any:
+    def _rows(self, model: type[Any]) -> QuerySet:
         return QuerySet(model, using=self.using).order_by()
 
     def _keys(self, child: Any, field: Any, keys: list[Any]) -> list[Any]:
@@ -181,13 +185,13 @@ class Collector:
         state = state.with_step(FilterStep(Names(state).lookups(lookup, False)))
         return pipeline.fetch(state, self.using)
 
-    def _instances(self, model: type[Any], name: str, keys: list[Any]) -> dict[Any, Any]:
+    def _instances(self, model: type, name: str, keys: list[Any]) -> dict[Any, Any]:
         return {instance.pk: instance for instance in self._rows(model).filter(**{f"{name}__in": keys})}
 
     def _listens(self, model: type[Any]) -> bool:
         return self.signals and (pre_delete.has_listeners(model) or post_delete.has_listeners(model))
 
-    def _collect_generic(self, options: Any, keys: list[Any], instances: dict[Any, Any]) -> None:
+    def _collect_generic(self, options: Options, keys: list[Any], instances: dict[Any, Any]) -> None:
         """Collect the rows of fields without a column (`bulk_related_objects`), such as generic relations."""
         for field in getattr(options, "private_fields", ()):
             related = getattr(field, "bulk_related_objects", None)
@@ -293,7 +297,7 @@ class Collector:
                 removed += count
         return removed
 
-    def _announce(self, signal: Any, batches: list[_Batch]) -> None:
+    def _announce(self, signal: ModelSignal, batches: list[_Batch]) -> None:
         if not self.signals:
             return
         for batch in batches:
@@ -361,7 +365,7 @@ def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, l
     return text, blockers
 
 
-def _rules(options: Any) -> tuple[Any, ...]:
+def _rules(options: Options) -> tuple[Any, ...]:
     """The relations to a model that require something when its rows are deleted."""
     return _known(options)[0]
 
@@ -379,7 +383,7 @@ def _known(options: Options) -> tuple[tuple[Relation, ...], tuple[Relation, ...]
 def _sorted_rules(options: Options) -> tuple[tuple[Relation, ...], tuple[Relation, ...]]:
     relations = [relation for relation in options.all_related_objects if relation.on_delete is not None]
     return (
-        tuple(relation for relation in relations if relation.on_delete.collects),
+        tuple(relation for relation in relations if relation.on_delete is not None and relation.on_delete.collects),
         tuple(relation for relation in relations if relation.on_delete is RESTRICT),
     )
 
@@ -390,7 +394,7 @@ def _keys_only(options: Options) -> QueryState:
     return state
 
 
-def _has_generic_relations(options: Any) -> bool:
+def _has_generic_relations(options: Options) -> bool:
     return any(hasattr(field, "bulk_related_objects") for field in getattr(options, "private_fields", ()))
 
 

@@ -16,6 +16,7 @@ from dorm.query.write.related_keys import key_of
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
     from dorm.models import loading
 else:
     loading = lazy_import("dorm.models.loading", globals())
@@ -25,7 +26,7 @@ class RelatedObjectDoesNotExist(AttributeError):
     """Base of the errors for relations without a related object; each is also the related model's `DoesNotExist`."""
 
 
-def missing_class(owner: type[Any], name: str, related: type[Any]) -> type[Exception]:
+def missing_class(owner: type, name: str, related: type[Any]) -> type[Exception]:
     """The error class of ``owner.<name>`` without a related object: `RelatedObjectDoesNotExist` of this relation.
 
     It is importable by the path ``Owner.name.RelatedObjectDoesNotExist``, as in Django, so it can be pickled.
@@ -154,6 +155,6 @@ class ReverseOneToOne:
         setattr(value, field.name, instance)
         instance.__dict__[self.name] = value
 
-    def is_cached(self, instance: Any) -> bool:
+    def is_cached(self, instance: Instance) -> bool:
         """Whether reading needs no query."""
         return self.name in instance.__dict__

@@ -17,7 +17,7 @@ OWN_OPTIONS = frozenset({"abstract", "db_table", "proxy"})
 PROXY_OPTIONS = frozenset({"ordering", "get_latest_by", "read_only", "default_manager_name", "base_manager_name"})
 
 
-def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> type[Any] | None:
+def concrete_parent(name: str, bases: tuple[type, ...], proxy: bool) -> type | None:
     """The model whose table the new class shares, if it is a proxy; None for a class with its own table.
 
     :raises TypeError: when a model other than a proxy inherits from a concrete one, and when a proxy has no concrete
@@ -42,8 +42,8 @@ def concrete_parent(name: str, bases: tuple[type[Any], ...], proxy: bool) -> typ
 
 
 def options_of(
-    name: str, namespace_meta: Any, keywords: dict[str, Any], bases: tuple[type[Any], ...]
-) -> dict[str, Any]:
+    name: str, namespace_meta: object, keywords: dict[str, object], bases: tuple[type, ...]
+) -> dict[str, object]:
     """The options of a new class: class keywords, then ``Meta``, then what abstract parents set.
 
     ``Meta`` may inherit from a parent's, in Python's way; ``abstract`` counts only where it is written.
@@ -66,7 +66,7 @@ def options_of(
     return options
 
 
-def _attributes(meta: type[Any]) -> dict[str, Any]:
+def _attributes(meta: type) -> dict[str, object]:
     found: dict[str, Any] = {}
     for cls in reversed(meta.__mro__):
         if cls is not object:
@@ -74,11 +74,11 @@ def _attributes(meta: type[Any]) -> dict[str, Any]:
     return found
 
 
-def _model_parents(bases: tuple[type[Any], ...]) -> list[type[Any]]:
+def _model_parents(bases: tuple[type, ...]) -> list[type]:
     return [base for base in bases if "_meta_options" in base.__dict__]
 
 
-def inherited_members(cls: type[Any], kind: str) -> Iterator[tuple[str, Any]]:
+def inherited_members(cls: type, kind: str) -> Iterator[tuple[str, Any]]:
     """The declarations of abstract parents that the class does not hide, nearest parent first.
 
     :param kind: ``"_declared_fields"`` or ``"_declared_managers"``.
@@ -95,7 +95,7 @@ def inherited_members(cls: type[Any], kind: str) -> Iterator[tuple[str, Any]]:
         hidden.update(body)
 
 
-def check_field_name(model: type[Any], name: str, reserved: frozenset[str]) -> None:
+def check_field_name(model: type, name: str, reserved: frozenset[str]) -> None:
     """Refuse names that would clash with lookups or with the model's own methods.
 
     :raises ImproperlyConfigured: naming the field.

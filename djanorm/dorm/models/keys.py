@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     from dorm.expressions.paths import FieldRef
+    from dorm.fields.instances import Instance
 
 M = TypeVar("M")
 
@@ -33,7 +34,7 @@ class PrimaryKey:
             values = instance.__dict__
             return values[name] if name in values else key.value_from_object(instance)
 
-        def __set__(self, instance: Any, value: Any) -> None:
+        def __set__(self, instance: Instance, value: object) -> None:
             setattr(instance, instance._meta.pk.attname, value)
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dorm.db import bridge, routers
 from dorm.models.state import ModelState, state_of
 from dorm.query.run.lazy_access import check_lazy_access
 from dorm.query.run.prefetch import prefetch_related_objects
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+    from dorm.query.queryset import QuerySet
+
 T = TypeVar("T")
 
 
-def read_alias(instance: Any, model: type[Any] | None = None, using: str | None = None) -> str:
+def read_alias(instance: Instance, model: type | None = None, using: str | None = None) -> str:
     """The alias to read rows of ``model`` from, on behalf of ``instance``."""
     return using or routers.db_for_read(model or type(instance), instance=instance)
 
@@ -34,7 +39,9 @@ def load_deferred(instance: Any, attname: str) -> Any:
     return instance.__dict__[attname]
 
 
-def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from_queryset: Any = None) -> None:
+def refresh(
+    instance: Any, using: str | None, fields: Iterable[str] | None, from_queryset: QuerySet | None = None
+) -> None:
     """Replace the values of an instance by those its row has now.
 
     :raises FieldDoesNotExist: for a name in ``fields`` that the model does not have; ValueError for a path.
@@ -74,7 +81,7 @@ def refresh(instance: Any, using: str | None, fields: Iterable[str] | None, from
     state.stale -= {field.attname for field in columns}
 
 
-def _named_columns(instance: Any, names: Iterable[str]) -> list[Any]:
+def _named_columns(instance: Instance, names: Iterable[str]) -> list[Field]:
     """The columns that ``names`` refer to; cached related objects of these names are dropped as well."""
     options = type(instance)._meta
     columns: dict[str, Any] = {}
@@ -98,7 +105,7 @@ def _reverse_names(model: type[Any]) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def forget_one(instance: Any, name: str) -> bool:
+def forget_one(instance: Instance, name: str) -> bool:
     """Drop the cached objects of one relation. Returns whether ``name`` is a relation without a column."""
     values = instance.__dict__
     prefetched = values.get("_prefetched")
@@ -111,14 +118,14 @@ def forget_one(instance: Any, name: str) -> bool:
     return False
 
 
-def _forget_related(instance: Any) -> None:
+def _forget_related(instance: Instance) -> None:
     values = instance.__dict__
     values.pop("_prefetched", None)
     for name in _reverse_names(type(instance)):
         values.pop(name, None)
 
 
-def deferred_fields(instance: Any) -> set[str]:
+def deferred_fields(instance: Instance) -> set[str]:
     """The attnames of the columns that were not loaded."""
     values = instance.__dict__
     return {field.attname for field in type(instance)._meta.concrete_fields if field.attname not in values}
@@ -168,7 +175,7 @@ def _load_columns(batch: list[Any], columns: list[Any]) -> None:
                 instance.__dict__.setdefault(field.attname, row.__dict__[field.attname])
 
 
-async def aload(instances: Any, *names: str) -> None:
+async def aload(instances: Instance, *names: str) -> None:
     """The async form of `load`: one trip through the bridge for everything."""
     await bridge.run_async(load, instances, *names)
 
@@ -181,7 +188,7 @@ async def run(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     return await bridge.run_async(function, *args, **kwargs)
 
 
-def instance_of_row(model: type[T], alias: str, names: Iterable[str], values: Iterable[Any]) -> T:
+def instance_of_row(model: type[T], alias: str, names: Iterable[str], values: Iterable[object]) -> T:
     """An instance with these values and no others, without running its constructor."""
     instance = object.__new__(model)
     parts = instance.__dict__

@@ -26,12 +26,12 @@ class BaseManager(QuerySet[M, M], Generic[M]):
     # whether querysets are made from objects of this class, rather than from another manager that it delegates to
     _makes_querysets: ClassVar[bool] = True
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         if cls._makes_querysets:
             cls._kind = _queryset_class(cls)
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: object) -> Self:
         made = object.__new__(cls)
         made.__dict__["_is_manager"] = True
         return made
@@ -56,7 +56,7 @@ class BaseManager(QuerySet[M, M], Generic[M]):
         return hash(self._identity[:3]) if self._is_manager else id(self)
 
     @property
-    def _identity(self) -> tuple[Any, ...]:
+    def _identity(self) -> tuple[object, ...]:
         return type(self), getattr(self, "model", None), self.name, None if self._query is None else self._query.using
 
     def db_manager(self, using: str | None = None) -> Self:
@@ -66,13 +66,13 @@ class BaseManager(QuerySet[M, M], Generic[M]):
         made.__dict__["_query"] = self.state.evolve(using=using)
         return made
 
-    def contribute_to_class(self, model: type[Any], name: str) -> None:
+    def contribute_to_class(self, model: type, name: str) -> None:
         """Attach the manager to ``model`` as ``name``; called for every concrete model that declares or inherits it."""
         self.__dict__["name"] = name
         setattr(model, name, self)
 
 
-def _queryset_class(manager: type[Any]) -> type[Any]:
+def _queryset_class(manager: type) -> type:
     """The class of a manager's querysets: the queryset class it is built on, unless it defines methods itself.
 
     Where it has, those must chain too, so its querysets get their own class, which inherits from it: those of a
@@ -93,7 +93,7 @@ def _chains(name: str) -> bool:
     return name not in ROOT_ONLY and not (name.startswith("__") and name.endswith("__"))
 
 
-def _reduced(queryset: Any, protocol: Any) -> tuple[Any, ...]:
+def _reduced(queryset: Any, protocol: object) -> tuple[object, ...]:
     """Pickles a queryset of a generated class, as a queryset of its manager."""
     return _blank, (queryset._manager,), queryset.__getstate__()
 
@@ -129,7 +129,7 @@ class DefaultManager:
             raise AttributeError(absent_manager(owner, "objects"))
 
 
-def absent_manager(owner: type[Any], name: str) -> str:
+def absent_manager(owner: type, name: str) -> str:
     """Why a model has no manager of that name."""
     options = owner.__dict__.get("_meta")
     if options is None or options.abstract:

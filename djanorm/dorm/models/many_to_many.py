@@ -264,7 +264,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         rows = junction.model._default_manager.using(alias).filter(**lookups)
         return frozenset(rows.order_by().values_list(junction.target.attname, flat=True))
 
-    def _announced(self, action: str, keys: list[Any] | None, alias: str, links: Any) -> None:
+    def _announced(self, action: str, keys: list[Any] | None, alias: str, links: QuerySet) -> None:
         """Delete links, and send the signals before and after."""
         if not m2m_changed.connected:
             self._unlink(links, alias)
@@ -274,7 +274,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             self._unlink(links, alias)
             self._announce(f"post_{action}", keys, alias)
 
-    def _unlink(self, links: QuerySet[Any, Any], alias: str) -> None:
+    def _unlink(self, links: QuerySet, alias: str) -> None:
         with announcements.written_by("m2m"):
             links.order_by().delete()
         self._note_write(alias)
@@ -292,12 +292,12 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             )
 
 
-def _resolved(defaults: Mapping[str, Any] | None) -> dict[str, Any]:
+def _resolved(defaults: Mapping[str, object] | None) -> dict[str, object]:
     """The values of ``through_defaults``, with callables called."""
     return {name: value() if callable(value) else value for name, value in (defaults or {}).items()}
 
 
-def _link_condition(near: str, owner: Any, far: str, keys: Any) -> Q[Any]:
+def _link_condition(near: str, owner: int, far: str, keys: object) -> Q:
     """The junction's rows that lead from ``owner`` to one of ``keys``, or anywhere."""
     lookups: dict[str, Any] = {near: owner}
     if keys is not None:

@@ -30,6 +30,8 @@ from dorm.utils.lazy import lazy_import
 from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
     from dorm.models import deletion
     from dorm.models.deletion import Collector
 else:
@@ -143,7 +145,7 @@ class ModelBase(type):
         field.contribute_to_class(cls, name)
         cls._install(field)
 
-    def _install(cls, field: Any) -> None:
+    def _install(cls, field: Field) -> None:
         """Install the descriptors of a field on the class, and the methods that belong to it."""
         if getattr(field, "many_to_many", False):
             setattr(cls, field.name, ManyToManyForward(field))
@@ -180,18 +182,18 @@ def _takes_keywords(bases: tuple[type, ...]) -> bool:
     return any("__init_subclass__" in vars(cls) for base in bases for cls in base.__mro__ if cls is not object)
 
 
-def _joins(value: Any) -> bool:
+def _joins(value: object) -> bool:
     """Whether a class attribute is a field or another object with `contribute_to_class`."""
     return (
         not inspect.isclass(value) and hasattr(type(value), "contribute_to_class") and not isinstance(value, QuerySet)
     )
 
 
-def _is_manager(value: Any) -> bool:
+def _is_manager(value: object) -> bool:
     return isinstance(value, QuerySet) and value._is_manager
 
 
-def _stand(cls: type[Any], name: str, manager: Any) -> None:
+def _stand(cls: type, name: str, manager: object) -> None:
     """Attach a manager to the class; one made by `QuerySet.as_manager` has no `contribute_to_class`."""
     hook = getattr(manager, "contribute_to_class", None)
     if hook is None:
@@ -200,7 +202,7 @@ def _stand(cls: type[Any], name: str, manager: Any) -> None:
         hook(cls, name)
 
 
-def _chosen(cls: type[Any], managers: dict[str, Any], name: str | None, otherwise: Any) -> Any:
+def _chosen(cls: type[Any], managers: dict[str, Any], name: str | None, otherwise: object) -> Any:
     if name is None:
         return otherwise
     if name not in managers:
@@ -214,7 +216,7 @@ def _reduce_exception(error: Any) -> Any:
     return _restore_exception, (error._model, type(error).__name__, error.args)
 
 
-def _restore_exception(model: Any, name: str, args: tuple[Any, ...]) -> Exception:
+def _restore_exception(model: type[Instance], name: str, args: tuple[object, ...]) -> Exception:
     return getattr(model, name)(*args)
 
 
@@ -236,7 +238,7 @@ def _reduce_class(cls: Any) -> Any:
     return cls.__qualname__
 
 
-def _model_of(label: str, registry_name: str | None = None) -> Any:
+def _model_of(label: str, registry_name: str | None = None) -> type[Instance]:
     return (registry if registry_name is None else registry_named(registry_name)).get_model(label)
 
 

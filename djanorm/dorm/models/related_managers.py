@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from dorm.db import transactions
     from dorm.expressions.paths import RelationRef
+    from dorm.fields.instances import Instance
+    from dorm.query.queryset import QuerySet
     from dorm.query.write import row_writes
 else:
     transactions = lazy_import("dorm.db.transactions", globals())
@@ -95,7 +97,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         rows = self._prefetched_rows()
         return super().exists() if rows is None else bool(rows)
 
-    def contains(self, instance: Any) -> bool:
+    def contains(self, instance: Instance) -> bool:
         """Whether the instance is among the related rows, from the prefetched list when there is one."""
         return super().contains(instance) if self._prefetched_rows() is None else self.all().contains(instance)
 
@@ -107,7 +109,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """The last related row, from the prefetched list when there is one and its order is known."""
         return super().last() if self._prefetched_rows() is None else self.all().last()
 
-    def _prefetched_rows(self) -> list[Any] | None:
+    def _prefetched_rows(self) -> list[Instance] | None:
         prefetched = self.instance.__dict__.get("_prefetched")
         if prefetched is None or (self._query is not None and self._pinned is not None):
             return None
@@ -167,7 +169,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """Relate exactly these rows to the owner."""
         raise NotImplementedError
 
-    def _listed(self, objs: Iterable[Any]) -> tuple[Any, ...]:
+    def _listed(self, objs: Iterable[Instance]) -> tuple[Instance, ...]:
         """The argument of `set()` as a list, read once.
 
         :raises TypeError: for anything that is not a list of rows.
@@ -349,7 +351,7 @@ class NullableReverseManager(ReverseManager[M], Generic[M]):
     async def aclear(self, *, bulk: bool = True) -> None:
         return await bridge.run_async(self.clear, bulk=bulk)
 
-    def _release(self, queryset: Any, *, bulk: bool) -> None:
+    def _release(self, queryset: QuerySet, *, bulk: bool) -> None:
         name = self._side.field.name
         alias = write_alias(self)
         queryset = queryset.using(alias)

@@ -8,7 +8,7 @@ transaction, or the model overrides `validate_unique`, the check comes first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import routers, sessions, transactions
 from dorm.exceptions import (
@@ -24,6 +24,11 @@ from dorm.query.write import row_writes
 from dorm.query.write.related_keys import forget_refused, settle
 from dorm.signals import post_save, pre_save
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+    from dorm.query.run.instance_state import ModelState
 
 
 class SavePlan:
@@ -153,7 +158,7 @@ def save_instance(
         raise
 
 
-def _relations_among(plan: SavePlan, fields: list[Any]) -> list[Any]:
+def _relations_among(plan: SavePlan, fields: list[Field]) -> list[object]:
     chosen = _Identities(fields)
     return [field for field in plan.relations if field in chosen]
 
@@ -198,7 +203,7 @@ def _composite(plan: SavePlan) -> bool:
     return not plan.key.concrete
 
 
-def _loaded_only(instance: Any, plan: SavePlan, state: Any, alias: str) -> list[Any] | None:
+def _loaded_only(instance: Any, plan: SavePlan, state: ModelState, alias: str) -> list[object] | None:
     """The columns to update when some were never loaded; None means all.
 
     When saving to another database all columns are needed, so missing ones are loaded.
@@ -249,7 +254,7 @@ def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
             values[field.attname] = value
 
 
-def _inserted_one_by_one(instance: Any, plan: SavePlan) -> tuple[list[Any], list[Any], list[Any]]:
+def _inserted_one_by_one(instance: Instance, plan: SavePlan) -> tuple[list[Any], list[Any], list[Any]]:
     """Columns, their values, and the columns to return, for an INSERT that leaves some to the database."""
     values = instance.__dict__
     fields, row, returning = [], [], list(plan.made)
@@ -278,7 +283,7 @@ def _refusal_is_fatal(alias: str) -> bool:
     return session.features.failed_statement_breaks_transaction and session.in_transaction
 
 
-def _check_first(instance: Any, alias: str) -> None:
+def _check_first(instance: Instance, alias: str) -> None:
     """`validate_unique()` before the INSERT, on the alias that will be written to."""
     try:
         _validate_on(instance, alias)
@@ -288,7 +293,7 @@ def _check_first(instance: Any, alias: str) -> None:
         raise DuplicateError(problem, problem.code or "unique") from problem
 
 
-def _explain(instance: Any, alias: str, problem: UniqueViolation) -> None:
+def _explain(instance: Instance, alias: str, problem: UniqueViolation) -> None:
     """Word the database's refusal by the fields that clash; return when the check finds nothing."""
     try:
         _validate_on(instance, alias)
@@ -314,7 +319,7 @@ def _validate_on(instance: Any, alias: str) -> None:
         state.db = before
 
 
-def _update(instance: Any, plan: SavePlan, alias: str, fields: list[Any] | None, *, must_match: bool) -> bool:
+def _update(instance: Any, plan: SavePlan, alias: str, fields: list[Field] | None, *, must_match: bool) -> bool:
     """UPDATE by key; inserts when no row matched and none was required. Returns True when it inserted."""
     if plan.options.select_on_save and not must_match and not _row_exists(instance, alias):
         matched = 0
@@ -331,7 +336,7 @@ def _update(instance: Any, plan: SavePlan, alias: str, fields: list[Any] | None,
     return True
 
 
-def _update_row(instance: Any, plan: SavePlan, alias: str, fields: list[Any] | None) -> int:
+def _update_row(instance: Any, plan: SavePlan, alias: str, fields: list[Field] | None) -> int:
     if fields is None and not plan.made:
         row = plan.updated.read(instance, False)
         if row:
@@ -343,7 +348,7 @@ def _row_exists(instance: Any, alias: str) -> bool:
     return type(instance)._base_manager.using(alias).filter(pk=instance.pk).exists()
 
 
-def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[Any]) -> int:
+def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[Field]) -> int:
     """Update some columns, or ones that the database computes."""
     values = instance.__dict__
     chosen, row = [], []
@@ -372,7 +377,7 @@ def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[A
     return count
 
 
-def _update_or_insert(instance: Any, plan: SavePlan, alias: str) -> bool:
+def _update_or_insert(instance: Instance, plan: SavePlan, alias: str) -> bool:
     """A new instance with a given key: UPDATE, then INSERT when no row has the key. Returns True when it inserted."""
     with transactions.ensure(alias):
         if _update_row(instance, plan, alias, None):

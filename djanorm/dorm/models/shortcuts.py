@@ -6,14 +6,18 @@ A method that the class defines itself is left alone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import bridge
 from dorm.dialects.kinds import Kind
 from dorm.expressions.conditions import Q
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
 
-def install_shortcuts(model: type[Any], field: Any) -> None:
+
+def install_shortcuts(model: type, field: Field) -> None:
     """Add the methods that belong to ``field`` to ``model``."""
     if field.choices is not None:
         _add(model, f"get_{field.name}_display", _display(field))
@@ -24,20 +28,20 @@ def install_shortcuts(model: type[Any], field: Any) -> None:
             _add(model, f"aget_{word}_by_{field.name}", _async_wrapper(neighbour))
 
 
-def _add(model: type[Any], name: str, method: Any) -> None:
+def _add(model: type, name: str, method: Any) -> None:
     if name not in model.__dict__ and not any(name in base.__dict__ for base in model.__mro__[1:] if _is_users(base)):
         method.__name__ = name
         method.__qualname__ = f"{model.__qualname__}.{name}"
         setattr(model, name, method)
 
 
-def _is_users(base: type[Any]) -> bool:
+def _is_users(base: type) -> bool:
     """Whether a parent's attributes were written by a user, rather than added here."""
     return "_meta_options" not in base.__dict__
 
 
-def _display(field: Any) -> Callable[[Any], Any]:
-    def display(self: Any) -> Any:
+def _display(field: Field) -> Callable[[Any], Any]:
+    def display(self: Instance) -> Any:
         """The label of the chosen value, or the value itself when it is none of the choices."""
         value = getattr(self, field.attname)
         stored = getattr(value, "value", value)
@@ -49,7 +53,7 @@ def _display(field: Any) -> Callable[[Any], Any]:
     return display
 
 
-def _neighbour(field: Any, forward: bool) -> Callable[..., Any]:
+def _neighbour(field: Field, forward: bool) -> Callable[..., object]:
     def neighbour(self: Any, **lookups: Any) -> Any:
         """The next or previous instance by this date, then by key; `DoesNotExist` at the end."""
         if self.pk is None:
@@ -66,8 +70,8 @@ def _neighbour(field: Any, forward: bool) -> Callable[..., Any]:
     return neighbour
 
 
-def _async_wrapper(method: Callable[..., Any]) -> Callable[..., Any]:
-    async def wrapper(self: Any, **lookups: Any) -> Any:
+def _async_wrapper(method: Callable[..., object]) -> Callable[..., object]:
+    async def wrapper(self: object, **lookups: object) -> Any:
         return await bridge.run_async(method, self, **lookups)
 
     return wrapper

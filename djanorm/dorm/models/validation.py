@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.constraints import UniqueConstraint
 from dorm.db import routers
@@ -12,6 +12,11 @@ from dorm.exceptions import NON_FIELD, ValidationError
 from dorm.expressions.base import Expression
 from dorm.expressions.conditions import Q
 from dorm.fields.zones import default_zone, naive_utc, to_utc, use_tz
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+    from dorm.meta.options import Options
 
 Problems = dict[str, list[ValidationError]]
 
@@ -42,7 +47,7 @@ class UniqueChecks:
         self.needed = bool(self.sets or self.custom)
 
 
-def _unique_sets(options: Any) -> Iterator[tuple[str, ...]]:
+def _unique_sets(options: Options) -> Iterator[tuple[str, ...]]:
     seen = set()
     for names in options.unique_together:
         seen.add(tuple(names))
@@ -99,7 +104,7 @@ def full_clean(
     _complain(problems)
 
 
-def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
+def clean_fields(instance: Instance, exclude: Collection[str] | None) -> None:
     """Convert and check each column's value; see `Model.clean_fields`."""
     problems: Problems = {}
     values = instance.__dict__
@@ -123,7 +128,7 @@ def clean_fields(instance: Any, exclude: Collection[str] | None) -> None:
     _complain(problems)
 
 
-def _filled_later(field: Any) -> bool:
+def _filled_later(field: Field) -> bool:
     """Whether save() or the database will supply the value."""
     return (
         field.filled_by_database
@@ -133,7 +138,7 @@ def _filled_later(field: Any) -> bool:
     )
 
 
-def validate_unique(instance: Any, exclude: Collection[str] | None) -> None:
+def validate_unique(instance: Instance, exclude: Collection[str] | None) -> None:
     """Look for other rows with the same unique values; see `Model.validate_unique`."""
     excluded = left_out_names(exclude)
     problems: Problems = {}
@@ -154,7 +159,7 @@ def _check_sets_and_key(instance: Any, excluded: set[str]) -> None:
     check_sets(instance, excluded, ((key,),) if instance._state.adding else ())
 
 
-def check_sets(instance: Any, excluded: set[str], more: tuple[tuple[Any, ...], ...] = ()) -> None:
+def check_sets(instance: Instance, excluded: set[str], more: tuple[tuple[Field, ...], ...] = ()) -> None:
     """Look for other rows with the same values in the unique fields of the model, and in ``more`` sets of fields."""
     checks = unique_checks_of(instance)
     wanted: list[tuple[str, tuple[Any, ...], Q[Any]]] = []
@@ -179,7 +184,7 @@ def check_sets(instance: Any, excluded: set[str], more: tuple[tuple[Any, ...], .
         raise ValidationError(_flat(problems), code="unique" if NON_FIELD not in problems else "unique_together")
 
 
-def _check_dates(instance: Any, excluded: set[str]) -> None:
+def _check_dates(instance: Instance, excluded: set[str]) -> None:
     """Look for other rows with the same value on the same day, or in the same month or year (Django 5.2)."""
     values = instance.__dict__
     problems: Problems = {}
@@ -264,7 +269,7 @@ def _add(problems: Problems, error: ValidationError) -> None:
         known.extend(new for new in errors if all(new.messages != old.messages for old in known))
 
 
-def _flat(problems: Problems) -> dict[str, Any]:
+def _flat(problems: Problems) -> dict[str, object]:
     return {name: errors[0] if len(errors) == 1 else errors for name, errors in problems.items()}
 
 

@@ -16,6 +16,8 @@ from dorm.query.write.bulk import BATCH, Bulk
 from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
     from dorm.query.run import combined
 else:
     combined = lazy_import("dorm.query.run.combined", globals())
@@ -109,7 +111,7 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
         named: bool = False,
         **expressions: Any,
     ) -> QuerySet[M, tuple[Any, ...]]: ...
-    def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any) -> Any:
+    def values_list(self, *fields: Any, flat: bool = False, named: bool = False, **expressions: object) -> Any:
         """Rows as tuples; ``flat`` gives the bare values of one field, ``named`` gives named tuples.
 
         Without a field, ``flat`` gives the values of the model's first.
@@ -135,12 +137,12 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    async def avalues(self, *fields: Any, **expressions: Any) -> list[dict[str, Any]]:
+    async def avalues(self, *fields: Any, **expressions: object) -> list[dict[str, Any]]:
         """The rows of :meth:`values`, fetched."""
         return await self.values(*fields, **expressions)
 
     async def avalues_list(
-        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: Any
+        self, *fields: Any, flat: bool = False, named: bool = False, **expressions: object
     ) -> list[Any]:
         """The rows of :meth:`values_list`, fetched."""
         return await self.values_list(*fields, flat=flat, named=named, **expressions)
@@ -151,10 +153,10 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
     async def aearliest(self, *fields: str) -> R:
         return await bridge.run_async(self.earliest, *fields)
 
-    async def acontains(self, instance: Any) -> bool:
+    async def acontains(self, instance: Instance) -> bool:
         return await bridge.run_async(self.contains, instance)
 
-    async def aaggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
+    async def aaggregate(self, *expressions: Any, **named: object) -> dict[str, Any]:
         return await bridge.run_async(self.aggregate, *expressions, **named)
 
     async def ain_bulk(self, id_list: Any = None, *, field_name: str = "pk") -> dict[Any, R]:
@@ -166,26 +168,26 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    async def acreate(self, **values: Any) -> M:
+    async def acreate(self, **values: object) -> M:
         return await bridge.run_async(self.create, **values)
 
-    async def aget_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[M, bool]:
+    async def aget_or_create(self, defaults: dict[str, Any] | None = None, **lookups: object) -> tuple[M, bool]:
         return await bridge.run_async(self.get_or_create, defaults, **lookups)
 
-    async def aexists_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[bool, M]:
+    async def aexists_or_create(self, defaults: dict[str, Any] | None = None, **lookups: object) -> tuple[bool, M]:
         return await bridge.run_async(self.exists_or_create, defaults, **lookups)
 
     async def aupdate_or_create(
         self,
         defaults: dict[str, Any] | None = None,
         create_defaults: dict[str, Any] | None = None,
-        **lookups: Any,
+        **lookups: object,
     ) -> tuple[M, bool]:
         return await bridge.run_async(self.update_or_create, defaults, create_defaults, **lookups)
 
     acreate_or_update = aupdate_or_create
 
-    async def aupdate(self, *assignments: tuple[str, Any], **values: Any) -> int:
+    async def aupdate(self, *assignments: tuple[str, Any], **values: object) -> int:
         return await bridge.run_async(self.update, *assignments, **values)
 
     async def adelete(self) -> tuple[int, dict[str, int]]:
@@ -226,12 +228,12 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
             self.upsert, objs, unique_fields, update_fields=update_fields, batch_size=batch_size, returning=returning
         )
 
-    async def abulk_update(self, objs: Iterable[M], fields: Iterable[Any], batch_size: int | None = BATCH) -> int:
+    async def abulk_update(self, objs: Iterable[M], fields: Iterable[Field], batch_size: int | None = BATCH) -> int:
         return await bridge.run_async(self.bulk_update, objs, fields, batch_size)
 
     # -- for managers ----------------------------------------------------------------------------------------------
 
-    def union_with(self, *others: Any, all: bool = False, order_by: Any = None) -> combined.CombinedQuerySet[Any, Any]:
+    def union_with(self, *others: Any, all: bool = False, order_by: Any = None) -> combined.CombinedQuerySet:
         """UNION over different models, as dicts; see :func:`dorm.query.run.combined.union_with`."""
         return combined.union_with(self, others, all, order_by)
 
@@ -241,7 +243,7 @@ class QuerySet(Bulk[M, R], AsyncReading[M, R]):
 
 
 class _Emptiness(type):
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: Instance) -> bool:
         return isinstance(instance, QuerySet) and instance.state.empty
 
 

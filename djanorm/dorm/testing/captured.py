@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from dorm.db import bridge
 from dorm.db.blocks import Transaction
@@ -25,11 +24,11 @@ class capture_on_commit_callbacks:  # noqa: N801 - reads as a verb, and has Djan
     def __init__(self, *, using: str = "default", execute: bool = False) -> None:
         self.using = using
         self.execute = execute
-        self._callbacks: list[Callable[[], Any]] = []
+        self._callbacks: list[Callable[[], object]] = []
         self._transaction: Transaction | None = None
         self._mark = 0
 
-    def _begin(self) -> list[Callable[[], Any]]:
+    def _begin(self) -> list[Callable[[], object]]:
         block = home(self.using).block
         if block is None:
             raise AtomicBlockError(
@@ -55,14 +54,14 @@ class capture_on_commit_callbacks:  # noqa: N801 - reads as a verb, and has Djan
             if asyncio.iscoroutine(result):
                 bridge.wait(result)
 
-    def __enter__(self) -> list[Callable[[], Any]]:
+    def __enter__(self) -> list[Callable[[], object]]:
         return self._begin()
 
     def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
         if failure is None:
             self._end()
 
-    async def __aenter__(self) -> list[Callable[[], Any]]:
+    async def __aenter__(self) -> list[Callable[[], object]]:
         return await bridge.run_async(self._begin)
 
     async def __aexit__(self, kind: object, failure: BaseException | None, trace: object) -> None:

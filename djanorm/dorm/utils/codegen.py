@@ -88,7 +88,7 @@ def define(name: str, text: str, names: Mapping[str, object], subject: str) -> C
     return made
 
 
-def decoder_of(template: Template, subject: str) -> Callable[[Any], Any]:
+def decoder_of(template: Template, subject: str) -> Callable[[object], object]:
     """A function of one raw value, None-safe, from a template."""
     text = FunctionText("decode", subject)
     text.lines.append(f"return None if v is None else ({text.expression(template, 'v')})")

@@ -41,7 +41,7 @@ class LazyModule:
         return getattr(module, name)
 
 
-def lazy_import(module: str, importer: dict[str, Any]) -> Any:
+def lazy_import(module: str, importer: dict[str, object]) -> Any:
     """A stand-in for ``module``, a dotted name, that imports it when first used.
 
     ``importer`` is ``globals()`` of the importing module.
@@ -53,7 +53,7 @@ def lazy_import(module: str, importer: dict[str, Any]) -> Any:
 
 def lazy_names(
     package: str, sources: Mapping[str, Sequence[str]]
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """``__getattr__`` and ``__dir__`` of a package that imports the modules of its names when they are first used.
 
     ``sources`` says per module which names are its; those of ``package`` itself are its submodules. A name that was

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class _Held(asyncio.Future[None]):
     asked = False
     limit = 0.0
 
-    def cancel(self, msg: Any = None) -> bool:
+    def cancel(self, msg: object = None) -> bool:
         if not self.asked:
             self.asked = True
             self.get_loop().call_later(self.limit, self.end)

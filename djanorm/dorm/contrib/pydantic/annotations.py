@@ -34,7 +34,7 @@ def add_annotations(body: dict[str, Any], made: Mapping[str, Any]) -> None:
 
 if sys.version_info >= (3, 14):
 
-    def _deferred(annotate: Any, made: Mapping[str, Any]) -> Any:
+    def _deferred(annotate: object, made: Mapping[str, object]) -> Any:
         def annotations(format: Any) -> dict[str, Any]:
             own = annotationlib.call_annotate_function(annotate, format)
             as_text = format == annotationlib.Format.STRING

@@ -6,12 +6,15 @@ import datetime
 import decimal
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dorm
 from dorm import validators
 from dorm.contrib.pydantic.library import AfterValidator
 from dorm.dialects import Kind
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
 
 ORDERED: Final = (
     int, float, decimal.Decimal, datetime.date, datetime.datetime, datetime.time, datetime.timedelta,
@@ -22,7 +25,7 @@ SIZED: Final = (str, bytes)
 reading: ContextVar[bool] = ContextVar("dorm_schema_reading", default=False)
 
 
-def constraints_of(field: Any, made: Any) -> tuple[dict[str, Any], list[Any]]:
+def constraints_of(field: Field, made: object) -> tuple[dict[str, Any], list[object]]:
     """The limits of the column and of the built-in validators: keywords for ``Field``, and metadata beside it.
 
     :param field: a field other than a relation.
@@ -48,11 +51,11 @@ def constraints_of(field: Any, made: Any) -> tuple[dict[str, Any], list[Any]]:
     return limits, [AfterValidator(checker(field, others))] if others else []
 
 
-def checker(field: Any, checks: Iterable[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+def checker(field: Field, checks: Iterable[Callable[[object], object]]) -> Callable[[object], object]:
     """A function that runs validators on a payload's value, unless it is empty, and reports what they refuse."""
     checks = tuple(checks)
 
-    def check(value: Any) -> Any:
+    def check(value: object) -> Any:
         if reading.get() or value in field.empty_values:
             return value
         for run in checks:
@@ -81,7 +84,7 @@ def _built_in(field: Any) -> list[Any]:
     return known
 
 
-def _keyword(validator: Any, field: Any, made: Any) -> str | None:
+def _keyword(validator: object, field: Field, made: object) -> str | None:
     """Pydantic's name for the limit, where type and limit allow one."""
     if not isinstance(validator, validators.LimitValidator) or callable(validator.limit_value):
         return None
@@ -104,7 +107,7 @@ def _tighten(limits: dict[str, Any], keyword: str, limit: Any) -> None:
     limits[keyword] = pick(limits[keyword], limit) if keyword in limits else limit
 
 
-def _pattern(validator: Any) -> dict[str, Any]:
+def _pattern(validator: object) -> dict[str, object]:
     """The pattern of a plain regular expression for the JSON schema; {} for one that JavaScript reads differently."""
     if not isinstance(validator, validators.RegexValidator) or validator.inverse_match or validator.flags:
         return {}
@@ -113,7 +116,7 @@ def _pattern(validator: Any) -> dict[str, Any]:
     return {} if "(?" in text or r"\Z" in text or r"\A" in text else {"pattern": text}
 
 
-def _format(field: Any) -> dict[str, Any]:
+def _format(field: Field) -> dict[str, object]:
     if isinstance(field, dorm.EmailField):
         return {"format": "email"}
     if isinstance(field, dorm.URLField):

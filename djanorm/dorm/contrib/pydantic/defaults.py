@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dorm
 from dorm.contrib.pydantic.library import FACTORIES_TAKE_VALUES, BaseModel
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
 
-def made_elsewhere(field: Any) -> bool:
+
+def made_elsewhere(field: Field) -> bool:
     """Whether the library or the database supplies the value of a new row, so that a payload may omit it."""
     return (
         field.filled_by_database
@@ -20,7 +23,7 @@ def made_elsewhere(field: Any) -> bool:
     )
 
 
-def default_of(field: Any) -> dict[str, Any]:
+def default_of(field: Field) -> dict[str, object]:
     """Arguments for Pydantic's ``Field``: ``default``, ``default_factory``, or none for a value that is required."""
     if field.has_default():
         return _own_default(field)
@@ -38,7 +41,7 @@ def _nothing() -> None:
     return None
 
 
-def _own_default(field: Any) -> dict[str, Any]:
+def _own_default(field: Field) -> dict[str, object]:
     if not callable(field.default):
         return {"default": field.converted(field.get_default())}
     if not field.default_takes_instance:
@@ -48,7 +51,7 @@ def _own_default(field: Any) -> dict[str, Any]:
     return {"default_factory": lambda values: _default_for(field, values)}
 
 
-def _default_for(field: Any, values: Mapping[str, Any]) -> Any:
+def _default_for(field: Field, values: Mapping[str, object]) -> Any:
     """The default of a field that looks at the instance: that of an instance with the values validated so far."""
     model = field.model
     columns = {each.name for each in model._meta.concrete_fields if each is not field}

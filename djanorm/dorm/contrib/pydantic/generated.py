@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Collection
-from typing import Annotated, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, overload
 
 import dorm
 from dorm.contrib.pydantic.defaults import default_of, made_elsewhere
@@ -13,10 +13,13 @@ from dorm.contrib.pydantic.options import SchemaOptions, check_model, known_name
 from dorm.contrib.pydantic.reading import ReadsInstances
 from dorm.contrib.pydantic.value_types import described, list_of, nullable, or_left_out, value_type
 
+if TYPE_CHECKING:
+    from dorm.fields.relations import Relation
+
 B = TypeVar("B", bound=BaseModel)
 
 
-def annotations_of(options: SchemaOptions) -> dict[str, Any]:
+def annotations_of(options: SchemaOptions) -> dict[str, object]:
     """The annotation of each generated field, defaults and constraints included.
 
     :raises ImproperlyConfigured: when the target of a relation does not exist yet.
@@ -43,7 +46,7 @@ def _column(field: Any, *, optional: bool) -> Any:
     return or_left_out(annotation) if made is plain and made_elsewhere(field) else annotation
 
 
-def _nested(relation: Any, schema: type[BaseModel], *, optional: bool) -> Any:
+def _nested(relation: Relation, schema: type[BaseModel], *, optional: bool) -> Any:
     """``relation`` is a field of the model, or a relation that points at it."""
     many = relation.many_to_many or relation.one_to_many
     plain: Any = list_of(schema) if many else schema
@@ -78,8 +81,8 @@ def schema_for(
     exclude: Collection[str] = (),
     only: Collection[str] | None = None,
     optional: Collection[str] = (),
-    base: type[Any] = BaseModel,
-) -> type[Any]:
+    base: type = BaseModel,
+) -> type:
     """A schema class with the columns of ``model``; a new class at each call.
 
     :param name: the name of the class; ``<Model>Schema`` when left out.

@@ -9,7 +9,7 @@ from typing import Any
 from dorm.contrib.pydantic.library import field_serializer, field_validator
 
 
-def keep_decorators(body: dict[str, Any], bases: tuple[type[Any], ...], removed: Collection[str]) -> None:
+def keep_decorators(body: dict[str, object], bases: tuple[type, ...], removed: Collection[str]) -> None:
     """Declare inherited decorators of removed fields once more, without Pydantic's check that the fields exist."""
     for base in bases if removed else ():
         known = getattr(base, "__pydantic_decorators__", None)

@@ -96,14 +96,14 @@ def reverse_relations(model: type[dorm.Model]) -> Iterator[tuple[str, Any]]:
             yield accessor, relation
 
 
-def _stated(meta: type[Any]) -> Iterator[tuple[str, Any]]:
+def _stated(meta: type) -> Iterator[tuple[str, Any]]:
     """The options of a Meta class and of those it inherits from."""
     for name in dir(meta):
         if not name.startswith("_"):
             yield name, getattr(meta, name)
 
 
-def _refuse_contradiction(where: str, meta: type[Any]) -> None:
+def _refuse_contradiction(where: str, meta: type) -> None:
     """``fields`` and ``exclude`` exclude each other in one class body; an inherited one gives way or is narrowed."""
     for cls in meta.__mro__:
         stated = {"fields", "exclude"} & set(vars(cls))

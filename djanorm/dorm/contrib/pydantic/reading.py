@@ -14,6 +14,8 @@ from dorm.contrib.pydantic.options import SchemaOptions, reverse_relations
 if TYPE_CHECKING:
     from pydantic import ModelWrapValidatorHandler
 
+    from dorm.fields.instances import Instance
+
 Reader = Callable[[Any], Any]
 
 
@@ -68,7 +70,7 @@ def readers_of(schema: type[BaseModel], options: SchemaOptions) -> dict[str, Rea
     return made
 
 
-def _reader(name: str, source: Any, annotation: Any) -> Reader:
+def _reader(name: str, source: Any, annotation: object) -> Reader:
     """A relation is read as related objects where the annotation names a class for them, else as keys."""
     if not source.is_relation:
         return lambda instance: getattr(instance, name)
@@ -88,14 +90,14 @@ def _rows(instance: Any, name: str) -> list[Any]:
     return [] if instance.pk is None else list(getattr(instance, name).all())
 
 
-def _row(instance: Any, name: str) -> Any:
+def _row(instance: Instance, name: str) -> Any:
     try:
         return getattr(instance, name)
     except dorm.ObjectDoesNotExist:
         return None
 
 
-def _names_a_class(annotation: Any) -> bool:
+def _names_a_class(annotation: object) -> bool:
     """Whether the annotation mentions a schema or a model."""
     parts = typing.get_args(annotation)
     if parts:

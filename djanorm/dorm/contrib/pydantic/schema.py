@@ -17,7 +17,7 @@ _CLASS_VARIABLE: Final[Any] = ClassVar
 class SchemaMeta(ModelMetaclass):
     """Puts the generated fields into the body of a class that has a Meta, as if they had been written there."""
 
-    def __new__(mcs, name: str, bases: tuple[type[Any], ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
         meta = namespace.pop("Meta", None)
         if meta is not None:
             _generate(name, bases, namespace, meta)
@@ -37,7 +37,7 @@ class SchemaMeta(ModelMetaclass):
         return cls
 
 
-def _generate(name: str, bases: tuple[type[Any], ...], body: dict[str, Any], meta: type[Any]) -> None:
+def _generate(name: str, bases: tuple[type[Any], ...], body: dict[str, object], meta: type) -> None:
     """Add the fields that Meta asks for to the class body, and remove inherited ones that it leaves out."""
     inherited = next((base.__dorm_options__ for base in bases if getattr(base, "__dorm_options__", None)), None)
     options = read_meta(name, meta, inherited)
@@ -63,11 +63,11 @@ def _generate(name: str, bases: tuple[type[Any], ...], body: dict[str, Any], met
     add_annotations(body, made)
 
 
-def _of_parents(bases: tuple[type[Any], ...], attribute: str) -> set[str]:
+def _of_parents(bases: tuple[type, ...], attribute: str) -> set[str]:
     return {name for base in bases for name in getattr(base, attribute, ())}
 
 
-def _is_default(value: Any) -> bool:
+def _is_default(value: object) -> bool:
     """False where the body uses the name for a method, a property or a computed field."""
     return not callable(value) and not hasattr(value, "__get__")
 

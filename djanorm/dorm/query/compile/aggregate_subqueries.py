@@ -8,7 +8,7 @@ the row itself sees the joined rows, as in Django.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -20,6 +20,9 @@ from dorm.query.compile.scope import Scope, same_hops
 from dorm.query.describe.fan_out import rows_multiply
 from dorm.query.describe.predicates import Junction, Leaf, Predicate
 from dorm.query.describe.state import AnnotateStep, FilterStep, QueryState
+
+if TYPE_CHECKING:
+    from dorm.query.describe.state import QueryState
 
 Chain = tuple[Any, ...]
 

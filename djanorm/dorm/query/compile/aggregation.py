@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -19,6 +19,10 @@ from dorm.query.compile.scope import Compilation
 from dorm.query.compile.select import Select
 from dorm.query.describe.names import Names
 from dorm.query.describe.state import QueryState
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.base import Expression
 
 
 class OverRows(QueryScope):
@@ -43,7 +47,7 @@ class OverRows(QueryScope):
         self.apart = may_split and len(different(chains)) > 1
         self._outside: dict[Any, tuple[Any, Any]] = {}
 
-    def _chains(self, expression: Any) -> Any:
+    def _chains(self, expression: Expression) -> Any:
         """The chains of hops that the aggregates inside ``expression`` join outside the rows."""
         for node in expression.flatten():
             if isinstance(node, Aggregate):
@@ -100,7 +104,7 @@ class OverRows(QueryScope):
         built = aggregate.build_here(part)
         return built._replace(sql=sa.type_coerce(part.over(built.sql).scalar_subquery(), built.sql.type))
 
-    def over(self, *columns: Any) -> Any:
+    def over(self, *columns: Element) -> Any:
         """A SELECT of ``columns`` from the rows and the tables joined to them."""
         clause: Any = sa.table(self.name)
         for table, condition in self._outside.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.sql import elements, operators
@@ -23,6 +23,10 @@ from dorm.query.compile.related_exists import related_rows
 from dorm.query.compile.result_types import field_named, is_number, key_of
 from dorm.query.compile.scope import Scope, names_of_column, same_hops
 from dorm.query.describe.predicates import Junction, Leaf, Predicate, Term
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.fields.base import Field
 
 NO_JOINS: frozenset[Join] = frozenset()
 _OPERATORS = {
@@ -66,14 +70,14 @@ class RightSide:
         """Whether it is a bound value rather than an expression."""
         return bool(self._leaf.right.values)
 
-    def sql(self, field: Any = None, position: int = 0) -> Any:
+    def sql(self, field: Field | None = None, position: int = 0) -> Any:
         """Part ``position`` as an element, bound with the type of ``field`` when it is a value."""
         if self._leaf.right.values:
             return self.bound(self._scope.bind_type(field) if field is not None else None, position)
         built = self._scope.beside_moment(self._expression(position, field), field)
         return self._scope.comparable(built._replace(sql=beside(self._scope, built, field))).sql
 
-    def bound(self, type_: Any = None, position: int = 0) -> Any:
+    def bound(self, type_: Any = None, position: int = 0) -> Element:
         """Value ``position`` as a parameter of an SQLAlchemy type; by its own type when None."""
         slot = self._leaf.right.values[position]
         if type_ is None:
@@ -236,7 +240,7 @@ class Clauses:
                 return left, leaf.lookup.build(scope, left, right)
         return left, leaf.lookup.build(scope, left, right)
 
-    def _known(self, leaf: Leaf, left: Built, element: Any) -> Any:
+    def _known(self, leaf: Leaf, left: Built, element: Element) -> Element:
         """``element``, with unknown turned into false."""
         if left.text is not None or self._reads_document(leaf):
             # inside a document a missing key is not the only NULL: another kind, or JSON's null read as text, is one
@@ -384,7 +388,7 @@ def _other_paths(leaf: Leaf, path: Any) -> Iterator[Any]:
                 yield part.path
 
 
-def _grouped(element: Any) -> Any:
+def _grouped(element: Element) -> Element:
     if isinstance(element, sa.Exists) or not hasattr(element, "self_group"):
         return element
     return element.self_group()
@@ -427,7 +431,7 @@ def _odd(clauses: list[Clause]) -> Clause:
     return Clause(elements.Grouping(total).op("%")(sa.literal_column("2")) == one)
 
 
-def compare(scope: Scope, operator: str, left: Built, right: RightSide) -> Any:
+def compare(scope: Scope, operator: str, left: Built, right: RightSide) -> Element:
     """``left operator right``."""
     return left.sql.operate(_OPERATORS[operator], right.sql(left.field))
 
@@ -455,7 +459,7 @@ def condition_value(scope: Scope, predicate: Predicate) -> Built:
     return Built(element, scope.field_named("BooleanField"))
 
 
-def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide, position: int = 0) -> Any:
+def json_compare(scope: Scope, operator: str, left: Expression, right: RightSide, position: int = 0) -> Element:
     """A document, or a value inside one, compared with part ``position`` of the right side if the kinds are equal."""
     operate = _OPERATORS[operator]
     if right.variant == "null":
@@ -498,7 +502,7 @@ def _is_document(field: Any) -> bool:
     return field is not None and key_of(field).kind is Kind.JSON
 
 
-def beside(scope: Scope, built: Built, field: Any) -> Any:
+def beside(scope: Scope, built: Built, field: Any) -> Element:
     """``built`` as a value of ``field``: a value inside a document is converted to one."""
     if field is None or _is_document(field) or not _is_document(built.field):
         return built.sql
@@ -515,7 +519,7 @@ def json_kind(field: Any) -> str:
     return "number" if is_number(base) else "any" if base is None else "text"
 
 
-def json_member(scope: Scope, left: Expression, right: RightSide) -> Any:
+def json_member(scope: Scope, left: Expression, right: RightSide) -> Element:
     """The condition that a value inside a document is one of several values or expressions."""
     document, keys = _document(scope, left)
     if right.variant == "subquery":

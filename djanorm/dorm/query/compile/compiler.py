@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,6 +23,11 @@ from dorm.query.describe.fan_out import order_tells_apart, rows_multiply
 from dorm.query.describe.names import Names
 from dorm.query.describe.predicates import Predicate
 from dorm.query.describe.state import QueryState
+
+if TYPE_CHECKING:
+    from dorm.aggregates import Aggregate
+    from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
 
 ONE: Any = sa.literal_column("1")
 
@@ -148,14 +153,14 @@ def _nullable(scope: Scope, state: QueryState) -> bool:
     return expression.path.field.null or any(scope.may_be_absent(hop) for hop in expression.path.hops)
 
 
-def _one_column(state: QueryState, field: Any) -> QueryState:
+def _one_column(state: QueryState, field: Field | None) -> QueryState:
     """An instance query as the column that ``field`` is compared with."""
     own = _compared_field(state, field)
     name = "pk" if own is state.opts.pk else own.name
     return state.evolve(row="tuple", select=((name, Names(state).reference(name)),), select_related=())
 
 
-def _compared_field(state: QueryState, field: Any) -> Any:
+def _compared_field(state: QueryState, field: FieldLike | None) -> Any:
     """The field by which instances are compared with ``field``: the key it points at, else the primary key."""
     target = getattr(field, "target_field", None) if field is not None and field.remote_field is not None else None
     return next((own for own in state.opts.concrete_fields if own is target), state.opts.pk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -15,6 +15,12 @@ from dorm.query.compile.scope import Compilation
 from dorm.query.describe.names import Names
 from dorm.query.describe.parts import Slots
 from dorm.query.describe.state import QueryState
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.base import Expression
+    from dorm.expressions.conditions import Q
+    from dorm.meta.options import Options
 
 _SLOT = re.compile(r"v\[(\d+)\]")
 
@@ -35,12 +41,12 @@ class LiteralCompilation(Compilation):
         return sa.bindparam(None, value, type_=type_, unique=True)
 
 
-def _scope(options: Any, table: Any, samples: list[Any]) -> QueryScope:
+def _scope(options: Options, table: Any, samples: list[object]) -> QueryScope:
     features = table.metadata.info.get("features") or engines.get("default").features
     return QueryScope(LiteralCompilation(None, features, samples), QueryState(options), table=table)
 
 
-def condition_on(options: Any, condition: Any, table: Any) -> Any:
+def condition_on(options: Options, condition: Q, table: object) -> Element:
     """A ``Q`` over the columns of ``table``."""
     slots = Slots()
     predicate = Names(QueryState(options)).predicate(condition).slotted(slots)
@@ -50,7 +56,7 @@ def condition_on(options: Any, condition: Any, table: Any) -> Any:
     return clause
 
 
-def expression_on(options: Any, expression: Any, table: Any) -> Any:
+def expression_on(options: Options, expression: Expression, table: object) -> Element:
     """An expression over the columns of ``table``."""
     slots = Slots()
     resolved = as_operand(expression).resolve(Names(QueryState(options))).slotted(slots)

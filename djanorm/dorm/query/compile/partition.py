@@ -7,7 +7,7 @@ numbering happens in a query around the rows, after DISTINCT and GROUP BY.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -15,6 +15,9 @@ from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import AnnotationRef
 from dorm.query.compile.columns import Columns
 from dorm.query.compile.scope import Scope
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
 
 
 def key_of(scope: Scope, columns: Columns) -> Any:
@@ -47,7 +50,7 @@ def sliced(statement: Any, key: Any, order: Sequence[tuple[OrderBy, Any]], shown
     return taken if high is None else taken.where(place <= high)
 
 
-def _inside(rows: Any, element: Any) -> Any:
+def _inside(rows: Any, element: Element) -> Element:
     """``element`` as a column of the subquery, if that selects it; otherwise unchanged."""
     column = rows.corresponding_column(element)
     return element if column is None else column

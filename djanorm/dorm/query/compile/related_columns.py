@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dorm.exceptions import InvalidRelationPath
 from dorm.query.compile.joins import Join
 from dorm.query.compile.layout import Block, Output
 from dorm.query.compile.scope import Scope
 from dorm.query.describe.selected_relations import loaded_fields, step_of, tree_of
+
+if TYPE_CHECKING:
+    from dorm.query.compile.scope import Scope
 
 
 class InstanceColumns(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,6 +18,13 @@ from dorm.expressions.values import NATURAL_FIELDS, Slot, Value
 from dorm.fields.zones import UTC, default_zone, zone_name
 from dorm.query.describe.names import Names
 from dorm.utils.caches import remembered
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.arithmetic import Combined
+    from dorm.expressions.base import Expression
+    from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
 
 names_of = Names
 
@@ -49,12 +56,12 @@ def field_named(name: str, *arguments: int) -> Any:
     return getattr(fields, name)()
 
 
-def kind_of(field: Any) -> Kind:
+def kind_of(field: FieldLike | None) -> Kind:
     """What the values of a field are; of an unknown field, :attr:`Kind.OTHER`."""
     return Kind.OTHER if field is None else field.kind
 
 
-def is_number(field: Any) -> bool:
+def is_number(field: FieldLike | None) -> bool:
     return kind_of(field) in NUMBERS
 
 
@@ -65,7 +72,7 @@ def key_of(field: Any) -> Any:
     return field
 
 
-def free_number(field: Any) -> Any:
+def free_number(field: Field) -> Field:
     """A field that converts a computed number: functions may return other kinds of numbers than columns hold."""
     base = key_of(field)
     if getattr(base, "from_db_value", None) is None:
@@ -79,11 +86,11 @@ def free_number(field: Any) -> Any:
 class FieldAlgebra:
     """The field of the result of an operation on fields. Stateless; needs no database."""
 
-    def field_named(self, name: str, *arguments: int) -> Any:
+    def field_named(self, name: str, *arguments: int) -> Field:
         """A field without a model of the named class; the arguments are its length, or its digits and places."""
         return field_named(name, *arguments)
 
-    def natural_field(self, value: Any) -> Any:
+    def natural_field(self, value: object) -> Any:
         """The field for a bare Python value, or None when its type does not determine one."""
         for cls in type(value).__mro__:
             name = NATURAL_FIELDS.get(cls)
@@ -97,37 +104,37 @@ class FieldAlgebra:
     def use_tz(self) -> bool:
         return bool(settings.USE_TZ)
 
-    def can_hold(self, field: Any, value: Any) -> bool:
+    def can_hold(self, field: Field, value: object) -> bool:
         """Whether a parameter of the type of ``field`` can carry ``value`` unchanged."""
         if value is None:
             return True
         holds = _HOLDS.get(kind_of(key_of(field)))
         return holds is None or holds(value)
 
-    def is_bare_value(self, expression: Any) -> bool:
+    def is_bare_value(self, expression: Expression) -> bool:
         """Whether it is a value without a stated type."""
         return isinstance(expression, Slot | Value) and expression.output_field is None
 
-    def field_beside(self, expression: Any, field: Any) -> Any:
+    def field_beside(self, expression: Any, field: Field) -> Field:
         """The field of a bare value next to one of ``field``: ``field`` itself if it can hold the value."""
         sample = expression.sample if isinstance(expression, Slot) else expression.value
         return field if self.can_hold(field, sample) else self.natural_field(sample)
 
-    def moment_kept(self, given: Any, field: Any) -> Any:
+    def moment_kept(self, given: Any, field: Field) -> Any:
         """The field to cast a date, time or moment to that becomes the value of ``field``; None where it is of that kind."""
         is_now, wanted = kind_of(key_of(given)), kind_of(key_of(field))
         return field_named(_CLOCK_FIELDS[wanted]) if {is_now, wanted} <= CLOCKS and is_now != wanted else None
 
-    def is_moment(self, field: Any) -> bool:
+    def is_moment(self, field: Field) -> bool:
         return kind_of(key_of(field)) in CLOCKS
 
-    def is_boolean(self, field: Any) -> bool:
+    def is_boolean(self, field: Field | None) -> bool:
         return kind_of(key_of(field)) is Kind.BOOLEAN
 
-    def is_decimal(self, field: Any) -> bool:
+    def is_decimal(self, field: Field) -> bool:
         return kind_of(key_of(field)) is Kind.DECIMAL
 
-    def common_field(self, found: Sequence[Any], expression: Any) -> Any:
+    def common_field(self, found: Sequence[object], expression: Expression) -> Any:
         """One field for several branches.
 
         :raises FieldError: when their types do not go together and none is stated.
@@ -145,7 +152,7 @@ class FieldAlgebra:
             raise FieldError(f"Expression contains mixed types: {names}. You must set output_field: {expression!r}.")
         return first
 
-    def check_precision(self, operator: str, left: Any, right: Any, expression: Any) -> None:
+    def check_precision(self, operator: str, left: Field, right: Field, expression: Combined) -> None:
         """Refuse arithmetic between floats and decimals (Django 5.2).
 
         :raises FieldError: naming both.
@@ -157,7 +164,7 @@ class FieldAlgebra:
                 f"{type(b).__name__}. You must set output_field: {expression!r}."
             )
 
-    def arithmetic_field(self, operator: str, left: Any, right: Any, expression: Any) -> Any:
+    def arithmetic_field(self, operator: str, left: Field, right: Field, expression: Combined) -> Field:
         """The field of ``left operator right``.
 
         :raises FieldError: when the types do not go together.
@@ -188,30 +195,30 @@ class FieldAlgebra:
             f"output_field: {expression!r}."
         )
 
-    def computed_number(self, field: Any) -> Any:
+    def computed_number(self, field: Field) -> Field:
         """The field of a number computed from one of ``field``: not limited to the digits of ``field``."""
         return field_named("DecimalField") if self.is_decimal(field) else free_number(field)
 
-    def text_field(self, field: Any) -> Any:
+    def text_field(self, field: Field) -> Field:
         """The field of a text computed from one of ``field``, with the lookups of that field's class."""
         base = key_of(field)
         name = base.get_internal_type() if kind_of(base) is Kind.TEXT else "TextField"
         # functions of case-insensitive text return plain text
         return field_named("TextField" if name == "CITextField" else name)
 
-    def sum_field(self, field: Any) -> Any:
+    def sum_field(self, field: Field) -> Field:
         """The field of a sum: wide enough for many values of ``field``."""
         base = key_of(field)
         return field_named("BigIntegerField") if kind_of(base) is Kind.INTEGER else field
 
-    def average_field(self, field: Any) -> Any:
+    def average_field(self, field: Field) -> Field:
         """The field of a mean."""
         base = key_of(field)
         if kind_of(base) is Kind.DECIMAL:
             return field_named("DecimalField")
         return field if kind_of(base) is Kind.DURATION else field_named("FloatField")
 
-    def cut_field(self, unit: str, source: Any, field: Any, tzinfo: Any) -> Any:
+    def cut_field(self, unit: str, source: Field, field: Any, tzinfo: object) -> Any:
         """The field of a moment truncated to ``unit``: a moment truncated in a zone is read in that zone.
 
         :param source: the field of the moment.
@@ -223,7 +230,7 @@ class FieldAlgebra:
             return field
         return field.in_zone(zone, unit not in TIME_UNITS)
 
-    def _zone(self, base: Any, tzinfo: Any) -> Any:
+    def _zone(self, base: FieldLike | None, tzinfo: object) -> Any:
         """The zone in which parts of moments of ``base`` are extracted, or None."""
         if kind_of(base) is not Kind.DATETIME:
             if tzinfo is not None and base is not None:
@@ -240,7 +247,7 @@ class ResultTypes(FieldAlgebra):
     features: Any
     hooks: Any
 
-    def bind_type(self, field: Any) -> Any:
+    def bind_type(self, field: Field) -> Any:
         """The type of parameters compared with ``field``: its own, without the length and precision that would make
         the database round or cut a value before comparing it.
         """
@@ -252,7 +259,7 @@ class ResultTypes(FieldAlgebra):
                 return field_named("BigIntegerField").sql_type()
         return base.sql_type()
 
-    def as_text(self, built: Built) -> Any:
+    def as_text(self, built: Built) -> Element:
         """The element as text."""
         if built.text is not None:
             return built.text
@@ -260,27 +267,27 @@ class ResultTypes(FieldAlgebra):
             return built.sql
         return self.hooks.as_text(built.sql, key_of(built.field))
 
-    def text_forms(self, built: Built) -> list[Any]:
+    def text_forms(self, built: Built) -> list[object]:
         """The text forms of the value, in each of which a fragment may be searched."""
         if built.text is not None or kind_of(key_of(built.field)) is Kind.TEXT:
             return [self.as_text(built)]
         return self.hooks.text_forms(built.sql, key_of(built.field))
 
-    def beside_moment(self, built: Built, other: Any) -> Built:
+    def beside_moment(self, built: Built, other: Field | None) -> Built:
         """``built`` for a comparison with something of the field ``other``: a date beside a moment is its midnight."""
         if kind_of(key_of(built.field)) is not Kind.DATE or kind_of(key_of(other)) is not Kind.DATETIME:
             return built
         return built._replace(sql=self.hooks.midnight(built.sql), field=field_named("DateTimeField"))
 
-    def as_integer(self, built: Built) -> Any:
+    def as_integer(self, built: Built) -> Element:
         """The element as a 4-byte integer, as functions of text require."""
         return sa.cast(built.sql, sa.Integer())
 
-    def averaged(self, element: Any, field: Any) -> Any:
+    def averaged(self, element: Element, field: Field) -> Element:
         """A mean as the type of its field."""
         return self.hooks.averaged(element, kind_of(field) is Kind.FLOAT)
 
-    def date_part(self, part: str, argument: Built, tzinfo: Any) -> Any:
+    def date_part(self, part: str, argument: Built, tzinfo: object) -> Element:
         """One part of a date or time as an integer.
 
         :raises ValueError: for a field without such a part, or a zone with anything but a moment.
@@ -292,7 +299,7 @@ class ResultTypes(FieldAlgebra):
         name = None if zone is None else zone_name(zone)
         return self.hooks.date_part(part, argument.sql, name, kind_of(base) is Kind.DURATION)
 
-    def date_trunc(self, unit: str, argument: Built, field: Any, tzinfo: Any) -> Built:
+    def date_trunc(self, unit: str, argument: Built, field: Field, tzinfo: object) -> Built:
         """A date or datetime truncated to ``unit``, with the type of ``field``; a moment is read in the same zone.
 
         :raises TypeError: for anything but a date, time or moment.
@@ -338,7 +345,7 @@ def _check_part(part: str, base: Any) -> None:
         raise ValueError(f"Cannot extract component '{part}' from {type(base).__name__} '{base.name}'.")
 
 
-def _check_trunc(unit: str, base: Any, field: Any) -> None:
+def _check_trunc(unit: str, base: Field, field: Field) -> None:
     """Refuse to cut what has no such unit; an expression of unknown type is left to the database."""
     kind = kind_of(field)
     if base is not None and kind_of(base) not in CLOCKS:
@@ -354,7 +361,7 @@ def _check_trunc(unit: str, base: Any, field: Any) -> None:
         raise ValueError(f"Cannot truncate {type(base).__name__} '{base.name}' to {target}.")
 
 
-def _approximate(field: Any) -> bool | None:
+def _approximate(field: Field) -> bool | None:
     """True for floats, False for decimals; None for integers, which go with both."""
     return {Kind.FLOAT: True, Kind.DECIMAL: False}.get(kind_of(field))
 
@@ -371,7 +378,7 @@ def _widest(known: list[Any], bases: list[Any]) -> Any:
     return known[0]
 
 
-def _kind(field: Any) -> Any:
+def _kind(field: Field) -> Any:
     """What goes together: fields of one kind, and fields of one class where there is no kind."""
     kind = kind_of(field)
     if kind in NUMBERS or kind in DOCUMENTS:

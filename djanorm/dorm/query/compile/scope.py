@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
@@ -26,6 +26,12 @@ from dorm.query.compile.joins import Join, Joins, fresh_table
 from dorm.query.compile.verbatim import Verbatim
 from dorm.query.describe.paths import Path
 from dorm.query.describe.predicates import Predicate
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
+    from dorm.query.describe.state import QueryState
 
 # the view of the values that values() selects; annotations cannot have this name
 SELECTED = ""
@@ -128,7 +134,7 @@ class Compilation:
         return f"{names} {text}" if names else None
 
 
-def _type_key(type_: Any) -> Any:
+def _type_key(type_: object) -> Any:
     """A key that is equal for types that bind values alike."""
     if type_ is None or isinstance(type_, StoredType):
         return id(type_)
@@ -328,21 +334,21 @@ class Scope(result_types.ResultTypes):
         """A SELECT inside another one: all tables but its own belong to enclosing queries."""
         return select.correlate_except(self.joins.root.table, *(join.table for join in self.joins.joins))
 
-    def scalar(self, state: Any) -> tuple[Any, Any]:
+    def scalar(self, state: QueryState) -> tuple[Any, Any]:
         """A subquery's SELECT of one column, and that column's field."""
         return self.compile_subquery(state, "scalar")
 
-    def members(self, state: Any, field: Any) -> Any:
+    def members(self, state: QueryState, field: Field) -> Any:
         """A subquery's SELECT for use with IN."""
         return self.compile_subquery(state, "members", field)[0]
 
-    def exists(self, state: Any) -> Any:
+    def exists(self, state: QueryState) -> Element | None:
         """An EXISTS condition over a subquery."""
         if state.empty:
             return sa.false()
         return self.compile_subquery(state, "exists")[0].exists()
 
-    def compile_subquery(self, state: Any, use: str, field: Any = None) -> tuple[Any, Any]:
+    def compile_subquery(self, state: QueryState, use: str, field: FieldLike | None = None) -> tuple[Any, Any]:
         """A subquery's SELECT and the field of its one column; implemented by the compiler."""
         raise NotImplementedError
 
@@ -352,18 +358,18 @@ class Scope(result_types.ResultTypes):
 
     # -- values ----------------------------------------------------------------------------------------------------
 
-    def slot(self, slot: Slot, field: Any) -> Built:
+    def slot(self, slot: Slot, field: Field | None) -> Built:
         """A bound parameter for a slot."""
         field = field or self.natural_field(slot.sample)
         type_ = self.bind_type(field) if field is not None else None
         return Built(self.compilation.bind(f"v[{slot.index}]", type_), field)
 
-    def bound(self, value: Any, field: Any) -> Built:
+    def bound(self, value: Any, field: Field) -> Built:
         """A bound parameter with a constant value."""
         field = field or self.natural_field(value)
         return Built(sa.bindparam(None, value, type_=self.bind_type(field) if field else None, unique=True), field)
 
-    def bound_beside(self, expression: Any, field: Any) -> Built:
+    def bound_beside(self, expression: Any, field: Field) -> Built:
         """A bare value with the type of the other operand, if that type can hold it."""
         sample = expression.sample if isinstance(expression, Slot) else expression.value
         if not self.can_hold(field, sample):
@@ -372,7 +378,7 @@ class Scope(result_types.ResultTypes):
             return self.slot(expression, field)
         return expression.build(self) if sample is None else self.bound(sample, field)
 
-    def typed(self, expression: Expression, built: Built, field: Any) -> Any:
+    def typed(self, expression: Expression, built: Built, field: Field) -> Element:
         """``built``, or the same bare value with the type of ``field``."""
         if field is not None and self.is_bare_value(expression):
             return self.bound_beside(expression, field).sql
@@ -385,11 +391,11 @@ class Scope(result_types.ResultTypes):
             return built
         return built._replace(sql=self.hooks.computed_decimal(built.sql))
 
-    def verbatim(self, pieces: list[Any], field: Any) -> Any:
+    def verbatim(self, pieces: list[Any], field: Field | None) -> Element:
         """Text with elements in between, as one element in parentheses."""
         return Verbatim(pieces, field.sql_type() if field is not None else sa.types.NULLTYPE)
 
-    def truth(self, condition: Expression) -> Any:
+    def truth(self, condition: Expression) -> Element:
         """A boolean expression as a condition."""
         if isinstance(condition, Condition):
             return self.condition_value(condition.predicate).sql

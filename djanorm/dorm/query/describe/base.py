@@ -43,12 +43,12 @@ class QueryRoot(Generic[M, R]):
         if using is not None:
             self.__dict__["_query"] = self.state.evolve(using=using)
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    def __init_subclass__(cls, **options: object) -> None:
         super().__init_subclass__(**options)
         cls._own_root = cls.get_queryset is not QueryRoot.get_queryset
         cls._kind = cls
 
-    def __class_getitem__(cls, item: Any) -> Any:
+    def __class_getitem__(cls, item: object) -> Any:
         return super().__class_getitem__(item)  # type: ignore[misc]
 
     # -- the description -------------------------------------------------------------------------------------------
@@ -90,12 +90,12 @@ class QueryRoot(Generic[M, R]):
 
     # -- pickling --------------------------------------------------------------------------------------------------
 
-    def __setstate__(self, values: dict[str, Any]) -> None:
+    def __setstate__(self, values: dict[str, object]) -> None:
         # objects of a manager's class are managers; the pickled state says whether this one was
         self.__dict__.clear()
         self.__dict__.update(values)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
         return with_state(self, self.state)
 
     # -- as a manager ----------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class QueryRoot(Generic[M, R]):
             raise AttributeError(f"{owner.__name__} is abstract: it has no rows, so it has no manager.")
         return self._bound(owner)
 
-    def _bound(self, owner: Any) -> Self:
+    def _bound(self, owner: type[Instance]) -> Self:
         """A fresh root of ``owner``."""
         made = object.__new__(self.__class__)
         data = made.__dict__
@@ -155,12 +155,12 @@ def with_state(queryset: Q, state: QueryState) -> Q:
     return made
 
 
-def known_rows(queryset: QueryRoot[Any, Any]) -> list[Any] | None:
+def known_rows(queryset: QueryRoot[Any, Any]) -> list[object] | None:
     """The rows that a queryset has fetched already, or None."""
     return queryset._result_cache
 
 
-def preloaded(kind: type[Q], model: type[Any], rows: list[Any], origin: Any) -> Q:
+def preloaded(kind: type[Q], model: type, rows: list[Any], origin: Any) -> Q:
     """A queryset whose rows are known already; chaining starts from the queryset of the manager ``origin``."""
     made = object.__new__(kind._kind)
     made.model = model
@@ -169,7 +169,7 @@ def preloaded(kind: type[Q], model: type[Any], rows: list[Any], origin: Any) -> 
     return made
 
 
-def with_owner(queryset: Q, field: Any, instance: Any, accessor: str) -> Q:
+def with_owner(queryset: Q, field: object, instance: object, accessor: str) -> Q:
     """The same queryset for the rows of ``instance.<accessor>``, which results refer to and routers are told."""
     root = root_of(queryset)
     made = with_state(root, root.state)

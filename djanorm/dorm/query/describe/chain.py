@@ -118,7 +118,7 @@ class Chaining(QueryRoot[M, R]):
 
     # -- annotations -----------------------------------------------------------------------------------------------
 
-    def annotate(self, *expressions: Any, **named: Any) -> Self:
+    def annotate(self, *expressions: Any, **named: object) -> Self:
         """Computed values per row, as attributes.
 
         :raises ValueError: when a name is that of a field.
@@ -130,7 +130,7 @@ class Chaining(QueryRoot[M, R]):
         """Like :meth:`annotate`, for later use only: rows do not carry the values."""
         return self._annotate(expressions, named, False)
 
-    def _annotate(self, positional: tuple[Any, ...], named: dict[str, Any], selected: bool) -> Self:
+    def _annotate(self, positional: tuple[object, ...], named: dict[str, object], selected: bool) -> Self:
         root = root_of(self)
         state: QueryState = root.state
         every = {**named_aggregates(positional, named), **named}
@@ -140,7 +140,7 @@ class Chaining(QueryRoot[M, R]):
 
     # -- the contents of rows --------------------------------------------------------------------------------------
 
-    def _values(self, row: str, fields: tuple[Any, ...], expressions: dict[str, Any]) -> Any:
+    def _values(self, row: str, fields: tuple[object, ...], expressions: dict[str, object]) -> Any:
         root = root_of(self)
         state: QueryState = root.state
         names: list[str] = []
@@ -233,7 +233,7 @@ class Chaining(QueryRoot[M, R]):
             return with_state(root, state.evolve(only=kept))
         return with_state(root, state.evolve(only=None, defer=left_out - state.only))
 
-    def _loadable(self, name: Any) -> str:
+    def _loadable(self, name: object) -> str:
         name = getattr(name, "lookup_path", name)
         if not isinstance(name, str):
             raise TypeError(f"only() and defer() take names of fields, not {name!r}.")
@@ -293,13 +293,13 @@ class Chaining(QueryRoot[M, R]):
 
     # -- combining -------------------------------------------------------------------------------------------------
 
-    def __and__(self, other: Any) -> Self:
+    def __and__(self, other: object) -> Self:
         return combined(self, other, AND)
 
-    def __or__(self, other: Any) -> Self:
+    def __or__(self, other: object) -> Self:
         return combined(self, other, OR)
 
-    def __xor__(self, other: Any) -> Self:
+    def __xor__(self, other: object) -> Self:
         return combined(self, other, XOR)
 
 
@@ -328,7 +328,7 @@ def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str,
     return made
 
 
-def with_annotation(state: QueryState, name: str, value: Any, selected: bool) -> QueryState:
+def with_annotation(state: QueryState, name: str, value: object, selected: bool) -> QueryState:
     """``state`` with one more annotation.
 
     :raises ValueError: when the name is that of a field, or cannot be a name.
@@ -389,7 +389,9 @@ def check_alias(name: str) -> None:
         )
 
 
-def named_aggregates(positional: tuple[Any, ...], named: dict[str, Any], verb: str = "annotate") -> dict[str, Any]:
+def named_aggregates(
+    positional: tuple[object, ...], named: dict[str, object], verb: str = "annotate"
+) -> dict[str, object]:
     """Names for positional aggregates: ``<field>__<function>``.
 
     :raises TypeError: for anything but an expression, and for expressions without a default name.
@@ -423,7 +425,7 @@ def _selectable(names: Names, name: str) -> Expression:
     return reference
 
 
-def _free_name(state: QueryState, expression: Any, taken: dict[str, Any]) -> str:
+def _free_name(state: QueryState, expression: object, taken: dict[str, object]) -> str:
     base = getattr(expression, "default_alias", None) if hasattr(expression, "default_alias") else None
     name = base or type(expression).__name__.lower()
     number = 1

@@ -6,12 +6,15 @@ columns are not read. Aggregates do not fan out: their groups are the rows.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
 from dorm.query.describe.ordering import effective_order
 from dorm.query.describe.state import AnnotateStep, FilterStep, Mark
+
+if TYPE_CHECKING:
+    from dorm.query.describe.state import QueryState
 
 
 def multiplies(expression: Expression) -> bool:
@@ -21,20 +24,20 @@ def multiplies(expression: Expression) -> bool:
     return not hasattr(expression, "build_here") and any(multiplies(child) for child in expression.children())
 
 
-def rows_multiply(state: Any) -> bool:
+def rows_multiply(state: QueryState) -> bool:
     """Whether annotations, selected values or the order of ``state`` may duplicate rows."""
     parts = [step.expression for step in state.steps if isinstance(step, AnnotateStep)]
     shown, sorting = shown_and_sorted(state)
     return any(multiplies(part) for part in (*parts, *shown, *sorting))
 
 
-def shown_and_sorted(state: Any) -> tuple[list[Expression], list[Expression]]:
+def shown_and_sorted(state: QueryState) -> tuple[list[Expression], list[Expression]]:
     """The expressions that rows select and are ordered by, for which joins are created."""
     selected = () if state.row == "instance" else state.select or ()
     return [expression for _, expression in selected], [term.expression for term in effective_order(state)]
 
 
-def order_tells_apart(state: Any) -> bool:
+def order_tells_apart(state: QueryState) -> bool:
     """Whether the order adds rows: it joins several related rows, or DISTINCT or groups see its columns."""
     terms = effective_order(state)
     if any(multiplies(term.expression) for term in terms):
@@ -43,7 +46,7 @@ def order_tells_apart(state: Any) -> bool:
     return bool(terms) and state.row != "instance" and sees_columns
 
 
-def keeps_rows(state: Any, expression: Expression) -> bool:
+def keeps_rows(state: QueryState, expression: Expression) -> bool:
     """Whether a slice keeps the same rows when ``expression`` is added as an annotation."""
     if multiplies(expression):
         return False
@@ -56,7 +59,7 @@ def keeps_rows(state: Any, expression: Expression) -> bool:
     return not state.distinct and not rows_multiply(state) and not any(multiplies(part) for part in filters)
 
 
-def selecting(state: Any, row: str, select: tuple[tuple[str, Expression], ...]) -> Any:
+def selecting(state: QueryState, row: str, select: tuple[tuple[str, Expression], ...]) -> QueryState:
     """``state`` with other selected values; multi-valued relations that they read are joined at this step.
 
     :param row: the kind of row, see :class:`QueryState`.

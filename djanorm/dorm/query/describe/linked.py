@@ -12,7 +12,7 @@ from dorm.query.describe.paths import Path
 from dorm.query.describe.state import AnnotateStep, FilterStep, sharing
 
 
-def linked_to(queryset: Q, junction: Any, keys: list[Any], owner: str | None = None, after: int | None = None) -> Q:
+def linked_to(queryset: Q, junction: Any, keys: list[object], owner: str | None = None, after: int | None = None) -> Q:
     """Rows that a many-to-many junction links to ``keys``; the next ``filter()`` is about the same link.
 
     :param owner: the attribute of each row that gets the key on the other side, if any.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist, FieldError
 from dorm.expressions.base import Comparison, Expression, Unshapable, are_values, as_operand, is_operand
@@ -23,6 +23,10 @@ from dorm.query.describe.predicates import Junction, Leaf, Predicate, Term, join
 from dorm.query.describe.related_values import key_value
 from dorm.utils.bounds import PARTS, check_path, too_deep
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
 
 _RELATION_LOOKUPS = frozenset(("exact", "ne", "in", "gt", "gte", "lt", "lte", "range", "isnull", "isnotnull"))
 
@@ -90,7 +94,7 @@ def bilateral_transforms(left: Expression) -> tuple[Transform, ...]:
     return tuple(reversed(found))
 
 
-def _fixed_key(lookup: Any, left: Expression) -> Hashable:
+def _fixed_key(lookup: Lookup, left: Expression) -> Hashable:
     """The shape of a comparison with one plain value; None when the left side has values or no shape."""
     values: list[Any] = []
     try:
@@ -160,7 +164,7 @@ class Names:
             field, relation = expression.result_field(), None
         return expression
 
-    def _bad_part(self, name: str, part: str, field: Any) -> FieldDoesNotExist:
+    def _bad_part(self, name: str, part: str, field: FieldLike | None) -> FieldDoesNotExist:
         valid = registry.names_for(type(field)) if field is not None else []
         kind = type(field).__name__ if field is not None else "an expression of unknown type"
         return FieldDoesNotExist(
@@ -205,7 +209,7 @@ class Names:
             lookup = find_lookup(field, left, "exact")
         return Template(left, field, relation, lookup)
 
-    def comparison(self, left: Expression, lookup: str, right: Any) -> Expression:
+    def comparison(self, left: Expression, lookup: str, right: object) -> Expression:
         """``left`` (resolved) compared with ``right`` as a boolean expression."""
         made = Condition(Q())
         made.predicate = self.compare(left, lookup, right)
@@ -213,13 +217,13 @@ class Names:
         made.contains_outer = made.predicate.contains_outer
         return made
 
-    def compare(self, left: Expression, lookup: str, right: Any) -> Leaf:
+    def compare(self, left: Expression, lookup: str, right: object) -> Leaf:
         """The condition ``left <lookup> right`` for a resolved expression."""
         field = left.result_field()
         template = self._finish_template(left, field, None, tuple(lookup.split("__")), f"{left!r}__{lookup}")
         return self._leaf(template, right)
 
-    def _leaf(self, template: Template, value: Any) -> Leaf:
+    def _leaf(self, template: Template, value: object) -> Leaf:
         if isinstance(value, str | int) or not _has_names(value):
             return template.leaf(value)
         return template.leaf(self.resolved(value))
@@ -247,7 +251,7 @@ class Names:
             raise too_deep() from problem
         return Junction(children, AND, negated)
 
-    def predicate(self, condition: Any) -> Predicate:
+    def predicate(self, condition: object) -> Predicate:
         """A ``Q``, a ``(lookup, value)`` pair or a boolean expression, resolved.
 
         :raises TypeError: for anything else.
@@ -283,7 +287,7 @@ class Names:
             )
 
 
-def find_lookup(field: Any, left: Any, name: str) -> Any:
+def find_lookup(field: Field, left: Expression, name: str) -> Lookup | None:
     """The lookup ``name`` for a left side: its own (documents), its field's, or the common one."""
     own = getattr(left, "lookups", None)
     if own is not None and name in own:
@@ -293,7 +297,7 @@ def find_lookup(field: Any, left: Any, name: str) -> Any:
     return field.get_lookup(name)
 
 
-def _has_names(value: Any) -> bool:
+def _has_names(value: object) -> bool:
     if isinstance(value, list | tuple | set):
         return not are_values(value) and any(is_operand(item) for item in value)
     return is_operand(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured, InvalidRelationPath
@@ -12,6 +12,9 @@ from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.functions.numbers import Random
 from dorm.query.describe.names import Names
+
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
 
 
 class RandomOrder(Random):
@@ -114,7 +117,7 @@ def meta_order(opts: Any) -> tuple[OrderBy, ...]:
     return found
 
 
-def _resolved_meta_order(opts: Any) -> tuple[OrderBy, ...]:
+def _resolved_meta_order(opts: Options) -> tuple[OrderBy, ...]:
     try:
         return resolve_terms(Names(_Bare(opts)), opts.ordering)
     except (FieldDoesNotExist, InvalidRelationPath) as problem:

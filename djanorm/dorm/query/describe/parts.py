@@ -24,7 +24,7 @@ class Slots:
     def __init__(self) -> None:
         self.samples: list[Any] = []
 
-    def take(self, value: Any, field: Any) -> Slot:
+    def take(self, value: object, field: object) -> Slot:
         """The slot of the next value."""
         self.samples.append(value)
         return Slot(len(self.samples) - 1, value, field)
@@ -33,7 +33,7 @@ class Slots:
 class Described(Protocol):
     """A description inside another one: a branch of a set operation."""
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def shape(self, values: list[object]) -> Hashable:
         """The structure as a hashable key; the values are appended to ``values``."""
         ...
 
@@ -92,14 +92,14 @@ def _shape_one(part: Any, values: list[Any]) -> Hashable:
     return None if part is None else part.shape(values)
 
 
-def _shape_low(low: int, values: list[Any]) -> Hashable:
+def _shape_low(low: int, values: list[object]) -> Hashable:
     if not low:
         return False
     values.append(low)
     return True
 
 
-def _shape_high(high: int | None, values: list[Any]) -> Hashable:
+def _shape_high(high: int | None, values: list[object]) -> Hashable:
     # what the database gets is a number of rows; the plan turns the two bounds into it
     if high is None:
         return False
@@ -107,7 +107,7 @@ def _shape_high(high: int | None, values: list[Any]) -> Hashable:
     return True
 
 
-def _shape_combined(combined: tuple[str, bool, tuple[Described, ...]] | None, values: list[Any]) -> Hashable:
+def _shape_combined(combined: tuple[str, bool, tuple[Described, ...]] | None, values: list[object]) -> Hashable:
     if combined is None:
         return None
     operator, every, states = combined

@@ -5,11 +5,16 @@ A resolved path is immutable, belongs to one model, and is cached there: names a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist
 from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.relations import Hop, Relation
+    from dorm.meta.options import Options
 
 
 class Path:
@@ -88,11 +93,11 @@ def _walk(opts: Any, name: str) -> tuple[Path, tuple[str, ...]]:
     return path, tuple(parts[used:])
 
 
-def _forward(hop: Any) -> bool:
+def _forward(hop: Hop) -> bool:
     return hop.source_field.remote_field is not None and hop.target_field is not None and not hop.multiple
 
 
-def _may_be_lookup(relation: Any, field: Any, part: str) -> bool:
+def _may_be_lookup(relation: Relation, field: Field, part: str) -> bool:
     return field is not None and (field.get_lookup(part) is not None or transform_of(field, relation, part) is not None)
 
 
@@ -104,13 +109,13 @@ def transform_of(field: Any, relation: Any, name: str) -> Any:
     return found
 
 
-def _unknown(opts: Any, here: Any, name: str, part: str) -> FieldDoesNotExist:
+def _unknown(opts: Options, here: Options, name: str, part: str) -> FieldDoesNotExist:
     valid = sorted({*here.names, "pk"})
     where = "" if name == part else f" (in '{name}')"
     return FieldDoesNotExist(f"{here.object_name} has no field named '{part}'{where}. {hint(part, valid)}")
 
 
-def column_path(opts: Any, name: str) -> Path:
+def column_path(opts: Options, name: str) -> Path:
     """The path named by ``name``, which must not have further parts.
 
     :raises FieldDoesNotExist: for an unknown name, or one that goes on after a plain field.

@@ -28,7 +28,7 @@ class Predicate:
     contains_aggregate: bool
     contains_outer: bool
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def shape(self, values: list[object]) -> Hashable:
         """The shape; the values are appended to ``values``.
 
         :raises Unshapable: when the node has none.
@@ -38,7 +38,7 @@ class Predicate:
         values.extend(self.values)
         return self.key
 
-    def slotted(self, slots: Any) -> Predicate:
+    def slotted(self, slots: object) -> Predicate:
         """A copy in which every value is a numbered slot."""
         raise NotImplementedError
 
@@ -69,7 +69,7 @@ class Leaf(Predicate):
             self.values = ()
 
     @classmethod
-    def of_value(cls, left: Expression, lookup: Any, right: Right, key: Hashable) -> Leaf:
+    def of_value(cls, left: Expression, lookup: object, right: Right, key: Hashable) -> Leaf:
         """The common case, a column and one plain value, with the shape already known."""
         made = object.__new__(cls)
         made.left = left
@@ -115,7 +115,7 @@ class Term(Predicate):
             self.key = None
             self.values = ()
 
-    def slotted(self, slots: Any) -> Term:
+    def slotted(self, slots: object) -> Term:
         return Term(self.expression.slotted(slots))
 
     def expressions(self) -> Iterator[Expression]:
@@ -137,7 +137,7 @@ class Junction(Predicate):
         self.key = None if None in keys else (connector, negated, keys)
         self.values = tuple([value for child in children for value in child.values])
 
-    def slotted(self, slots: Any) -> Junction:
+    def slotted(self, slots: object) -> Junction:
         return Junction(tuple(child.slotted(slots) for child in self.children), self.connector, self.negated)
 
     def expressions(self) -> Iterator[Expression]:

@@ -104,10 +104,10 @@ def _check_model(path: str, target: Any, given: Any) -> None:
         )
 
 
-def _target(item: Any) -> Any:
+def _target(item: object) -> Any:
     hops = getattr(item, "hops", None)
     return hops()[-1].target if hops is not None else None
 
 
-def as_objects(lookups: Iterable[Any]) -> list[Prefetch]:
+def as_objects(lookups: Iterable[object]) -> list[Prefetch]:
     return [lookup if isinstance(lookup, Prefetch) else Prefetch(lookup) for lookup in lookups]

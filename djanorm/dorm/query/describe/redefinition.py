@@ -55,7 +55,7 @@ def _step(step: Any, name: str, old: AnnotationRef) -> Any:
     return step
 
 
-def _expression(expression: Any, name: str, old: AnnotationRef) -> Any:
+def _expression(expression: Expression, name: str, old: AnnotationRef) -> Expression:
     if not any(isinstance(node, AnnotationRef) and node.name == name for node in expression.flatten()):
         return expression
     if isinstance(expression, AnnotationRef):

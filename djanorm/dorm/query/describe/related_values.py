@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.base import are_values, is_operand
 from dorm.meta.older_classes import older_class_hint
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
+    from dorm.fields.relations import Relation
+    from dorm.query.describe.state import QueryState
 
 
 def key_value(relation: Any, field: Any, value: Any, lookup: str) -> Any:
@@ -21,7 +27,7 @@ def key_value(relation: Any, field: Any, value: Any, lookup: str) -> Any:
     return _key(relation, field, value)
 
 
-def _check_queryset(relation: Any, state: Any) -> None:
+def _check_queryset(relation: Relation, state: QueryState) -> None:
     if state.row != "instance":
         return
     target = relation.related_model._meta.concrete_model
@@ -36,7 +42,7 @@ def _are_related(one: type, other: type) -> bool:
     return issubclass(one, other) or issubclass(other, one)
 
 
-def _key(relation: Any, field: Any, value: Any) -> Any:
+def _key(relation: Relation, field: Field, value: Any) -> Any:
     opts = getattr(value, "_meta", None)
     if opts is None or isinstance(value, type):
         return value
@@ -53,11 +59,11 @@ def _key(relation: Any, field: Any, value: Any) -> Any:
     return key
 
 
-def _is_row_of(value: Any, model: Any) -> bool:
+def _is_row_of(value: Instance, model: type[Instance]) -> bool:
     return isinstance(value, model._meta.concrete_model) or issubclass(model, type(value))
 
 
-def _is_key(relation: Any) -> bool:
+def _is_key(relation: Relation) -> bool:
     """Whether the relation is its model's primary key, so that it can also be compared with instances of that model."""
     return bool(getattr(relation, "primary_key", False))
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist, InvalidRelationPath
 from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
 
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
+    from dorm.query.describe.state import QueryState
 
-def loaded_fields(opts: Any, only: frozenset[str] | None, defer: frozenset[str], prefix: str = "") -> tuple[Any, ...]:
+
+def loaded_fields(
+    opts: Options, only: frozenset[str] | None, defer: frozenset[str], prefix: str = ""
+) -> tuple[Any, ...]:
     """The loaded fields of the model at ``prefix`` (``"author__"``)."""
     if not only and not defer:
         return opts.concrete_fields
@@ -50,7 +56,7 @@ def tree_of(state: Any) -> dict[str, Any]:
     return tree
 
 
-def paths_of(state: Any) -> tuple[str, ...]:
+def paths_of(state: QueryState) -> tuple[str, ...]:
     """The paths of ``select_related``, each relation with its own."""
 
     def visit(tree: dict[str, Any], prefix: str) -> Iterator[str]:
@@ -64,7 +70,7 @@ def paths_of(state: Any) -> tuple[str, ...]:
 MAX_DEPTH = 5
 
 
-def _all_required(opts: Any, depth: int) -> dict[str, Any]:
+def _all_required(opts: Options, depth: int) -> dict[str, Any]:
     """Every foreign key that cannot be NULL, and those of the models it leads to, as in Django."""
     if not depth:
         return {}

@@ -26,7 +26,7 @@ class FilterStep:
         self.predicate = predicate
         self.shared = shared
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def shape(self, values: list[object]) -> Hashable:
         """The predicate's shape."""
         shape = self.predicate.shape(values)
         return ("shared", shape) if self.shared else shape
@@ -44,7 +44,7 @@ class AnnotateStep:
         self.name = name
         self.expression = expression
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def shape(self, values: list[object]) -> Hashable:
         return ("annotate", self.name, self.expression.shape(values))
 
     def slotted(self, slots: Any) -> AnnotateStep:
@@ -64,14 +64,14 @@ class Mark:
         self.kind = kind
         self.connector = connector
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def shape(self, values: list[object]) -> Hashable:
         return (self.kind, self.connector)
 
     def slotted(self, slots: Any) -> Mark:
         return self
 
 
-def sharing(steps: tuple[Any, ...]) -> tuple[Any, ...]:
+def sharing(steps: tuple[object, ...]) -> tuple[object, ...]:
     """``steps`` with the first filter (of each side of a fork) sharing the joins of the filter before it."""
     made: list[Any] = []
     waiting = True
@@ -144,13 +144,13 @@ class QueryState:
     def __init__(self, opts: Any) -> None:
         self.__dict__["opts"] = opts
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"QueryState is frozen: {name!r} cannot be set.")
 
     def __repr__(self) -> str:
         return f"<query of {self.opts.label}>"
 
-    def evolve(self, **changes: Any) -> QueryState:
+    def evolve(self, **changes: object) -> QueryState:
         """A copy with some parts changed."""
         made = object.__new__(QueryState)
         data = made.__dict__

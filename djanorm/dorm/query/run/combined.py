@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from dorm.exceptions import FieldDoesNotExist, NotSupportedError
 from dorm.expressions.base import Expression, as_operand
@@ -17,6 +17,9 @@ from dorm.query.describe.selected_relations import loaded_fields, paths_of
 from dorm.query.describe.state import QueryState
 from dorm.query.run.async_reading import AsyncReading
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
 
 
 class CombinedQuerySet(AsyncReading[M, R]):
@@ -137,7 +140,7 @@ class CombinedQuerySet(AsyncReading[M, R]):
 
 
 def _refusing(name: str) -> Any:
-    def method(self: CombinedQuerySet[Any, Any], *args: Any, **kwargs: Any) -> NoReturn:
+    def method(self: CombinedQuerySet, *args: Any, **kwargs: object) -> NoReturn:
         self._refuse(f"{name}()")
 
     method.__name__ = name
@@ -166,12 +169,12 @@ class _Term:
         self.name = name
         self._order = order
 
-    def shape(self, values: list[Any]) -> Any:
+    def shape(self, values: list[object]) -> Any:
         """Name and direction."""
         order = self._order
         return (self.name, order.descending, order.nulls_first, order.nulls_last)
 
-    def slotted(self, slots: Any) -> _Term:
+    def slotted(self, slots: object) -> _Term:
         """Itself: it holds no value."""
         return self
 
@@ -179,7 +182,7 @@ class _Term:
         """The other direction."""
         return _Term(self.name, self._order.reverse_ordering())
 
-    def directed(self, element: Any) -> Any:
+    def directed(self, element: Element) -> Element:
         """``element`` with this term's direction."""
         return self._order.directed(element)
 
@@ -190,11 +193,11 @@ class _Narrowed(F):
     def __init__(self, column: F) -> None:
         super().__init__(column.name)
 
-    def slotted(self, slots: Any) -> _Narrowed:
+    def slotted(self, slots: object) -> _Narrowed:
         return self
 
 
-def _order_name(term: Any) -> tuple[str, OrderBy]:
+def _order_name(term: str) -> tuple[str, OrderBy]:
     if isinstance(term, str):
         descending = term.startswith("-")
         column = term[1:] if descending else term
@@ -298,7 +301,7 @@ def _without_empty(operator: str, states: list[QueryState]) -> list[QueryState]:
     return [] if first.empty else [first, *(state for state in others if not state.empty)]
 
 
-def union_with(head: Any, others: tuple[Any, ...], every: bool, order_by: Any) -> CombinedQuerySet[Any, Any]:
+def union_with(head: Any, others: tuple[object, ...], every: bool, order_by: Any) -> CombinedQuerySet:
     """UNION over different models.
 
     Output columns are those of ``head``; each branch fills a column from its mapping, else from its field of the same

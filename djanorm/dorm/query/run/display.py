@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dorm.db import bridge, placeholders, transactions
 from dorm.db.masking import MASK, in_doubt, is_sensitive, masked
@@ -16,6 +16,9 @@ from dorm.query.compile.clauses import names_inside
 from dorm.query.describe.base import known_rows
 from dorm.query.describe.state import QueryState
 from dorm.query.run import pipeline
+
+if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
 
 ROWS = 20
 LONG = 200
@@ -55,7 +58,7 @@ class ShownQuery:
         sql, params = statement_of(self._state, self._alias)
         return placeholders.filled(sql, [_literal(param) for param in params]) if sql else NOTHING
 
-    def sql_with_params(self) -> tuple[str, tuple[Any, ...]]:
+    def sql_with_params(self) -> tuple[str, tuple[object, ...]]:
         """The statement with placeholders, and its parameters; sensitive ones are masked."""
         sql, params = statement_of(self._state, self._alias)
         return sql, tuple(params)
@@ -84,7 +87,7 @@ def statement_of(state: QueryState, alias: str) -> Shown:
     return Shown("", []) if statement is None else Shown(statement.sql, masked(statement, params))
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     match value:
         case None:
             return "NULL"
@@ -141,7 +144,7 @@ def table_of(queryset: Any) -> str | None:
     )
 
 
-def record_of(instance: Any) -> str:
+def record_of(instance: Instance) -> str:
     """The values of an instance as an HTML table of two columns. Nothing is loaded."""
     data = instance.__dict__
     names = [field.attname for field in instance._meta.concrete_fields if field.attname in data]
@@ -150,7 +153,7 @@ def record_of(instance: Any) -> str:
     return f"<table><caption>{escape(instance._meta.label)}</caption><tbody>{body}</tbody></table>"
 
 
-def _columns(state: QueryState, rows: Sequence[Any]) -> list[str]:
+def _columns(state: QueryState, rows: Sequence[object]) -> list[str]:
     if state.row == "instance":
         loaded = {name for row in rows for name in row.__dict__} if rows else None
         fields = [field.attname for field in state.opts.concrete_fields]
@@ -166,7 +169,7 @@ def _columns(state: QueryState, rows: Sequence[Any]) -> list[str]:
     return [names[at] if at < len(names) else str(at) for at in range(count)]
 
 
-def _values(row: Any, names: Sequence[str]) -> list[Any]:
+def _values(row: object, names: Sequence[str]) -> list[object]:
     if isinstance(row, dict):
         return [row.get(name) for name in names]
     if hasattr(row, "_meta"):
@@ -178,11 +181,11 @@ def _sources(expression: Any) -> Iterable[str]:
     return () if expression is None else names_inside(expression)
 
 
-def _cells(values: Iterable[Any], hidden: Iterable[bool]) -> str:
+def _cells(values: Iterable[object], hidden: Iterable[bool]) -> str:
     pairs = zip(values, hidden, strict=True)
     return "".join(f"<td>{MASK if hide and value is not None else _cell(value)}</td>" for value, hide in pairs)
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     text = str(value)
     return escape(text if len(text) <= LONG else f"{text[:LONG]}…")

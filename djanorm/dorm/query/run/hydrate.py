@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,6 +20,9 @@ from dorm.query.compile.layout import Block, Layout, Output
 from dorm.query.run.instance_state import ModelState
 from dorm.utils.caches import remembered
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
+
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
 
 Hydrate = Callable[[list[Any]], list[Any]]
 OwnedHydrate = Callable[[list[Any], Any], list[Any]]
@@ -88,14 +91,14 @@ def _targets(count: int) -> str:
     return ", ".join(f"c{n}" for n in range(count)) + ("," if count == 1 else "")
 
 
-def make_hydrator(layout: Layout, dialect: Any, alias: str) -> Hydrate:
+def make_hydrator(layout: Layout, dialect: object, alias: str) -> Hydrate:
     """The function that turns the driver's rows into rows of the queryset's shape."""
     if layout.row == "instance":
         return _instances(layout, dialect, alias)
     return _values(layout, dialect, alias)
 
 
-def make_owned_hydrator(layout: Layout, dialect: Any, alias: str, parent_key: ParentKey) -> OwnedHydrate:
+def make_owned_hydrator(layout: Layout, dialect: object, alias: str, parent_key: ParentKey) -> OwnedHydrate:
     """A function of the driver's rows and the owners, which hands each instance to its owner when it creates it.
 
     ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that
@@ -112,12 +115,12 @@ def row_class(names: tuple[str, ...]) -> Any:
     return made
 
 
-def make_row(names: tuple[str, ...], values: tuple[Any, ...]) -> Any:
+def make_row(names: tuple[str, ...], values: tuple[object, ...]) -> Any:
     """A named row, as unpickled."""
     return row_class(names)(*values)
 
 
-def _pieces(rows: list[Any]) -> Iterator[Any]:
+def _pieces(rows: list[object]) -> Iterator[object]:
     """Yields rows in chunks and drops each chunk, so that instances can reuse its memory."""
     for start in range(0, len(rows), PIECE):
         end = start + PIECE
@@ -127,7 +130,7 @@ def _pieces(rows: list[Any]) -> Iterator[Any]:
         del piece
 
 
-def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
+def _values(layout: Layout, dialect: object, alias: str) -> Hydrate:
     source = RowText(layout, dialect, alias)
     parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
     targets = _targets(len(parts) + layout.hidden)
@@ -146,7 +149,7 @@ def _values(layout: Layout, dialect: Any, alias: str) -> Hydrate:
     return source.define("rows", fast_names=True)
 
 
-def _instances(layout: Layout, dialect: Any, alias: str, parent_key: ParentKey | None = None) -> Any:
+def _instances(layout: Layout, dialect: object, alias: str, parent_key: ParentKey | None = None) -> Any:
     model = layout.opts.model
     plain = not _overrides_from_db(model)
     source = RowText(layout, dialect, alias)
@@ -233,7 +236,9 @@ def _block(source: RowText, layout: Layout, number: int, alias: str, after: list
         after.append(f"    if r{number} is not None: r{number}.__dict__[{quoted(block.back)}] = {owner}")
 
 
-def _object(source: RowText, name: str, opts: Any, columns: list[tuple[Output, int]], alias: str, indent: str) -> None:
+def _object(
+    source: RowText, name: str, opts: Options, columns: list[tuple[Output, int]], alias: str, indent: str
+) -> None:
     twin = twin_of(opts)
     source.lines.append(f"{indent}{name} = {source.keep(twin.__new__, 'new')}({source.keep(twin, 'Twin')})")
     for output, position in columns:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dorm.fields.instances import Instance
 
 
 class ModelState:
@@ -45,14 +48,14 @@ class LazyState:
     from other aliases store one, which then hides this non-data descriptor.
     """
 
-    def __get__(self, instance: Any, owner: type[Any]) -> ModelState:
+    def __get__(self, instance: Instance, owner: type) -> ModelState:
         if instance is None:
-            return self  # type: ignore
+            return self
         state = instance.__dict__["_state"] = ModelState(adding=False, db="default")
         return state
 
 
-def state_of(instance: Any) -> tuple[bool, str | None]:
+def state_of(instance: Instance) -> tuple[bool, str | None]:
     """``(adding, db)``, without creating a state for an instance that carries none."""
     state = instance.__dict__.get("_state")
     return (False, "default") if state is None else (state.adding, state.db)

@@ -20,6 +20,7 @@ from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
     from dorm.db import transactions
+    from dorm.fields.instances import Instance
 else:
     transactions = lazy_import("dorm.db.transactions", globals())
 
@@ -67,7 +68,7 @@ def check_lazy_access(instance: Any, name: str, alias: str) -> None:
         )
 
 
-def description(instance: Any) -> str | None:
+def description(instance: Instance) -> str | None:
     """``str(instance)``, or None when that would have to load a relation or a deferred column."""
     token = _describing.set(True)
     try:

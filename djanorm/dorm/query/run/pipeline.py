@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import engines
 from dorm.db.execution import NamedValues, Statement
@@ -20,6 +20,9 @@ from dorm.query.describe.identity import QuerySource
 from dorm.query.describe.state import QueryState
 from dorm.query.run.hydrate import ParentKey, make_owned_hydrator
 from dorm.query.run.plan import EMPTY, Plan, plan_for, shape_of
+
+if TYPE_CHECKING:
+    from dorm.db.session import Session
 
 STREAM_CHUNK = 2000
 
@@ -127,7 +130,7 @@ def _params(plan: Plan, values: list[Any]) -> Any:
     return values if plan.bind is None else plan.bind(values)
 
 
-def _check_lock(session: Any) -> None:
+def _check_lock(session: Session) -> None:
     if session.features.row_locks and not session.in_transaction:
         raise TransactionManagementError(
             "select_for_update cannot be used outside of a transaction: open one with atomic() or aatomic()."

@@ -76,7 +76,7 @@ class Plan:
 EMPTY = Plan(None, None, lambda rows: [], None)
 
 
-def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan, list[Any]]:
+def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan, list[object]]:
     """The plan of a state, compiled when it is new, and the values to bind.
 
     :param engine: the alias's engine record (``dialect``, ``features``).

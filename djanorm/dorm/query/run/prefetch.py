@@ -7,7 +7,7 @@ Results go where the accessors look first: a forward or reverse one-to-one objec
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.db import bridge
 from dorm.expressions.base import Unshapable
@@ -18,6 +18,10 @@ from dorm.query.describe.prefetch_lookups import Prefetch, as_objects, check_loo
 from dorm.query.run import pipeline
 from dorm.query.run.aliases import read_alias, rows_of
 from dorm.query.run.hydrate import ParentKey
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
 
 OWNER = "_prefetch_owner"
 
@@ -51,7 +55,7 @@ def prefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> None:
     prefetch_instances(rows, named, rows[0]._state.db)
 
 
-async def aprefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> None:
+async def aprefetch_related_objects(instances: Iterable[object], *lookups: Any) -> None:
     return await bridge.run_async(prefetch_related_objects, instances, *lookups)
 
 
@@ -83,7 +87,7 @@ def prefetch_instances(rows: list[Any], lookups: tuple[Any, ...], alias: str | N
 
 
 def _prefetch_one(
-    rows: list[Any], name: str, to_attr: str | None, queryset: Any, below: tuple[Any, ...], alias: str | None
+    rows: list[object], name: str, to_attr: str | None, queryset: Any, below: tuple[Any, ...], alias: str | None
 ) -> None:
     models: Iterable[Any] = dict.fromkeys(map(type, rows))
     for model in models:
@@ -104,7 +108,7 @@ class _Owners(dict[Any, Any]):
         super().__init__(takers)
         self.stranger = stranger
 
-    def __missing__(self, key: Any) -> Any:
+    def __missing__(self, key: object) -> Any:
         return self.stranger
 
 
@@ -136,7 +140,7 @@ class _Step:
             return found
         return _once([*found, *(related for row in self.rows for related in self._stored(row))])
 
-    def _fetch(self, rows: list[Any]) -> list[Any]:
+    def _fetch(self, rows: list[object]) -> list[Any]:
         if self.item.many_to_many:
             return self._many_to_many(rows)
         return self._forward(rows) if self.forward else self._reverse(rows)
@@ -149,7 +153,7 @@ class _Step:
             queryset = queryset.using(self.alias)
         return queryset
 
-    def _matching(self, field: Any, keys: list[Any]) -> Any:
+    def _matching(self, field: Field, keys: list[object]) -> Any:
         """The rows whose ``field`` is one of ``keys``, with that field loaded, by which they are attached."""
         base = self._base()
         queryset = _unsliced(base).filter(**{f"{field.name}__in": keys})
@@ -161,7 +165,7 @@ class _Step:
 
     # -- one row ---------------------------------------------------------------------------------------------------
 
-    def _forward(self, rows: list[Any]) -> list[Any]:
+    def _forward(self, rows: list[Any]) -> list[object]:
         field = self.item
         target = field.target_field
         keys = [getattr(row, field.attname) for row in rows]
@@ -189,7 +193,7 @@ class _Step:
         self._store(rows, keys, lists)
         return found
 
-    def _many_to_many(self, rows: list[Any]) -> list[Any]:
+    def _many_to_many(self, rows: list[Any]) -> list[object]:
         """One query over junction and target; each row is one object."""
         junction = self.item.junction
         source = junction.source.target_field.attname
@@ -207,7 +211,7 @@ class _Step:
 
     # -- storing results -------------------------------------------------------------------------------------------
 
-    def _waiting(self) -> list[Any]:
+    def _waiting(self) -> list[object]:
         """Instances not yet prefetched; a lookup with its own queryset or `to_attr` is always fetched again."""
         place = self.place
         if self.queryset is not None or self.to_attr is not None:
@@ -216,14 +220,14 @@ class _Step:
             return [row for row in self.rows if place not in row.__dict__]
         return [row for row in self.rows if place not in row.__dict__.get("_prefetched", ())]
 
-    def _stored(self, row: Any) -> list[Any]:
+    def _stored(self, row: object) -> list[object]:
         data = row.__dict__
         if self.single:
             one = data[self.place]
             return [] if one is None else [one]
         return data["_prefetched"][self.place]
 
-    def _store(self, rows: list[Any], keys: list[Any], lists: dict[Any, list[Any]]) -> None:
+    def _store(self, rows: list[Instance], keys: list[object], lists: dict[object, list[object]]) -> None:
         place, to_attr, single = self.place, self.to_attr, self.single
         # several instances of one row get separate lists
         shared = len(lists) < len(rows)
@@ -240,7 +244,7 @@ class _Step:
                 data["_prefetched"] = {place: mine}
 
 
-def _fetch_owned(queryset: Any, parent_key: ParentKey, owners: Any) -> list[Any]:
+def _fetch_owned(queryset: Any, parent_key: ParentKey, owners: _Owners) -> list[object]:
     """The instances of ``queryset``, with their annotations and prefetches, each handed to its owner."""
     alias = read_alias(queryset)
     found = pipeline.fetch_owned(queryset.state, alias, parent_key, owners)
@@ -282,13 +286,13 @@ def _same_steps(own: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
     return same and values == other_values
 
 
-def _ignore(row: Any) -> None:
+def _ignore(row: object) -> None:
     pass
 
 
-def _once(rows: list[Any]) -> list[Any]:
+def _once(rows: list[object]) -> list[object]:
     return list({id(row): row for row in rows}.values())
 
 
-def _different(keys: Iterable[Any]) -> list[Any]:
+def _different(keys: Iterable[object]) -> list[object]:
     return [key for key in dict.fromkeys(keys) if key is not None]

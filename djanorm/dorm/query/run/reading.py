@@ -30,6 +30,8 @@ from dorm.utils.lazy import lazy_import
 
 if TYPE_CHECKING:
     from dorm.db import session
+    from dorm.fields.base import Field
+    from dorm.meta.options import Options
     from dorm.query.run import pipeline, prefetch, raw
 else:
     session = lazy_import("dorm.db.session", globals())
@@ -316,7 +318,7 @@ class Reading(Evaluation[M, R]):
         return raw.RawQuerySet(root.model, sql, params, state.using, translations, state.prefetch)
 
 
-def _inlined(expression: Any, siblings: dict[str, Any]) -> Any:
+def _inlined(expression: Expression, siblings: dict[str, object]) -> Any:
     """References to earlier results of the same ``aggregate()`` call, replaced by those expressions."""
     if isinstance(expression, AnnotationRef) and expression.name in siblings:
         return siblings[expression.name]
@@ -327,7 +329,7 @@ class _AskError(Exception):
     """Raised when only the database knows the result."""
 
 
-def _of_nothing(expression: Any) -> Any:
+def _of_nothing(expression: Expression | None) -> Any:
     """The result of an aggregate over no rows, when no query was sent.
 
     :raises _AskError: for an expression whose result is not known here.
@@ -346,7 +348,7 @@ def _of_nothing(expression: Any) -> Any:
     raise _AskError
 
 
-def _over_nothing(state: QueryState, aggregates: tuple[tuple[str, Any], ...]) -> QueryState:
+def _over_nothing(state: QueryState, aggregates: tuple[tuple[str, object], ...]) -> QueryState:
     """The aggregates over an empty selection of ``state``, computed by the database."""
     never = FilterStep(Term(RawSQL("1 = 0", output_field=BooleanField())))
     steps = (*(step for step in state.steps if not isinstance(step, FilterStep)), never)
@@ -355,7 +357,7 @@ def _over_nothing(state: QueryState, aggregates: tuple[tuple[str, Any], ...]) ->
     )
 
 
-def _is_distinct_on(state: QueryState, field: Any) -> bool:
+def _is_distinct_on(state: QueryState, field: Field) -> bool:
     """Whether ``distinct()`` leaves one row for each value of ``field``."""
     terms = state.distinct
     if not isinstance(terms, tuple) or len(terms) != 1 or not isinstance(terms[0], ColumnRef):
@@ -363,7 +365,7 @@ def _is_distinct_on(state: QueryState, field: Any) -> bool:
     return not terms[0].path.hops and terms[0].path.field is field
 
 
-def _single_unique(opts: Any) -> set[str]:
+def _single_unique(opts: Options) -> set[str]:
     found: set[str] = {name for names in opts.unique_together if len(names) == 1 for name in names}
     for constraint in opts.constraints:
         if isinstance(constraint, UniqueConstraint) and len(constraint.fields) == 1 and constraint.condition is None:

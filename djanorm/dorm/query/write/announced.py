@@ -35,7 +35,7 @@ TOGETHER = 100
 # inserts
 
 
-def one_insert(announcement: Announcement, statement: Statement, args: Args) -> tuple[Any, ...] | None:
+def one_insert(announcement: Announcement, statement: Statement, args: Args) -> tuple[object, ...] | None:
     """INSERT of one row; ``args``: options, fields, values, alias, fields to bring back."""
     options, fields, values, using, returning = args
     wide = _widened(announcement, options, returning)
@@ -45,7 +45,7 @@ def one_insert(announcement: Announcement, statement: Statement, args: Args) -> 
     return row[: len(returning)] if returning else None
 
 
-def many_inserts(announcement: Announcement, statement: Statement, args: Args) -> list[tuple[Any, ...]]:
+def many_inserts(announcement: Announcement, statement: Statement, args: Args) -> list[tuple[object, ...]]:
     """INSERT of several rows; ``args``: options, fields, rows, alias, fields to bring back, what to do with conflicts."""
     options, fields, rows, using, returning, on_conflict = args
     wide = _widened(announcement, options, returning)

@@ -16,6 +16,8 @@ from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
     from dorm.db import sessions, transactions
+    from dorm.expressions.contract import FieldLike
+    from dorm.meta.options import Options
     from dorm.query.write import bulk_inserts, bulk_updates
 else:
     transactions = lazy_import("dorm.db.transactions", globals())
@@ -69,7 +71,7 @@ class Bulk(Writing[M, R]):
 
     @staticmethod
     def _conflict(
-        opts: Any,
+        opts: Options,
         ignore: bool,
         update: bool,
         update_fields: Sequence[str] | None,
@@ -212,5 +214,5 @@ def _column(opts: Any, name: str, what: str) -> Any:
     return field
 
 
-def _among(field: Any, fields: Iterable[Any]) -> bool:
+def _among(field: FieldLike, fields: Iterable[object]) -> bool:
     return any(field is other for other in fields)

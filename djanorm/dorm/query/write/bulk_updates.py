@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -27,12 +27,17 @@ from dorm.query.write.related_keys import settle
 from dorm.query.write.sent_rows import GroupedRows, Rows, RowsInArrays, RowsPlan, fits_arrays, groups_of, processor_of
 from dorm.query.write.sources import names_of
 
+if TYPE_CHECKING:
+    from dorm.db.session import Session
+    from dorm.fields.base import Field
+    from dorm.meta.options import Options
+
 CASES = 100
 """Up to so many rows the values are branches of a CASE, which is read once per row and branch: its cost is the square of
 the number of rows. More rows are joined as a table of values."""
 
 
-def update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias: str) -> int:
+def update_batch(root: Any, opts: Options, fields: list[Field], rows: list[object], alias: str) -> int:
     """Write ``fields`` of ``rows`` in one statement; the number of rows matched.
 
     :param root: the queryset whose rows may be written.
@@ -48,7 +53,7 @@ def update_batch(root: Any, opts: Any, fields: list[Any], rows: list[Any], alias
     return row_writes.update_each(opts, fields, keys, statement, params, using=alias)
 
 
-def _lines(opts: Any, fields: list[Any], rows: list[Any]) -> list[tuple[Any, ...]]:
+def _lines(opts: Options, fields: list[Field], rows: list[Any]) -> list[tuple[object, ...]]:
     """The key of each row, and its new values of ``fields``."""
     relations = [field for field in fields if field.is_relation]
     if relations:
@@ -63,7 +68,7 @@ def _lines(opts: Any, fields: list[Any], rows: list[Any]) -> list[tuple[Any, ...
     return [read(row) for row in rows]
 
 
-def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan:
+def _plan_of(opts: Options, fields: list[Field], count: int, session: Session) -> RowsPlan:
     """The plan of writing ``count`` rows: their keys and the values of ``fields``."""
     written = [opts.pk, *fields]
     make: Callable[[Any, list[Any], Any, Source], RowsPlan]
@@ -80,7 +85,7 @@ def _plan_of(opts: Any, fields: list[Any], count: int, session: Any) -> RowsPlan
     return plan
 
 
-def _joined(opts: Any, written: list[Any], columns: Sequence[Any]) -> Any:
+def _joined(opts: Options, written: list[Any], columns: Sequence[object]) -> Any:
     """The UPDATE of the rows whose keys are in the first of ``columns``, with the values in the others."""
     table = opts.query_table
     key, *values = columns
@@ -88,12 +93,12 @@ def _joined(opts: Any, written: list[Any], columns: Sequence[Any]) -> Any:
     return sa.update(table).ordered_values(*assigned).where(table.c[opts.pk.column] == key)
 
 
-def _from_groups(opts: Any, written: list[Any], session: Any, source: Source) -> RowsPlan:
+def _from_groups(opts: Options, written: list[Any], session: Session, source: Source) -> RowsPlan:
     given = TableOfRows("new", groups_of(written, session, typed=True), len(written))
     return GroupedRows(written, _joined(opts, written, list(given.c)), session, source)
 
 
-def _from_arrays(opts: Any, written: list[Any], session: Any, source: Source) -> RowsPlan:
+def _from_arrays(opts: Options, written: list[Any], session: Session, source: Source) -> RowsPlan:
     return RowsInArrays(written, lambda given: _joined(opts, written, list(given.c)[:-1]), session, source)
 
 
@@ -122,7 +127,7 @@ class UpdateByCase:
         self.hydrate: Callable[[list[Any]], list[Any]] | None = None
         self.used = False
 
-    def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+    def sent(self, rows: Rows) -> tuple[Statement, list[object]]:
         """The statement that writes ``rows``, and its parameters."""
         count = len(rows)
         keys, *values = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -24,8 +24,11 @@ from dorm.query.run.statements import compile_statement
 from dorm.query.write.sources import computed_insertion
 from dorm.query.write.write_plans import finished, returned
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
 
-def computed(fields: Sequence[Any], rows: Sequence[Sequence[object]]) -> list[Any]:
+
+def computed(fields: Sequence[Field], rows: Sequence[Sequence[object]]) -> list[Field]:
     """The fields for which some row has an expression in place of a value."""
     columns = zip(*rows, strict=True)
     return [
@@ -86,7 +89,7 @@ def as_stored(expression: Expression, options: Any, name: str) -> Expression:
     return Round(expression, places)
 
 
-def _refuse(options: Any, field: Any, expression: Expression) -> None:
+def _refuse(options: Any, field: Field, expression: Expression) -> None:
     if expression.contains_aggregate:
         raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={expression!r}).")
     for node in expression.flatten():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -18,8 +18,13 @@ from dorm.query.write.sent_rows import GroupedRows, RowsInArrays, RowsPlan, fits
 from dorm.query.write.sources import insertion
 from dorm.query.write.write_plans import WritePlan, finished, returned
 
+if TYPE_CHECKING:
+    from dorm.db.session import Session
+    from dorm.fields.base import Field
+    from dorm.meta.options import Options
 
-def compile_one(session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any]) -> WritePlan:
+
+def compile_one(session: Session, options: Options, fields: Sequence[Any], returning: Sequence[Any]) -> WritePlan:
     """The plan of inserting one row; without fields, a row of nothing but defaults."""
     compilation = Compilation(session.dialect, session.features)
     table = options.query_table
@@ -55,7 +60,7 @@ def insert_many(
     return found
 
 
-def _run(session: Any, hydrate: Any, statement: Statement, params: Any) -> list[Any]:
+def _run(session: Session, hydrate: Any, statement: Statement, params: Any) -> list[object]:
     if hydrate is None:
         session.run(statement, params)
         return []
@@ -63,7 +68,7 @@ def _run(session: Any, hydrate: Any, statement: Statement, params: Any) -> list[
 
 
 def _plan_of(
-    form: str, session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
+    form: str, session: Session, options: Any, fields: Sequence[Field], returning: Sequence[object], on_conflict: object
 ) -> RowsPlan:
     """The plan of inserting rows, compiled once; ``form`` is how they travel."""
     conflict = on_conflict
@@ -80,7 +85,7 @@ def _plan_of(
 
 
 def _in_groups(
-    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
+    session: Session, options: Any, fields: Sequence[Field], returning: Sequence[Any], on_conflict: Any
 ) -> RowsPlan:
     table = options.query_table
     columns = [table.c[field.column] for field in fields]
@@ -92,7 +97,7 @@ def _in_groups(
 
 
 def _in_arrays(
-    session: Any, options: Any, fields: Sequence[Any], returning: Sequence[Any], on_conflict: Any
+    session: Session, options: Any, fields: Sequence[Field], returning: Sequence[Any], on_conflict: Any
 ) -> RowsPlan:
     table = options.query_table
     columns = [table.c[field.column] for field in fields]

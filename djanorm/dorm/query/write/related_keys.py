@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
 
 
 def key_of(field: Any, related: Any) -> Any:
@@ -55,7 +58,7 @@ def forget_refused(opts: Any, instances: Iterable[Any]) -> None:
                     forget_reverse(field, instance)
 
 
-def forget_half_made(opts: Any, values: dict[str, Any]) -> None:
+def forget_half_made(opts: Options, values: dict[str, Any]) -> None:
     """Remove the instance that could not be created from ``values`` from their one-to-one caches."""
     for field in opts.concrete_fields:
         related = values.get(field.name) if field.one_to_one else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -33,11 +33,16 @@ from dorm.query.write.state_writes import run_state
 from dorm.query.write.write_plans import WritePlan
 from dorm.query.write.written import written
 
+if TYPE_CHECKING:
+    from dorm.db.session import Session
+    from dorm.fields.base import Field
+    from dorm.meta.options import Options
+
 OnConflict = Any  # None, "ignore", or ("update", unique fields, updated fields)
 
 
 def insert_one(
-    options: Any, fields: Sequence[Any], values: Sequence[Any], *, using: str, returning: Sequence[Any] = ()
+    options: Options, fields: Sequence[Field], values: Sequence[object], *, using: str, returning: Sequence[Field] = ()
 ) -> tuple[Any, ...] | None:
     """Insert one row.
 
@@ -49,8 +54,8 @@ def insert_one(
 
 
 def _insert_one(
-    options: Any, fields: Sequence[Any], values: Sequence[Any], using: str, returning: Sequence[Any]
-) -> tuple[Any, ...] | None:
+    options: Any, fields: Sequence[Field], values: Sequence[object], using: str, returning: Sequence[Any]
+) -> tuple[object, ...] | None:
     if any(isinstance(value, Expression) for value in values):
         rows = _insert_rows(options, fields, [values], using, returning, None)
         return rows[0] if rows else None
@@ -98,21 +103,21 @@ def insert_rows(
 
 
 def _insert_rows(
-    options: Any,
-    fields: Sequence[Any],
-    rows: Sequence[Sequence[Any]],
+    options: Options,
+    fields: Sequence[Field],
+    rows: Sequence[Sequence[object]],
     using: str,
-    returning: Sequence[Any],
+    returning: Sequence[object],
     on_conflict: OnConflict,
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[object, ...]]:
     return inserts.insert_many(session_of(using), options, fields, rows, returning, on_conflict)
 
 
 def update_where_key(
-    options: Any,
-    pk_value: Any,
-    fields: Sequence[Any],
-    values: Sequence[Any],
+    options: Options,
+    pk_value: object,
+    fields: Sequence[Field],
+    values: Sequence[object],
     *,
     using: str,
 ) -> int:
@@ -124,7 +129,9 @@ def update_where_key(
     return written(options, "update", using, "instance", fields, _update_by_key, args, announced.update_by_key)
 
 
-def _update_by_key(options: Any, pk_value: Any, fields: Sequence[Any], values: Sequence[Any], using: str) -> int:
+def _update_by_key(
+    options: Any, pk_value: object, fields: Sequence[Field], values: Sequence[object], using: str
+) -> int:
     session = session_of(using)
     key = ("update", using, options, options.registry.version, tuple([id(f) for f in fields]))
     plan = plans.get(options.registry, key)
@@ -135,7 +142,7 @@ def _update_by_key(options: Any, pk_value: Any, fields: Sequence[Any], values: S
     return session.run(plan.statement, params if plan.bind is None else plan.bind(params))
 
 
-def _compile_update_by_key(session: Any, options: Any, fields: Sequence[Any]) -> Any:
+def _compile_update_by_key(session: Session, options: Options, fields: Sequence[Field]) -> WritePlan:
     compilation = Compilation(session.dialect, session.features)
     table = options.query_table
     assigned = {
@@ -173,7 +180,7 @@ def delete_where_in(options: Any, field: Any, keys: Sequence[Any], *, using: str
     return _in_portions(options, field, keys, using, lambda part: delete_state(part, using, origin=origin))
 
 
-def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
+def _delete_one(options: Options, field: Field, key_value: object, using: str) -> int:
     """The rows of one key, by a plan that is compiled once."""
     session = session_of(using)
     key = ("delete", using, options, options.registry.version, id(field))
@@ -191,7 +198,9 @@ def _delete_one(options: Any, field: Any, key_value: Any, using: str) -> int:
     return session.run(plan.statement, keys if plan.bind is None else plan.bind(keys))
 
 
-def _in_portions(options: Any, field: Any, keys: Sequence[Any], using: str, work: Callable[[QueryState], int]) -> int:
+def _in_portions(
+    options: Options, field: Field, keys: Sequence[object], using: str, work: Callable[[QueryState], int]
+) -> int:
     """The sum of ``work`` for the rows whose ``field`` is one of ``keys``: all of it, or nothing."""
     parts = portions(keys, using)
     with transactions.atomic(using) if len(parts) > 1 else nullcontext():
@@ -230,11 +239,11 @@ def delete_state(state: QueryState, using: str, *, origin: Origin | Asked = "que
 
 
 def update_each(
-    options: Any,
-    fields: Sequence[Any],
-    keys: Sequence[Any],
+    options: Options,
+    fields: Sequence[Field],
+    keys: Sequence[object],
     statement: Statement,
-    params: Sequence[Any],
+    params: Sequence[object],
     *,
     using: str,
 ) -> int:
@@ -243,5 +252,7 @@ def update_each(
     return written(options, "update", using, "bulk", fields, _update_each, args, announced.update_by_keys)
 
 
-def _update_each(options: Any, keys: Sequence[Any], using: str, statement: Statement, params: Sequence[Any]) -> int:
+def _update_each(
+    options: Options, keys: Sequence[object], using: str, statement: Statement, params: Sequence[object]
+) -> int:
     return session_of(using).run(statement, params)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -18,6 +18,10 @@ from dorm.query.compile.scope import Compilation, names_of_column
 from dorm.query.run.statements import compile_statement
 from dorm.utils.codegen import FunctionText
 
+if TYPE_CHECKING:
+    from dorm.db.session import Session
+    from dorm.fields.base import Field
+
 Rows = Sequence[Sequence[object]]
 
 
@@ -29,7 +33,7 @@ class RowsPlan(Protocol):
     used: bool
     """For the cache of plans."""
 
-    def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+    def sent(self, rows: Rows) -> tuple[Statement, list[object]]:
         """The statement that writes ``rows``, and its parameters."""
         ...
 
@@ -54,7 +58,7 @@ class GroupedRows:
         self.hydrate = hydrate
         self.used = False
 
-    def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+    def sent(self, rows: Rows) -> tuple[Statement, list[object]]:
         """The statement that writes ``rows``, and its parameters."""
         count, statement = self._last
         if count != len(rows):
@@ -93,7 +97,7 @@ class RowsInArrays:
         self.hydrate = hydrate
         self.used = False
 
-    def sent(self, rows: Rows) -> tuple[Statement, list[Any]]:
+    def sent(self, rows: Rows) -> tuple[Statement, list[object]]:
         """The statement that writes ``rows``, and its parameters."""
         columns = zip(*rows, strict=True)
         return self._statement, [
@@ -102,16 +106,16 @@ class RowsInArrays:
         ]
 
 
-def fits_arrays(fields: Sequence[Any], session: Any) -> bool:
+def fits_arrays(fields: Sequence[Field], session: Session) -> bool:
     """Whether rows of these fields can travel as arrays: an array of arrays would be one of several dimensions."""
     return session.features.unnest_insert and not any(_is_array(field) for field in fields)
 
 
-def _is_array(field: Any) -> bool:
+def _is_array(field: Field) -> bool:
     return field.kind is Kind.ARRAY or isinstance(field.sql_type(), sa.ARRAY)
 
 
-def groups_of(fields: Sequence[Any], session: Any, *, typed: bool = False) -> Repeated:
+def groups_of(fields: Sequence[Field], session: Session, *, typed: bool = False) -> Repeated:
     """One group of parameters in parentheses per row.
 
     :param typed: for a list of rows whose columns have no types but those that its first row gives them.
@@ -127,13 +131,13 @@ def groups_of(fields: Sequence[Any], session: Any, *, typed: bool = False) -> Re
     return Repeated(sa.tuple_(*parameters), sa.tuple_(*first))
 
 
-def processor_of(field: Any, dialect: Any) -> Callable[[Any], Any] | None:
+def processor_of(field: Field, dialect: Any) -> Callable[[object], object] | None:
     """From a value of ``field``, as it stands on an instance, to the driver's; None where nothing changes."""
     process: Callable[[Any], Any] | None = field.write_type().dialect_impl(dialect).bind_processor(dialect)
     return process
 
 
-def _flattener(fields: Sequence[Any], dialect: Any) -> Callable[[Rows], list[Any]]:
+def _flattener(fields: Sequence[Field], dialect: Any) -> Callable[[Rows], list[object]]:
     """A function that turns rows into one flat list of parameters."""
     text = FunctionText("flatten", "parameters of many rows")
     parts = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.base import Expression, Unshapable
 from dorm.meta.options import Options
 from dorm.query.describe.identity import QuerySource
 
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
 
-def names_of(fields: Sequence[Any]) -> tuple[str, ...]:
+
+def names_of(fields: Sequence[Field]) -> tuple[str, ...]:
     """The names of fields."""
     return tuple([field.name for field in fields])
 

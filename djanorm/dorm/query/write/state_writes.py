@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
 from dorm.db.session import Params, Session
 from dorm.db.sessions import session as session_of
 from dorm.query.describe.state import QueryState
 from dorm.query.run.plan import Plan, plan_for
 from dorm.query.write.computed_inserts import as_stored
+
+if TYPE_CHECKING:
+    from dorm.db.session import Session
 
 
 def run_state(state: QueryState, using: str, use: str) -> int:

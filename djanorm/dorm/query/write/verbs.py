@@ -20,6 +20,7 @@ from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
     from dorm.db import transactions
+    from dorm.meta.options import Options
     from dorm.query.write import row_writes
 else:
     transactions = lazy_import("dorm.db.transactions", globals())
@@ -220,7 +221,7 @@ def check_settable(state: QueryState, values: dict[str, Any]) -> None:
         )
 
 
-def saved_names(opts: Any, values: dict[str, Any]) -> list[str] | None:
+def saved_names(opts: Options, values: dict[str, Any]) -> list[str] | None:
     """The fields to save after setting ``values``; None for all, when a value is not a column."""
     names = []
     for name in values:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -13,6 +13,9 @@ from dorm.dialects.sql import hooks_for
 from dorm.exceptions import UnsupportedFeature
 from dorm.query.compile.layout import Layout, Output
 from dorm.query.run.hydrate import make_hydrator
+
+if TYPE_CHECKING:
+    from dorm.db.session import Session
 
 
 class WritePlan:
@@ -31,7 +34,9 @@ class WritePlan:
         self.used = False
 
 
-def returned(options: Any, returning: Sequence[Any], session: Any) -> Callable[[list[Any]], list[Any]] | None:
+def returned(
+    options: object, returning: Sequence[Any], session: Session
+) -> Callable[[list[object]], list[object]] | None:
     """From the rows that a write returns to tuples of converted values; None when nothing is returned."""
     if not returning:
         return None
@@ -42,7 +47,7 @@ def returned(options: Any, returning: Sequence[Any], session: Any) -> Callable[[
     return make_hydrator(Layout("tuple", options, outputs), session.dialect, session.alias)
 
 
-def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: Any, features: Features) -> Any:
+def finished(insert: Any, table: Any, returning: Sequence[Any], on_conflict: object, features: Features) -> Any:
     """An INSERT with what happens to rows that clash, and what is read back: fields, or elements of SQL.
 
     :raises UnsupportedFeature: when something is to be read back and the database returns nothing.
