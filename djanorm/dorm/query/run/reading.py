@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dorm.fields.base import Field
     from dorm.meta.options import Options
     from dorm.query.run import pipeline, prefetch, raw
+    from dorm.query.run.raw import RawQuerySet
 else:
     session = lazy_import("dorm.db.session", globals())
     pipeline = lazy_import("dorm.query.run.pipeline", globals())
@@ -307,7 +308,7 @@ class Reading(Evaluation[M, R]):
         finally:
             chunks.close()
 
-    def raw(self, sql: str, params: Any = None, translations: dict[str, str] | None = None) -> raw.RawQuerySet[M]:
+    def raw(self, sql: str, params: Any = None, translations: dict[str, str] | None = None) -> RawQuerySet[M]:
         """Instances from verbatim SQL.
 
         :param sql: a SELECT that returns the key; ``%s``, ``?`` or ``%(name)s`` placeholders.
