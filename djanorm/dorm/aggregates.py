@@ -25,10 +25,10 @@ class Star(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def slotted(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Any) -> Expression:
         return self
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[Any]) -> Hashable:
         return "*"
 
     def build(self, scope: Any) -> Built:

@@ -24,7 +24,7 @@ LAZY = {
         "alias", "all", "annotate", "as_manager", "cache", "cached", "complex_filter", "contribute_to_class", "cursor",
         "db_manager", "defer", "difference", "distinct", "exclude", "extra", "filter", "from_queryset", "get_queryset", "sql",
         "intersection", "lookup", "none", "only", "order_by", "prefetch_related", "resolve_expression", "reverse",
-        "select_for_update", "select_related", "shape", "union", "union_with", "using", "check", "deconstruct",
+        "select_for_update", "select_related", "cache_key", "union", "union_with", "using", "check", "deconstruct",
         "dates", "datetimes", "ordered", "db", "query", "as_expression",
     },
     "model": {

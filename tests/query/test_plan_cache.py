@@ -88,7 +88,7 @@ def counted(database):
 
 
 def shape(queryset: Any) -> Any:
-    return queryset.state.shape([])
+    return queryset.state.cache_key([])
 
 
 def inside(key: Any) -> Iterator[Any]:
@@ -188,7 +188,7 @@ NUMBER = 918273645
 )
 def test_values_never_stand_in_the_key(lite, make):
     values: list[Any] = []
-    key = make().state.shape(values)
+    key = make().state.cache_key(values)
     assert SECRET not in str(key)
     assert not any(isinstance(part, str | int) and part in {SECRET, NUMBER} for part in inside(key))
     hash(key)

@@ -76,7 +76,7 @@ def test_the_same_recipe_with_other_values_has_the_same_shape_and_hits(both):
         one, other = recipe.cook(first).state, recipe.cook(second).state
         values: list[Any] = []
         others: list[Any] = []
-        assert one.shape(values) == other.shape(others)
+        assert one.cache_key(values) == other.cache_key(others)
         assert len(values) == len(others)
         plan_for(one, "default", "rows", engines.get("default"))
         before = plans.hits
@@ -92,7 +92,7 @@ def test_a_shape_numbers_its_values_in_the_order_of_its_slots(both):
     def check(recipe: Recipe, seed: int) -> None:
         state = recipe.cook(seed).state
         values: list[Any] = []
-        state.shape(values)
+        state.cache_key(values)
         _, samples = compile_plan(state, "default", "rows", engines.get("default"))
         assert samples == values
 

@@ -16,7 +16,7 @@ import dorm
 from dorm import Case, Count, Exists, F, OuterRef, Q, Sum, Value, When
 from dorm.db import hooks
 from dorm.db.execution import Statement
-from dorm.expressions.base import Unshapable
+from dorm.expressions.base import Uncacheable
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import RawSQL
 from dorm.functions import Func, Upper
@@ -91,7 +91,7 @@ BARE = QueryState(Writer._meta)
 
 
 def identity_of(state: QueryState) -> str:
-    return QuerySource("rows", Writer._meta, state.shape([])).identity("")
+    return QuerySource("rows", Writer._meta, state.cache_key([])).identity("")
 
 
 def test_the_table_declares_every_part_once_and_nothing_else():
@@ -104,7 +104,7 @@ def test_the_table_declares_every_part_once_and_nothing_else():
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_every_part_changes_the_key_and_all_but_the_alias_the_identity(name):
     changed = BARE.evolve(**{name: MUTATIONS[name]})
-    assert changed.shape([]) != BARE.shape([])
+    assert changed.cache_key([]) != BARE.cache_key([])
     assert (identity_of(changed) != identity_of(BARE)) is (name != "using")
 
 
@@ -113,11 +113,11 @@ def test_a_part_at_its_default_is_as_if_nobody_had_set_it(part):
     assert identity_of(BARE.evolve(**{part.name: part.default})) == identity_of(BARE)
 
 
-@pytest.mark.parametrize("part", [part for part in PARTS if part.shape is not None], ids=lambda part: part.name)
+@pytest.mark.parametrize("part", [part for part in PARTS if part.cache_key is not None], ids=lambda part: part.name)
 def test_a_part_with_a_shape_of_its_own_takes_as_many_slots_as_it_gives_values(part):
     state = BARE.evolve(**{part.name: MUTATIONS[part.name]})
     values: list[Any] = []
-    state.shape(values)
+    state.cache_key(values)
     taken: list[Any] = []
 
     class Counting:
@@ -125,19 +125,19 @@ def test_a_part_with_a_shape_of_its_own_takes_as_many_slots_as_it_gives_values(p
             taken.append(value)
             return value
 
-    state.slotted(Counting())  # type: ignore[arg-type]
+    state.parameterized(Counting())  # type: ignore[arg-type]
     assert taken == values
     assert part.slot is not None
 
 
 def test_a_part_that_is_not_declared_is_no_part_of_a_key_but_stops_there_being_one():
     for tenant in ("t1", "t2"):
-        with pytest.raises(Unshapable, match="'tenant' is no declared part"):
-            BARE.evolve(tenant=tenant).shape([])
-        with pytest.raises(Unshapable):
-            BARE.with_step(FilterStep(NO_CONDITION)).evolve(tenant=tenant).shape([])
-        with pytest.raises(Unshapable):
-            W.filter(pk__in=with_state(W, BARE.evolve(tenant=tenant)).values("pk")).state.shape([])
+        with pytest.raises(Uncacheable, match="'tenant' is no declared part"):
+            BARE.evolve(tenant=tenant).cache_key([])
+        with pytest.raises(Uncacheable):
+            BARE.with_step(FilterStep(NO_CONDITION)).evolve(tenant=tenant).cache_key([])
+        with pytest.raises(Uncacheable):
+            W.filter(pk__in=with_state(W, BARE.evolve(tenant=tenant)).values("pk")).state.cache_key([])
 
 
 def test_steps_and_their_order_count():

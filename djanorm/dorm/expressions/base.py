@@ -1,12 +1,12 @@
-"""What every expression can do: combine, resolve its names, state its shape, and build itself for the compiler.
+"""What every expression can do: combine, resolve its names, state its cache key, and build itself for the compiler.
 
 An expression is an immutable description. Its life has three steps:
 
 ``resolve(names)``
     at the user's line: every name is looked up, so an unknown one raises there. Returns a resolved copy.
-``shape(values)``
+``cache_key(values)``
     on each run: the structure as a hashable key; the values it holds are appended to ``values``, in a fixed order. An
-    expression that cannot say raises :class:`Unshapable` and its query is not cached.
+    expression that cannot say raises :class:`Uncacheable` and its query is not cached.
 ``build(scope)``
     once per plan: the SQLAlchemy element and the field that converts its results.
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _FLAGS = ("output_field", "contains_aggregate", "contains_window", "contains_outer")
 
 
-class Unshapable(Exception):
+class Uncacheable(Exception):
     """Raised by an expression whose structure cannot be a cache key."""
 
 
@@ -53,10 +53,10 @@ class Built(NamedTuple):
     text: Any = None
 
 
-def field_shape(field: Any) -> Hashable:
+def field_key(field: Any) -> Hashable:
     """A key for an output field: the field itself when it belongs to a model, else its class and options.
 
-    :raises Unshapable: when an option cannot be part of a key.
+    :raises Uncacheable: when an option cannot be part of a key.
     """
     if field is None:
         return None
@@ -67,7 +67,7 @@ def field_shape(field: Any) -> Hashable:
         key = (path, tuple(args), tuple(sorted(kwargs.items())))
         hash(key)
     except TypeError as problem:
-        raise Unshapable from problem
+        raise Uncacheable from problem
     return key
 
 
@@ -168,27 +168,27 @@ class Expression:
         except RecursionError as problem:
             raise too_deep() from problem
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[Any]) -> Hashable:
         """The structure as a hashable key; values are appended to ``values``.
 
-        :raises Unshapable: when the object carries state that its ``anatomy`` does not name.
+        :raises Uncacheable: when the object carries state that its ``anatomy`` does not name.
         """
         if not self.__dict__.keys() <= self._stated:
-            raise Unshapable(f"{type(self).__name__} has attributes outside its anatomy")
-        parts: list[Any] = [type(self), field_shape(self.output_field)]
+            raise Uncacheable(f"{type(self).__name__} has attributes outside its anatomy")
+        parts: list[Any] = [type(self), field_key(self.output_field)]
         for name in self.anatomy:
             value = getattr(self, name)
             if isinstance(value, Expression):
-                parts.append(value.shape(values))
+                parts.append(value.cache_key(values))
             elif isinstance(value, tuple):
-                parts.append(tuple([i.shape(values) if isinstance(i, Expression) else _plain(i) for i in value]))
+                parts.append(tuple([i.cache_key(values) if isinstance(i, Expression) else _plain(i) for i in value]))
             else:
                 parts.append(_plain(value))
         return tuple(parts)
 
-    def slotted(self, slots: Any) -> Expression:
-        """A copy in which every value is a numbered slot, in the order in which :meth:`shape` appends them."""
-        return self.rebuilt(lambda child: child.slotted(slots))
+    def parameterized(self, slots: Any) -> Expression:
+        """A copy in which every value is a numbered slot, in the order in which :meth:`cache_key` appends them."""
+        return self.rebuilt(lambda child: child.parameterized(slots))
 
     def build(self, scope: Any) -> Built:
         """The SQLAlchemy element for this expression, and the field of its results."""
@@ -498,7 +498,7 @@ def _plain(value: object) -> Hashable:
     try:
         hash(value)
     except TypeError as problem:
-        raise Unshapable from problem
+        raise Uncacheable from problem
     return (type(value), value) if isinstance(value, bool | int | float) else value
 
 
@@ -512,8 +512,8 @@ def _identity(value: object) -> Any:
 
 def _field_identity(field: FieldLike) -> Any:
     try:
-        return field_shape(field)
-    except Unshapable:
+        return field_key(field)
+    except Uncacheable:
         return repr(field)
 
 

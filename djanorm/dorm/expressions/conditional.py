@@ -38,11 +38,11 @@ class Condition(Expression):
     def children(self) -> Any:
         return iter(()) if self.predicate is None else self.predicate.expressions()
 
-    def shape(self, values: list[Any]) -> Hashable:
-        return (Condition, self.predicate.shape(values))
+    def cache_key(self, values: list[Any]) -> Hashable:
+        return (Condition, self.predicate.cache_key(values))
 
-    def slotted(self, slots: Any) -> Expression:
-        return self.of(self.predicate.slotted(slots))
+    def parameterized(self, slots: Any) -> Expression:
+        return self.of(self.predicate.parameterized(slots))
 
     def of(self, predicate: Any) -> Condition:
         """The same expression with another resolved condition."""

@@ -68,10 +68,10 @@ class ColumnRef(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def slotted(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Any) -> Expression:
         return self
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[Any]) -> Hashable:
         return self.path.key
 
     @property
@@ -115,10 +115,10 @@ class AnnotationRef(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def slotted(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Any) -> Expression:
         return self
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[Any]) -> Hashable:
         return ("annotation", self.name)
 
     def operands(self) -> Sequence[Expression]:
@@ -148,7 +148,7 @@ class OuterRef(F):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def slotted(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Any) -> Expression:
         return self
 
     def build(self, scope: Any) -> Built:

@@ -59,11 +59,11 @@ class Subquery(Expression):
             return state.opts.pk
         return state.select[0][1].result_field() if state.select else None
 
-    def shape(self, values: list[Any]) -> Hashable:
-        return (type(self), base.field_shape(self.output_field), self.state.shape(values))
+    def cache_key(self, values: list[Any]) -> Hashable:
+        return (type(self), base.field_key(self.output_field), self.state.cache_key(values))
 
-    def slotted(self, slots: Any) -> Expression:
-        return self.over(self.state.slotted(slots))
+    def parameterized(self, slots: Any) -> Expression:
+        return self.over(self.state.parameterized(slots))
 
     def over(self, state: Any) -> Self:
         """The same expression with another query in it."""
@@ -79,8 +79,8 @@ class Subquery(Expression):
     def identity(self) -> tuple[Any, ...]:
         values: list[Any] = []
         try:
-            return (type(self), self.state.shape(values), repr(values))
-        except base.Unshapable:
+            return (type(self), self.state.cache_key(values), repr(values))
+        except base.Uncacheable:
             return (type(self), id(self.state))
 
     def build(self, scope: Any) -> Built:

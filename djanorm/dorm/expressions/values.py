@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from dorm.expressions import base
-from dorm.expressions.base import Built, Expression, field_shape
+from dorm.expressions.base import Built, Expression, field_key
 from dorm.expressions.type_names import stated_field
 from dorm.utils.patterns import lazy_pattern
 
@@ -51,13 +51,13 @@ class Value(Expression):
         field = self.output_field
         return self if field is None or self.value is None else Prepared(field.get_prep_value(self.value), field)
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[Any]) -> Hashable:
         if self.value is None:
-            return (Value, None, field_shape(self.output_field))
+            return (Value, None, field_key(self.output_field))
         values.append(self.value)
-        return (Value, type(self.value), field_shape(self.output_field))
+        return (Value, type(self.value), field_key(self.output_field))
 
-    def slotted(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Any) -> Expression:
         if self.value is None:
             return self
         return slots.take(self.value, self.output_field)
@@ -79,7 +79,7 @@ class Value(Expression):
     @property
     def identity(self) -> tuple[Any, ...]:
         value = self.value if _hashable(self.value) else repr(self.value)
-        return (Value, type(self.value), value, base.field_shape(self.output_field))
+        return (Value, type(self.value), value, base.field_key(self.output_field))
 
     def __repr__(self) -> str:
         return f"Value({self.value!r})"
@@ -105,7 +105,7 @@ class Slot(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def slotted(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Any) -> Expression:
         return self
 
     def __bool__(self) -> bool:

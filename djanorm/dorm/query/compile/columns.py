@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dorm.expressions.base import Built, Expression, Unshapable
+from dorm.expressions.base import Built, Expression, Uncacheable
 from dorm.expressions.references import AnnotationRef
 from dorm.query.compile.joins import Join
 from dorm.query.compile.layout import Output
@@ -105,6 +105,6 @@ class Columns:
 def _key_of(expression: Expression) -> Any:
     """A key that is equal for equal expressions; None for an expression that has none."""
     try:
-        return expression.shape([])
-    except Unshapable:
+        return expression.cache_key([])
+    except Uncacheable:
         return None

@@ -49,7 +49,7 @@ def _scope(options: Options, table: Any, samples: list[object]) -> QueryScope:
 def condition_on(options: Options, condition: Q, table: object) -> Element:
     """A ``Q`` over the columns of ``table``."""
     slots = Slots()
-    predicate = Names(QueryState(options)).predicate(condition).slotted(slots)
+    predicate = Names(QueryState(options)).predicate(condition).parameterized(slots)
     clause = Clauses(_scope(options, table, slots.samples)).build(predicate).sql
     if isinstance(clause, bool):
         return sa.true() if clause else sa.false()
@@ -59,5 +59,5 @@ def condition_on(options: Options, condition: Q, table: object) -> Element:
 def expression_on(options: Options, expression: Expression, table: object) -> Element:
     """An expression over the columns of ``table``."""
     slots = Slots()
-    resolved = as_operand(expression).resolve(Names(QueryState(options))).slotted(slots)
+    resolved = as_operand(expression).resolve(Names(QueryState(options))).parameterized(slots)
     return resolved.build(_scope(options, table, slots.samples)).sql

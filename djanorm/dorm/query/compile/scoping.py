@@ -47,7 +47,7 @@ class Scoping:
         if options not in self._known:
             self._asked.append(options)
             found = self._condition(options)
-            self._known[options] = None if found is None else found.slotted(self._slots)
+            self._known[options] = None if found is None else found.parameterized(self._slots)
         return self._known[options]
 
     @contextmanager

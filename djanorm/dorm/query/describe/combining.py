@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from dorm.exceptions import NotSupportedError
-from dorm.expressions.base import Unshapable, as_operand
+from dorm.expressions.base import Uncacheable, as_operand
 from dorm.expressions.conditions import AND, OR, XOR
 from dorm.query.describe.base import root_of, with_state
 from dorm.query.describe.names import Names
@@ -64,8 +64,8 @@ def _same(one: Any, other: Any) -> bool:
     values: list[Any] = []
     others: list[Any] = []
     try:
-        return one.shape(values) == other.shape(others) and values == others
-    except Unshapable:
+        return one.cache_key(values) == other.cache_key(others) and values == others
+    except Uncacheable:
         return False
 
 

@@ -98,7 +98,7 @@ def _state(shape: tuple[object, ...]) -> str:
 
 def is_told(part: Part, shape: object) -> bool:
     """Whether a part, as it stands in a key, makes the query another one than its default does."""
-    return part.stable and shape != (part.default if part.shape is None else part.shape(part.default, []))
+    return part.stable and shape != (part.default if part.cache_key is None else part.cache_key(part.default, []))
 
 
 def _path(kind: type) -> str:

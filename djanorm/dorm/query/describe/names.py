@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist, FieldError
-from dorm.expressions.base import Comparison, Expression, Unshapable, are_values, as_operand, is_operand
+from dorm.expressions.base import Comparison, Expression, Uncacheable, are_values, as_operand, is_operand
 from dorm.expressions.conditional import Condition
 from dorm.expressions.conditions import AND, Q
 from dorm.expressions.references import AnnotationRef, ColumnRef
@@ -95,11 +95,11 @@ def bilateral_transforms(left: Expression) -> tuple[Transform, ...]:
 
 
 def _fixed_key(lookup: Lookup, left: Expression) -> Hashable:
-    """The shape of a comparison with one plain value; None when the left side has values or no shape."""
+    """The cache key of a comparison with one plain value; None when the left side has values or no key."""
     values: list[Any] = []
     try:
-        shape = left.shape(values)
-    except Unshapable:
+        shape = left.cache_key(values)
+    except Uncacheable:
         return None
     return None if values else (lookup, shape, "value", ())
 

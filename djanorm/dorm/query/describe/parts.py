@@ -1,7 +1,8 @@
 """The parts of a query's description: each declared once, with all that anybody needs to know of it.
 
-``QueryState`` takes its defaults from here, its key (``shape``), the copy that is compiled (``slot``), its stable identity and
-its words. What is not declared here cannot be part of a key: a query that carries it is compiled each time.
+``QueryState`` takes its defaults from here, its key (``cache_key``), the copy that is compiled (``slot``), its stable
+identity and its words. What is not declared here cannot be part of a key: a query that carries it is compiled each
+time.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any, NamedTuple, Protocol, Self
 from dorm.expressions.values import Slot
 from dorm.meta.options import Options
 
-Shape = Callable[[Any, list[Any]], Hashable]
-Slotted = Callable[[Any, "Slots"], Any]
+KeyOf = Callable[[Any, list[Any]], Hashable]
+Parameterized = Callable[[Any, "Slots"], Any]
 
 
 class Slots:
@@ -33,11 +34,11 @@ class Slots:
 class Described(Protocol):
     """A description inside another one: a branch of a set operation."""
 
-    def shape(self, values: list[object]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         """The structure as a hashable key; the values are appended to ``values``."""
         ...
 
-    def slotted(self, slots: Slots) -> Self:
+    def parameterized(self, slots: Slots) -> Self:
         """A copy in which every value is a numbered slot."""
         ...
 
@@ -47,10 +48,10 @@ class Part(NamedTuple):
 
     :ivar name: the attribute of ``QueryState``.
     :ivar default: what it is when nobody has said anything.
-    :ivar shape: from the part to what stands for it in the key of a plan, its values being appended to a list; None for a
-        part that stands there as it is.
-    :ivar slot: from the part to a copy with slots in the place of values, taken in the order of ``shape``; None for a part
-        without values.
+    :ivar cache_key: from the part to what stands for it in the key of a plan, its values being appended to a list; None
+        for a part that stands there as it is.
+    :ivar slot: from the part to a copy with slots in the place of values, taken in the order of ``cache_key``; None for
+        a part without values.
     :ivar apart: for a part outside the key, the reason; empty for all others.
     :ivar stable: whether the identity of the query depends on it.
     :ivar words: what introduces it in words; empty for one that is told in another way.
@@ -58,8 +59,8 @@ class Part(NamedTuple):
 
     name: str
     default: Any
-    shape: Shape | None = None
-    slot: Slotted | None = None
+    cache_key: KeyOf | None = None
+    slot: Parameterized | None = None
     apart: str = ""
     stable: bool = True
     words: str = ""
@@ -77,29 +78,30 @@ def parts_of(shape: tuple[object, ...]) -> tuple[Options, tuple[object, ...], di
     return options, steps, named
 
 
-# -- how they enter a key ------------------------------------------------------------------------------------------------
+# -- how they enter a key
+# ------------------------------------------------------------------------------------------------
 
 
-def _shape_terms(terms: Any, values: list[Any]) -> Hashable:
-    return terms if terms is None or isinstance(terms, bool) else tuple([term.shape(values) for term in terms])
+def _key_of_terms(terms: Any, values: list[Any]) -> Hashable:
+    return terms if terms is None or isinstance(terms, bool) else tuple([term.cache_key(values) for term in terms])
 
 
-def _shape_named(terms: Any, values: list[Any]) -> Hashable:
-    return None if terms is None else tuple([(name, expression.shape(values)) for name, expression in terms])
+def _key_of_named(terms: Any, values: list[Any]) -> Hashable:
+    return None if terms is None else tuple([(name, expression.cache_key(values)) for name, expression in terms])
 
 
-def _shape_one(part: Any, values: list[Any]) -> Hashable:
-    return None if part is None else part.shape(values)
+def _key_of_one(part: Any, values: list[Any]) -> Hashable:
+    return None if part is None else part.cache_key(values)
 
 
-def _shape_low(low: int, values: list[object]) -> Hashable:
+def _key_of_low(low: int, values: list[object]) -> Hashable:
     if not low:
         return False
     values.append(low)
     return True
 
 
-def _shape_high(high: int | None, values: list[object]) -> Hashable:
+def _key_of_high(high: int | None, values: list[object]) -> Hashable:
     # what the database gets is a number of rows; the plan turns the two bounds into it
     if high is None:
         return False
@@ -107,41 +109,42 @@ def _shape_high(high: int | None, values: list[object]) -> Hashable:
     return True
 
 
-def _shape_combined(combined: tuple[str, bool, tuple[Described, ...]] | None, values: list[object]) -> Hashable:
+def _key_of_combined(combined: tuple[str, bool, tuple[Described, ...]] | None, values: list[object]) -> Hashable:
     if combined is None:
         return None
     operator, every, states = combined
-    return (operator, every, tuple([state.shape(values) for state in states]))
+    return (operator, every, tuple([state.cache_key(values) for state in states]))
 
 
-# -- how they are copied for compilation ---------------------------------------------------------------------------------
+# -- how they are copied for compilation
+# ---------------------------------------------------------------------------------
 
 
-def _slot_terms(terms: Any, slots: Slots) -> Any:
-    return terms if terms is None or isinstance(terms, bool) else tuple(term.slotted(slots) for term in terms)
+def _parameterized_terms(terms: Any, slots: Slots) -> Any:
+    return terms if terms is None or isinstance(terms, bool) else tuple(term.parameterized(slots) for term in terms)
 
 
-def _slot_named(terms: Any, slots: Slots) -> Any:
-    return None if terms is None else tuple((name, expression.slotted(slots)) for name, expression in terms)
+def _parameterized_named(terms: Any, slots: Slots) -> Any:
+    return None if terms is None else tuple((name, expression.parameterized(slots)) for name, expression in terms)
 
 
-def _slot_one(part: Any, slots: Slots) -> Any:
-    return None if part is None else part.slotted(slots)
+def _parameterized_one(part: Any, slots: Slots) -> Any:
+    return None if part is None else part.parameterized(slots)
 
 
-def _slot_low(low: int, slots: Slots) -> int | Slot:
+def _parameterized_low(low: int, slots: Slots) -> int | Slot:
     return slots.take(low, None) if low else 0
 
 
-def _slot_high(high: int | None, slots: Slots) -> Slot | None:
+def _parameterized_high(high: int | None, slots: Slots) -> Slot | None:
     return None if high is None else slots.take(high, None)
 
 
-def _slot_combined(combined: tuple[str, bool, Sequence[Described]] | None, slots: Slots) -> Any:
+def _parameterized_combined(combined: tuple[str, bool, Sequence[Described]] | None, slots: Slots) -> Any:
     if combined is None:
         return None
     operator, every, states = combined
-    return (operator, every, tuple(state.slotted(slots) for state in states))
+    return (operator, every, tuple(state.parameterized(slots) for state in states))
 
 
 PARTS: tuple[Part, ...] = (
@@ -149,14 +152,14 @@ PARTS: tuple[Part, ...] = (
     Part("steps", (), apart="the key begins with them"),
     Part("annotations", {}, apart="they are the annotations among the steps, by name"),
     Part("selected", None, words="carrying"),
-    Part("order", None, _shape_terms, _slot_terms, words="ordered by"),
+    Part("order", None, _key_of_terms, _parameterized_terms, words="ordered by"),
     Part("reversed", False, words="reversed"),
-    Part("distinct", False, _shape_terms, _slot_terms, words="distinct"),
-    Part("low", 0, _shape_low, _slot_low, words="with an offset"),
-    Part("high", None, _shape_high, _slot_high, words="with a limit"),
-    Part("partition", None, _shape_one, _slot_one, words="sliced for each"),
+    Part("distinct", False, _key_of_terms, _parameterized_terms, words="distinct"),
+    Part("low", 0, _key_of_low, _parameterized_low, words="with an offset"),
+    Part("high", None, _key_of_high, _parameterized_high, words="with a limit"),
+    Part("partition", None, _key_of_one, _parameterized_one, words="sliced for each"),
     Part("row", "instance", words="as rows of kind"),
-    Part("select", None, _shape_named, _slot_named, words="selecting"),
+    Part("select", None, _key_of_named, _parameterized_named, words="selecting"),
     Part("select_related", (), words="joining"),
     Part("only", None, words="only"),
     Part("defer", frozenset(), words="deferring"),
@@ -164,13 +167,13 @@ PARTS: tuple[Part, ...] = (
     Part("lock", None, words="locking"),
     Part("empty", False, words="matching nothing"),
     Part("group", None, words="grouped by"),
-    Part("combined", None, _shape_combined, _slot_combined),
+    Part("combined", None, _key_of_combined, _parameterized_combined),
     Part("narrows_branches", False, words="whose branches select only that"),
-    Part("aggregates", None, _shape_named, _slot_named, words="computing"),
-    Part("assignments", None, _shape_named, _slot_named, words="setting"),
+    Part("aggregates", None, _key_of_named, _parameterized_named, words="computing"),
+    Part("assignments", None, _key_of_named, _parameterized_named, words="setting"),
     Part("sticky", False, apart="it is about the next filter, and leaves its mark on that"),
     Part("using", None, stable=False),
 )
-SHAPED: dict[str, Shape | None] = {part.name: part.shape for part in PARTS if not part.apart}
+KEYED: dict[str, KeyOf | None] = {part.name: part.cache_key for part in PARTS if not part.apart}
 APART = frozenset(("opts", *(part.name for part in PARTS if part.apart)))
-SLOTTED: dict[str, Slotted] = {part.name: part.slot for part in PARTS if part.slot is not None}
+PARAMETERIZED: dict[str, Parameterized] = {part.name: part.slot for part in PARTS if part.slot is not None}

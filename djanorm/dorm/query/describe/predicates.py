@@ -1,7 +1,7 @@
 """Resolved conditions: the tree that ``filter()`` and ``exclude()`` store.
 
-Every node knows its shape and values from its creation, so that a chained queryset computes its key without walking a
-node twice.
+Every node knows its cache key and values from its creation, so that a chained queryset computes its key without walking
+a node twice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Any
 
-from dorm.expressions.base import Expression, Unshapable
+from dorm.expressions.base import Expression, Uncacheable
 from dorm.expressions.conditions import AND
 from dorm.lookups.base import Right
 
@@ -17,7 +17,7 @@ from dorm.lookups.base import Right
 class Predicate:
     """Base of the nodes.
 
-    :ivar key: the node's shape, or None when it cannot be a cache key.
+    :ivar key: the node's cache key, or None when it is uncacheable.
     :ivar values: the bound values, in the order of the slots.
     """
 
@@ -28,17 +28,17 @@ class Predicate:
     contains_aggregate: bool
     contains_outer: bool
 
-    def shape(self, values: list[object]) -> Hashable:
-        """The shape; the values are appended to ``values``.
+    def cache_key(self, values: list[object]) -> Hashable:
+        """The cache key; the values are appended to ``values``.
 
-        :raises Unshapable: when the node has none.
+        :raises Uncacheable: when the node has none.
         """
         if self.key is None:
-            raise Unshapable
+            raise Uncacheable
         values.extend(self.values)
         return self.key
 
-    def slotted(self, slots: object) -> Predicate:
+    def parameterized(self, slots: object) -> Predicate:
         """A copy in which every value is a numbered slot."""
         raise NotImplementedError
 
@@ -60,17 +60,17 @@ class Leaf(Predicate):
         self.contains_outer = left.contains_outer or any(e.contains_outer for e in right.expressions)
         values: list[Any] = []
         try:
-            left_key = left.shape(values)
+            left_key = left.cache_key(values)
             values.extend(right.values)
-            self.key = (lookup, left_key, right.variant, tuple([e.shape(values) for e in right.expressions]))
+            self.key = (lookup, left_key, right.variant, tuple([e.cache_key(values) for e in right.expressions]))
             self.values = tuple(values)
-        except Unshapable:
+        except Uncacheable:
             self.key = None
             self.values = ()
 
     @classmethod
     def of_value(cls, left: Expression, lookup: object, right: Right, key: Hashable) -> Leaf:
-        """The common case, a column and one plain value, with the shape already known."""
+        """The common case, a column and one plain value, with the cache key already known."""
         made = object.__new__(cls)
         made.left = left
         made.lookup = lookup
@@ -81,12 +81,12 @@ class Leaf(Predicate):
         made.contains_outer = left.contains_outer
         return made
 
-    def slotted(self, slots: Any) -> Leaf:
+    def parameterized(self, slots: Any) -> Leaf:
         made = object.__new__(Leaf)
-        made.left = self.left.slotted(slots)
+        made.left = self.left.parameterized(slots)
         made.lookup = self.lookup
         values = tuple(slots.take(value, None) for value in self.right.values)
-        made.right = Right(self.right.variant, values, tuple(e.slotted(slots) for e in self.right.expressions))
+        made.right = Right(self.right.variant, values, tuple(e.parameterized(slots) for e in self.right.expressions))
         made.contains_aggregate = self.contains_aggregate
         made.contains_outer = self.contains_outer
         made.key = None
@@ -109,14 +109,14 @@ class Term(Predicate):
         self.contains_outer = expression.contains_outer
         values: list[Any] = []
         try:
-            self.key = ("term", expression.shape(values))
+            self.key = ("term", expression.cache_key(values))
             self.values = tuple(values)
-        except Unshapable:
+        except Uncacheable:
             self.key = None
             self.values = ()
 
-    def slotted(self, slots: object) -> Term:
-        return Term(self.expression.slotted(slots))
+    def parameterized(self, slots: object) -> Term:
+        return Term(self.expression.parameterized(slots))
 
     def expressions(self) -> Iterator[Expression]:
         yield self.expression
@@ -137,8 +137,8 @@ class Junction(Predicate):
         self.key = None if None in keys else (connector, negated, keys)
         self.values = tuple([value for child in children for value in child.values])
 
-    def slotted(self, slots: object) -> Junction:
-        return Junction(tuple(child.slotted(slots) for child in self.children), self.connector, self.negated)
+    def parameterized(self, slots: object) -> Junction:
+        return Junction(tuple(child.parameterized(slots) for child in self.children), self.connector, self.negated)
 
     def expressions(self) -> Iterator[Expression]:
         for child in self.children:

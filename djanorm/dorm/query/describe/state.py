@@ -1,7 +1,7 @@
 """``QueryState``: the description of a query and nothing else.
 
-Frozen. Chain methods make changed copies; the compiler reads it; ``shape()`` splits it into a hashable structure (the
-key of its plan) and a flat list of values.
+Frozen. Chain methods make changed copies; the compiler reads it; ``cache_key()`` splits it into a hashable structure
+(the key of its plan) and a flat list of values.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, NoReturn
 
-from dorm.expressions.base import Expression, Unshapable
-from dorm.query.describe.parts import APART, PARTS, SHAPED, SLOTTED, Slots
+from dorm.expressions.base import Expression, Uncacheable
+from dorm.query.describe.parts import APART, KEYED, PARAMETERIZED, PARTS, Slots
 from dorm.query.describe.predicates import Predicate
 
 
@@ -26,13 +26,13 @@ class FilterStep:
         self.predicate = predicate
         self.shared = shared
 
-    def shape(self, values: list[object]) -> Hashable:
-        """The predicate's shape."""
-        shape = self.predicate.shape(values)
+    def cache_key(self, values: list[object]) -> Hashable:
+        """The predicate's cache key."""
+        shape = self.predicate.cache_key(values)
         return ("shared", shape) if self.shared else shape
 
-    def slotted(self, slots: Any) -> FilterStep:
-        return FilterStep(self.predicate.slotted(slots), self.shared)
+    def parameterized(self, slots: Any) -> FilterStep:
+        return FilterStep(self.predicate.parameterized(slots), self.shared)
 
 
 class AnnotateStep:
@@ -44,11 +44,11 @@ class AnnotateStep:
         self.name = name
         self.expression = expression
 
-    def shape(self, values: list[object]) -> Hashable:
-        return ("annotate", self.name, self.expression.shape(values))
+    def cache_key(self, values: list[object]) -> Hashable:
+        return ("annotate", self.name, self.expression.cache_key(values))
 
-    def slotted(self, slots: Any) -> AnnotateStep:
-        return AnnotateStep(self.name, self.expression.slotted(slots))
+    def parameterized(self, slots: Any) -> AnnotateStep:
+        return AnnotateStep(self.name, self.expression.parameterized(slots))
 
 
 class Mark:
@@ -64,10 +64,10 @@ class Mark:
         self.kind = kind
         self.connector = connector
 
-    def shape(self, values: list[object]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         return (self.kind, self.connector)
 
-    def slotted(self, slots: Any) -> Mark:
+    def parameterized(self, slots: Any) -> Mark:
         return self
 
 
@@ -186,35 +186,35 @@ class QueryState:
             if not isinstance(step, Mark)
         )
 
-    def shape(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[Any]) -> Hashable:
         """The structure as a hashable key; the values are appended to ``values``.
 
-        :raises Unshapable: when a part of it cannot be a key, or is not among the declared parts; such a query is compiled
-            each time.
+        :raises Uncacheable: when a part of it cannot be a key, or is not among the declared parts; such a query is
+            compiled each time.
         """
         data = self.__dict__
         opts = data["opts"]
-        steps = tuple([step.shape(values) for step in data.get("steps", ())])
+        steps = tuple([step.cache_key(values) for step in data.get("steps", ())])
         if len(data) == 2 and steps:
             return (opts, steps)
         parts: list[Any] = [opts, steps]
         for name, value in data.items():
-            if name in SHAPED:
-                read = SHAPED[name]
+            if name in KEYED:
+                read = KEYED[name]
                 parts.append((name, value if read is None else read(value, values)))
             elif name not in APART:
-                raise Unshapable(f"'{name}' is no declared part of a query")
+                raise Uncacheable(f"'{name}' is no declared part of a query")
         return tuple(parts)
 
-    def slotted(self, slots: Slots) -> QueryState:
-        """A copy in which every value is a numbered slot, in the order of :meth:`shape`."""
+    def parameterized(self, slots: Slots) -> QueryState:
+        """A copy in which every value is a numbered slot, in the order of :meth:`cache_key`."""
         changes: dict[str, Any] = {}
-        steps = tuple(step.slotted(slots) for step in self.steps)
+        steps = tuple(step.parameterized(slots) for step in self.steps)
         changes["steps"] = steps
         changes["annotations"] = {s.name: s.expression for s in steps if isinstance(s, AnnotateStep)}
         for name, value in self.__dict__.items():
-            if name in SLOTTED:
-                changes[name] = SLOTTED[name](value, slots)
+            if name in PARAMETERIZED:
+                changes[name] = PARAMETERIZED[name](value, slots)
         return self.evolve(**changes)
 
 

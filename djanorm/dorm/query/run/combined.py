@@ -169,12 +169,12 @@ class _Term:
         self.name = name
         self._order = order
 
-    def shape(self, values: list[object]) -> Any:
+    def cache_key(self, values: list[object]) -> Any:
         """Name and direction."""
         order = self._order
         return (self.name, order.descending, order.nulls_first, order.nulls_last)
 
-    def slotted(self, slots: object) -> _Term:
+    def parameterized(self, slots: object) -> _Term:
         """Itself: it holds no value."""
         return self
 
@@ -193,7 +193,7 @@ class _Narrowed(F):
     def __init__(self, column: F) -> None:
         super().__init__(column.name)
 
-    def slotted(self, slots: object) -> _Narrowed:
+    def parameterized(self, slots: object) -> _Narrowed:
         return self
 
 

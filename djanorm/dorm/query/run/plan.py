@@ -15,7 +15,7 @@ Values travel beside the key as a flat tuple, in the order in which the shape is
 state is copied with a numbered slot in the place of each value, so a parameter knows its position however often and
 wherever the compiler renders it.
 
-An expression that carries state which its ``anatomy`` does not name raises ``Unshapable``, and so does a part of the state
+An expression that carries state which its ``anatomy`` does not name raises ``Uncacheable``, and so does a part of the state
 that the table of parts does not declare: such a query is compiled each time and cached never, rather than wrongly. The cache
 is bounded, evicts the least recently used plans, and counts hits and misses.
 
@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dorm import scopes
 from dorm.db.execution import Statement
 from dorm.exceptions import FieldError
-from dorm.expressions.base import Unshapable
+from dorm.expressions.base import Uncacheable
 from dorm.query.compile import aggregation, compiler
 from dorm.query.compile.layout import Layout
 from dorm.query.compile.replay import EmptyResult
@@ -87,8 +87,8 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
             return _scoped_plan_for(state, alias, use, engine, conditions)
     values: list[Any] = []
     try:
-        key = (use, alias, state.opts.registry.version, state.shape(values))
-    except Unshapable:
+        key = (use, alias, state.opts.registry.version, state.cache_key(values))
+    except Uncacheable:
         plans.uncacheable += 1
         return compile_plan(state, alias, use, engine)
     except RecursionError as problem:
@@ -106,9 +106,9 @@ def _scoped_plan_for(
     """The same under the conditions that registered scopes put on tables."""
     values: list[Any] = []
     try:
-        key = ("scoped", use, alias, state.opts.registry.version, state.shape(values))
+        key = ("scoped", use, alias, state.opts.registry.version, state.cache_key(values))
         plan = scoped_plans.find(state.opts.registry, key, conditions, values)
-    except Unshapable:
+    except Uncacheable:
         plans.uncacheable += 1
         return compile_plan(state, alias, use, engine, None, conditions)
     except RecursionError as problem:
@@ -123,8 +123,8 @@ def _scoped_plan_for(
 def shape_of(state: QueryState) -> Hashable:
     """The structure of a state, None when it cannot be a key."""
     try:
-        return state.shape([])
-    except Unshapable:
+        return state.cache_key([])
+    except Uncacheable:
         return None
 
 
@@ -152,14 +152,14 @@ def _compile(
     state: QueryState, alias: str, use: str, engine: Any, shape: Hashable, conditions: InForce | None
 ) -> tuple[Plan, list[Any]]:
     slots = Slots()
-    slotted = state.slotted(slots)
+    parameterized = state.parameterized(slots)
     if state.empty:
         return EMPTY, slots.samples
     compilation = Compilation(engine.dialect, engine.features, alias)
     if conditions is not None:
         compilation.restrict_by(Scoping(conditions.condition, conditions.asked, slots))
     try:
-        made = USES[use](compilation, slotted)
+        made = USES[use](compilation, parameterized)
     except EmptyResult:
         return EMPTY, slots.samples
     hydrate = None if made.layout is None else make_hydrator(made.layout, engine.dialect, alias)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from dorm.db import bridge
-from dorm.expressions.base import Unshapable
+from dorm.expressions.base import Uncacheable
 from dorm.query.describe.base import with_state
 from dorm.query.describe.linked import linked_to
 from dorm.query.describe.names import Names
@@ -280,8 +280,8 @@ def _same_steps(own: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
     values: list[Any] = []
     other_values: list[Any] = []
     try:
-        same = [step.shape(values) for step in own] == [step.shape(other_values) for step in others]
-    except Unshapable:
+        same = [step.cache_key(values) for step in own] == [step.cache_key(other_values) for step in others]
+    except Uncacheable:
         return False
     return same and values == other_values
 

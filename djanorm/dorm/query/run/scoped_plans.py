@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from dorm import scopes
-from dorm.expressions.base import Expression, Unshapable
+from dorm.expressions.base import Expression, Uncacheable
 from dorm.meta.options import Options
 from dorm.meta.registry import Registry
 from dorm.query.compile.scope import Compilation
@@ -45,13 +45,13 @@ class InForce:
             known[options] = None if condition is None else resolved(options, condition)
         return known[options]
 
-    def shape(self, models: tuple[Options, ...], values: list[Any]) -> Hashable:
+    def cache_key(self, models: tuple[Options, ...], values: list[Any]) -> Hashable:
         """The conditions on some models as a key; their values are appended to ``values``.
 
-        :raises Unshapable: when one of them cannot be a key.
+        :raises Uncacheable: when one of them cannot be a key.
         """
         found = [(options, self.condition(options)) for options in models]
-        return tuple([(options, None if c is None else c.shape(values)) for options, c in found])
+        return tuple([(options, None if c is None else c.cache_key(values)) for options, c in found])
 
     def beside(self, shape: Hashable) -> Hashable:
         """The shape of a query with those of the conditions on its tables, for its identity; None when one has no shape."""
@@ -59,8 +59,8 @@ class InForce:
         if not told or not isinstance(shape, tuple):
             return shape
         try:
-            return (*shape, ("scopes", self.shape(tuple(told), [])))
-        except Unshapable:
+            return (*shape, ("scopes", self.cache_key(tuple(told), [])))
+        except Uncacheable:
             return None
 
 
@@ -113,12 +113,12 @@ def put_in_force(compilation: Compilation, slots: Slots) -> Callable[[Expression
 def find(registry: Registry, key: Hashable, conditions: InForce, values: list[Any]) -> Any:
     """The plan of a query under these conditions, None when there is none yet. The values of the conditions are added.
 
-    :raises Unshapable: when a condition cannot be a key.
+    :raises Uncacheable: when a condition cannot be a key.
     """
     asked = plans.get(registry, ("asked", key))
     for models in () if asked is None else asked.lists:
         more: list[Any] = []
-        plan = plans.get(registry, (key, conditions.shape(models, more)))
+        plan = plans.get(registry, (key, conditions.cache_key(models, more)))
         if plan is not None:
             values += more
             return plan
@@ -129,8 +129,8 @@ def remember(registry: Registry, key: Hashable, conditions: InForce, plan: Any) 
     """Keeps the plan of a query for the conditions that it was compiled under."""
     models = tuple(conditions.asked)
     try:
-        full = (key, conditions.shape(models, []))
-    except Unshapable:
+        full = (key, conditions.cache_key(models, []))
+    except Uncacheable:
         plans.uncacheable += 1
         return
     asked = plans.get(registry, ("asked", key)) or Asked()

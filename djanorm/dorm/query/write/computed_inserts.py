@@ -61,7 +61,7 @@ def with_expressions(
                 given.append((field.name, resolved))
                 alone = all(isinstance(node, Value | Func) for node in resolved.flatten())
                 with compilation.attributing_to(names_of_column(field), alone=alone):
-                    element = resolved.slotted(slots).build(scope).sql
+                    element = resolved.parameterized(slots).build(scope).sql
             else:
                 given.append((field.name, None))
                 name = f"given{number}"

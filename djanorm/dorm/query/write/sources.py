@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dorm.expressions.base import Expression, Unshapable
+from dorm.expressions.base import Expression, Uncacheable
 from dorm.meta.options import Options
 from dorm.query.describe.identity import QuerySource
 
@@ -36,7 +36,7 @@ def computed_insertion(options: Options, given: Sequence[tuple[str, Expression |
     :param given: the name of each field and its expression, None for a plain value.
     """
     try:
-        shape = tuple([("setting", (name, None if made is None else made.shape([]))) for name, made in given])
-    except Unshapable:
+        shape = tuple([("setting", (name, None if made is None else made.cache_key([]))) for name, made in given])
+    except Uncacheable:
         return QuerySource("insert", options, None)
     return QuerySource("insert", options, shape)
