@@ -27,7 +27,7 @@ from dorm.exceptions import DatabaseError, InvalidArgument, TransactionManagemen
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-    from dorm.dialects.sqlite_links import SQLiteLink
+    from dorm.dialects.contract import Link
 
 Rows = list[tuple[Any, ...]]
 Params = Sequence[Any] | None
@@ -391,7 +391,7 @@ class Session:
 
     # --------------------------------------------------------------------------------------------------- transactions
 
-    def link_of(self, transaction: Transaction) -> SQLiteLink:
+    def link_of(self, transaction: Transaction) -> Link:
         """The connection of an open transaction, which begins now if it had not.
 
         Raises when the transaction is broken.
@@ -436,7 +436,7 @@ class Session:
             # a cancelled BEGIN may still be on its way to a connection that works in a thread
             self.release_from(transaction, link, clean=False)
 
-    def borrow_for(self, transaction: Transaction) -> SQLiteLink:
+    def borrow_for(self, transaction: Transaction) -> Link:
         """A connection for a transaction; in manual mode, one outside the pool."""
         if transaction.manual and self.features.pooled:
             transaction.dedicated = True
@@ -484,7 +484,7 @@ class Session:
     # ------------------------------------------------------------------------------------------------------- sending
 
     def _send(
-        self, link: SQLiteLink, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
+        self, link: Link, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
     ) -> Any:
         """Runs one statement on one connection, with hooks, timing, logs and translated errors.
 
@@ -519,7 +519,7 @@ class Session:
     def _report(
         self,
         call: hooks.Call | None,
-        link: SQLiteLink,
+        link: Link,
         statement: Statement,
         params: Any,
         many: bool,

@@ -12,14 +12,14 @@ from dorm.db.execution import Statement
 from dorm.db.masking import masked_sql, reveals_secrets
 
 if TYPE_CHECKING:
-    from dorm.dialects.sqlite_links import SQLiteLink
+    from dorm.dialects.contract import Link
 
 logger = logging.getLogger("dorm.db.slow_explain")
 _explaining: ContextVar[bool] = ContextVar("dorm_explaining", default=False)
 SAVEPOINT = "dorm_explain"
 
 
-def explain(session: Any, link: SQLiteLink, statement: Statement, params: Sequence[Any] | None) -> None:
+def explain(session: Any, link: Link, statement: Statement, params: Sequence[Any] | None) -> None:
     """Logs the plan of a slow reading statement, on the connection that ran it, without running it again.
 
     A plan quotes values, so a statement with masked parts gets none. Never recursive; a failure is logged and does not

@@ -16,7 +16,7 @@ from dorm.db import errors, hooks, logs
 from dorm.db.execution import Statement, classify
 
 if TYPE_CHECKING:
-    from dorm.dialects.sqlite_links import SQLiteLink
+    from dorm.dialects.contract import Link
 
 
 class _Borrowed(PoolProxiedConnection):
@@ -71,7 +71,7 @@ class _Borrowed(PoolProxiedConnection):
 
 @contextmanager
 def borrowed_connection(
-    session: Any, link: SQLiteLink, done: Callable[[Statement], None] | None = None
+    session: Any, link: Link, done: Callable[[Statement], None] | None = None
 ) -> Generator[Connection, None, None]:
     """A SQLAlchemy connection on ``link``, whose statements are reported like all others.
 
@@ -113,7 +113,7 @@ def _report_failure(context: Any) -> None:
 
 
 def _report_statements(
-    session: Any, link: SQLiteLink, connection: Connection, done: Callable[[Statement], None] | None
+    session: Any, link: Link, connection: Connection, done: Callable[[Statement], None] | None
 ) -> None:
     calls: list[tuple[hooks.Call, float]] = []
 
