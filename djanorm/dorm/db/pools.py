@@ -26,7 +26,7 @@ from dorm.db.through_sqlalchemy import prepare
 from dorm.exceptions import OperationalError, PoolTimeout
 
 if TYPE_CHECKING:
-    from dorm.dialects.base import BaseLink
+    from dorm.dialects.contract import Link
 
 FRESH = 1.0
 """Seconds of idleness after which the liveness check makes a round trip."""
@@ -99,7 +99,7 @@ class Pool:
 
     # --------------------------------------------------------------------------------------------- borrow and return
 
-    def acquire(self) -> BaseLink:
+    def acquire(self) -> Link:
         """A connection that is alive as far as the checks asked for can tell."""
         idle = self._idle
         while idle and not self._queue:
@@ -231,7 +231,7 @@ class Pool:
             self.abandon(link)
             raise
 
-    def _acquire_slowly(self) -> BaseLink:
+    def _acquire_slowly(self) -> Link:
         first = not self._opened
         self._announce_opening()
         try:
@@ -329,7 +329,7 @@ class Pool:
             "when their users have finished."
         )
 
-    def _connect(self) -> BaseLink:
+    def _connect(self) -> Link:
         """Opens a connection at a place that the caller has taken."""
         try:
             link = self._new()
@@ -344,7 +344,7 @@ class Pool:
         self._links.add(link)
         return link
 
-    def _new(self) -> BaseLink:
+    def _new(self) -> Link:
         fairy = self.engine.raw_connection()
         try:
             link = self._make(fairy)
@@ -366,7 +366,7 @@ class Pool:
             raise
         return self._connect()
 
-    def _forget(self, link: BaseLink) -> bool:
+    def _forget(self, link: Link) -> bool:
         """Removes a connection from the records. Returns whether it held a place."""
         with self._lock:
             counted = link in self._links
