@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -49,6 +51,23 @@ async def test_transient_errors_are_tried_again_with_growing_delays(
     assert "attempt 1 of 3" in lines[0]
     assert "0.001 s" in lines[0]
     assert "0.002 s" in lines[1]
+
+
+@pytest.mark.parametrize("problem", [LOCKED, LOST], ids=["sqlite3", "psycopg"])
+def test_errors_of_a_driver_are_known_before_the_first_connection(problem: Exception) -> None:
+    driver = type(problem).__module__
+    program = f"""
+import {driver}
+from dorm.db.utils import with_transient_retry
+problems = [{driver}.OperationalError({str(problem)!r})]
+def call():
+    if problems:
+        raise problems.pop()
+    return "done"
+print(with_transient_retry(call, attempts=2, backoff=0))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "done\n"
 
 
 async def test_the_last_error_is_raised(mode: Any) -> None:

@@ -29,7 +29,7 @@ def driver_error(error: BaseException) -> BaseException:
 def translate(error: BaseException, *, alias: str | None = None) -> BaseException:
     """The error to raise instead of ``error``, with the driver's error as its cause; other errors as they are."""
     original = driver_error(error)
-    for dialect in registry.loaded():
+    for dialect in registry.dialects_of(original):
         if dialect.is_driver_error(original):
             return _caused(dialect.translate(original), original)
     if isinstance(original, sa_exc.TimeoutError):

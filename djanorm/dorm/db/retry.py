@@ -27,7 +27,9 @@ def is_transient(error: BaseException) -> bool:
 def proves_not_run(error: BaseException) -> bool:
     """Whether a statement that failed this way cannot have changed anything."""
     original = errors.driver_error(error)
-    return any(each.is_driver_error(original) and each.proves_not_run(original) for each in registry.loaded())
+    return any(
+        each.is_driver_error(original) and each.proves_not_run(original) for each in registry.dialects_of(original)
+    )
 
 
 def attempts_allowed() -> int:

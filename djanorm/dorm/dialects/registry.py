@@ -58,8 +58,15 @@ def for_engine(name: str) -> Dialect:
     return found
 
 
-def loaded() -> tuple[Dialect, ...]:
-    """The dialects that are in use. An error of a driver can only be that of one of them."""
+def dialects_of(error: BaseException) -> tuple[Dialect, ...]:
+    """The dialects whose driver may have raised ``error``: those in use, and one of this package that is not loaded yet.
+
+    An error of a driver that a program uses beside this package is known before the first connection, too.
+    """
+    package = type(error).__module__.partition(".")[0]
+    for engine in BUILT_IN:
+        if engine.name not in _loaded and package in (*engine.drivers, *engine.aliases):
+            for_engine(engine.name)
     return tuple(_loaded.values())
 
 
@@ -98,7 +105,7 @@ def spelling_of(dialect: SQLAlchemyDialect) -> Spelling | None:
 
 def is_transient(error: BaseException) -> bool:
     """Whether a driver's error says that trying again may help; False for anything else."""
-    return any(dialect.is_transient(error) for dialect in loaded())
+    return any(dialect.is_transient(error) for dialect in dialects_of(error))
 
 
 def look_further(name: str) -> None:
