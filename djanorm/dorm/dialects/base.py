@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from dorm.dialects.contract import Version
+from sqlalchemy.pool import PoolProxiedConnection
+
+from dorm.dialects.contract import Rows, Version
 from dorm.dialects.kinds import TIME_UNITS
 
 __all__ = ["TIME_UNITS", "BaseLink", "missing_column", "missing_table", "plan_lines"]
@@ -16,7 +17,7 @@ class BaseLink:
 
     __slots__ = ("born", "concurrent_reads", "expires", "fairy", "idle_since", "marked", "pool", "raw")
 
-    def __init__(self, fairy: Any, raw: Any) -> None:
+    def __init__(self, fairy: PoolProxiedConnection, raw: Any) -> None:
         self.fairy = fairy
         self.raw = raw
         self.pool: Any = None
@@ -75,6 +76,6 @@ def missing_column(text: str) -> str:
     )
 
 
-def plan_lines(rows: Sequence[tuple[Any, ...]]) -> str:
+def plan_lines(rows: Rows) -> str:
     """The first columns of the rows of a plan, one per line."""
     return "\n".join(str(row[0]) for row in rows)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy import Enum
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
+from dorm.dialects.elements import SqlType
 from dorm.exceptions import UnsupportedFeature
 from dorm.utils.lazy import lazy_import
 
@@ -18,13 +20,13 @@ else:
     registry = lazy_import("dorm.dialects.registry", globals())
 
 
-class ColumnType(TypeDecorator[Any]):
+class ColumnType(TypeDecorator[object]):
     """The type of a column whose name differs between databases: the dialect that compiles it names it.
 
     :param column: what the column holds, and its type for dialects that know nothing better.
     """
 
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = TypeEngine
+    impl: SqlType | type[SqlType] = TypeEngine
     cache_ok = True
 
     def __init__(self, column: Column) -> None:
@@ -35,28 +37,28 @@ class ColumnType(TypeDecorator[Any]):
     def __repr__(self) -> str:
         return repr(self.column.plain)
 
-    def load_dialect_impl(self, dialect: SQLAlchemyDialect) -> TypeEngine[Any]:
+    def load_dialect_impl(self, dialect: SQLAlchemyDialect) -> SqlType:
         spelling = registry.spelling_of(dialect)
         return self.column.plain if spelling is None else spelling.column_type(self.column)
 
-    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+    def coerce_compared_value(self, op: OperatorType | None, value: object) -> SqlType:
         return self.column.plain.coerce_compared_value(op, value)
 
 
-class UnsupportedArray(UserDefinedType[Any]):
+class UnsupportedArray(UserDefinedType[object]):
     """Stands for an array where there are none: asking for its DDL says so."""
 
     cache_ok = True
 
-    def get_col_spec(self, **_: Any) -> str:
+    def get_col_spec(self, **_: object) -> str:
         raise UnsupportedFeature("This database", "arrays, which ArrayField needs", "use JSONField, or PostgreSQL")
 
 
-def plain_type(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+def plain_type(type_: SqlType) -> SqlType:
     """The type by which Python code may decide what values a type gives: that of no database in particular."""
     return type_.column.plain if isinstance(type_, ColumnType) else type_
 
 
-def resolved_type(type_: TypeEngine[Any], dialect: SQLAlchemyDialect) -> TypeEngine[Any]:
+def resolved_type(type_: SqlType, dialect: SQLAlchemyDialect) -> SqlType:
     """The type itself, or the one that ``dialect`` gives such a column."""
     return type_.load_dialect_impl(dialect) if isinstance(type_, ColumnType) else type_

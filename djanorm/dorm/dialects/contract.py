@@ -18,35 +18,43 @@ alternative.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy.engine import Engine as SQLAlchemyEngine
 from sqlalchemy.pool import PoolProxiedConnection
-from sqlalchemy.sql.schema import Table
-from sqlalchemy.sql.selectable import Select
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.operators import OperatorType
+from sqlalchemy.sql.schema import Constraint, Table
+from sqlalchemy.sql.selectable import FromClause, Select
 
 from dorm.conf.engines import Engine
 from dorm.conf.entries import DatabaseSettings
+from dorm.dialects.elements import Element, SqlType
 from dorm.dialects.features import Features
 from dorm.dialects.kinds import Kind
-from dorm.dialects.schema_parts import Column, Element, IndexParts
+from dorm.dialects.schema_parts import Column, IndexParts
 from dorm.exceptions import DatabaseError
 
 __all__ = [
-    "Column", "Connector", "Dialect", "Element", "Features", "IndexParts", "Link", "Operand", "Params", "RightHand", "Rows",
-    "Spelling", "Stream", "Typed", "Version", "Wait",
+    "Bound", "Column", "Connector", "Dialect", "Element", "Features", "IndexParts", "Link", "Lock", "Operand", "Params",
+    "RightHand", "Rows", "Selecting", "Spelling", "SqlType", "Stream", "Typed", "Version", "Wait",
 ]  # fmt: skip
 
 Version: TypeAlias = "tuple[int, ...]"
 """The release of a server, such as ``(16, 2)``."""
 Rows: TypeAlias = "list[tuple[Any, ...]]"
-Params: TypeAlias = "Sequence[Any] | None"
+Params: TypeAlias = "Sequence[object] | None"
 """The parameters of one statement, in the order of its placeholders."""
-Wait: TypeAlias = "Callable[[Any], Any]"
+Wait: TypeAlias = "Callable[[Awaitable[Any]], Any]"
 """Waits for an awaitable, inside an async verb."""
+Bound: TypeAlias = "Callable[[SqlType], Element]"
+"""The right side of a condition as a parameter of a type."""
+Selecting: TypeAlias = "Select[Any]"
+"""A SELECT, whatever its columns."""
+Lock: TypeAlias = "tuple[bool, bool, bool, tuple[str, ...]]"
+"""How rows are locked: ``(no_wait, skip_locked, no_key, of)``."""
 
 
 # -------------------------------------------------------------------------------------------------------------- the whole
@@ -87,7 +95,7 @@ class Dialect(Protocol):
         """Whether its driver raised it."""
         ...
 
-    def translate(self, error: Any) -> DatabaseError:
+    def translate(self, error: BaseException) -> DatabaseError:
         """The library's error for one of its driver; neither may print a value of a row."""
         ...
 
@@ -203,7 +211,7 @@ class Link(Protocol):
         """The number of rows a statement changed."""
         ...
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
         """Runs a statement once per row of parameters; the number of rows changed in all."""
         ...
 
@@ -219,11 +227,11 @@ class Link(Protocol):
         """Runs a reading statement whose rows are fetched in portions of ``size``."""
         ...
 
-    def control(self, sql: str, params: None = None) -> Any:
+    def control(self, sql: str, params: None = None) -> object:
         """Begins and ends transactions and savepoints."""
         ...
 
-    def finish(self, sql: str, params: None = None) -> Any:
+    def finish(self, sql: str, params: None = None) -> object:
         """As :meth:`control`, to the end whatever interrupts it."""
         ...
 
@@ -259,11 +267,11 @@ class Link(Protocol):
         """Whether it is alive: a round trip."""
         ...
 
-    def close(self) -> Any:
+    def close(self) -> object:
         """Ends the connection."""
         ...
 
-    def abandon(self) -> Any:
+    def abandon(self) -> object:
         """Ends it without waiting, and without an event loop."""
         ...
 
@@ -300,7 +308,7 @@ class Typed(Protocol):
         """What its values are."""
         ...
 
-    def sql_type(self) -> TypeEngine[Any]:
+    def sql_type(self) -> SqlType:
         """The type that binds and reads its values."""
         ...
 
@@ -327,7 +335,7 @@ class RightHand(Protocol):
         """Whether it is a value, and not an expression."""
         ...
 
-    def bound(self, type: TypeEngine[Any]) -> Element:
+    def bound(self, type: SqlType) -> Element:
         """The value as a parameter of a type."""
         ...
 
@@ -346,7 +354,7 @@ class Spelling(Protocol):
 
     # ---- schema
 
-    def column_type(self, column: Column) -> TypeEngine[Any]:
+    def column_type(self, column: Column) -> SqlType:
         """The type of a column in DDL and in casts."""
         ...
 
@@ -355,8 +363,12 @@ class Spelling(Protocol):
         ...
 
     def exclusion_constraint(
-        self, pairs: Sequence[tuple[Element, str]], method: str, condition: Element | None, options: Mapping[str, Any]
-    ) -> Any:
+        self,
+        pairs: Sequence[tuple[Element, str]],
+        method: str,
+        condition: Element | None,
+        options: Mapping[str, object],
+    ) -> Constraint:
         """A constraint of SQLAlchemy that no two rows may break whose expressions compare so.
 
         :param options: keyword arguments of the constraint: its name, its deferral.
@@ -385,7 +397,7 @@ class Spelling(Protocol):
         """The texts in which a fragment of a value may be looked for."""
         ...
 
-    def text_function(self, name: str, arguments: list[Any]) -> Element:
+    def text_function(self, name: str, arguments: list[Element]) -> Element:
         """A function of text, by its name on PostgreSQL."""
         ...
 
@@ -403,7 +415,7 @@ class Spelling(Protocol):
 
     # ---- numbers
 
-    def number_function(self, name: str, arguments: list[Any]) -> Element:
+    def number_function(self, name: str, arguments: list[Element]) -> Element:
         """A function of numbers, by its name on PostgreSQL."""
         ...
 
@@ -419,7 +431,7 @@ class Spelling(Protocol):
         """The ``"greatest"`` or ``"least"`` of several values."""
         ...
 
-    def cast(self, element: Element, source: Typed | None, field: Any) -> Element:
+    def cast(self, element: Element, source: Typed | None, field: Typed) -> Element:
         """``element`` as the type of ``field``."""
         ...
 
@@ -459,7 +471,7 @@ class Spelling(Protocol):
 
     # ---- lists and documents
 
-    def member(self, left: Element, bound: Callable[..., Element], item: TypeEngine[Any]) -> Element:
+    def member(self, left: Element, bound: Bound, item: SqlType) -> Element:
         """``left`` is one of the values of a list that is bound as one parameter, whatever its length.
 
         :param bound: a function of a type: the list as a parameter of that type.
@@ -484,16 +496,16 @@ class Spelling(Protocol):
         ...
 
     def json_compare(
-        self, document: Element, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Element]
+        self, document: Element, keys: tuple[str, ...], kind: str, operate: OperatorType, bound: Bound
     ) -> Element:
         """The value compared with a bound one; values of another ``kind`` do not match, whatever the operator."""
         ...
 
-    def json_pair(self, left: Element, right: Element, operate: Any, ordered: bool) -> Element:
+    def json_pair(self, left: Element, right: Element, operate: OperatorType, ordered: bool) -> Element:
         """Two documents compared; ordered, only numbers, booleans and texts do, each among themselves."""
         ...
 
-    def json_member(self, document: Element, keys: tuple[str, ...], bound: Callable[[Any], Element]) -> Element:
+    def json_member(self, document: Element, keys: tuple[str, ...], bound: Bound) -> Element:
         """The value equals one of a list that is bound as one parameter, each by its own kind."""
         ...
 
@@ -509,7 +521,7 @@ class Spelling(Protocol):
         """Whether an object has the key, a list has it as an element, or the document is that very text."""
         ...
 
-    def of_type(self, element: Element, type_: TypeEngine[Any]) -> Element:
+    def of_type(self, element: Element, type_: SqlType) -> Element:
         """What was chosen among several values of ``type_``."""
         ...
 
@@ -519,11 +531,11 @@ class Spelling(Protocol):
 
     # ---- statements
 
-    def insert(self, table: Table) -> Any:
+    def insert(self, table: Table) -> Insert:
         """An INSERT of SQLAlchemy."""
         ...
 
-    def on_conflict(self, insert: Any, unique: Sequence[Any], updated: Sequence[str]) -> Any:
+    def on_conflict(self, insert: Insert, unique: Sequence[Element], updated: Sequence[str]) -> Insert:
         """The INSERT, which leaves rows alone that exist already, or updates them.
 
         :param insert: what :meth:`insert` made.
@@ -540,11 +552,11 @@ class Spelling(Protocol):
         """
         ...
 
-    def typed_parameter(self, parameter: Element, type_: TypeEngine[Any], dialect: SQLAlchemyDialect) -> Element:
+    def typed_parameter(self, parameter: Element, type_: SqlType, dialect: SQLAlchemyDialect) -> Element:
         """A parameter in a list of rows, written so that its column has the type ``type_``, NULL or not."""
         ...
 
-    def arrays_as_rows(self, names: Sequence[str], types: Sequence[TypeEngine[Any]], dialect: SQLAlchemyDialect) -> Any:
+    def arrays_as_rows(self, names: Sequence[str], types: Sequence[SqlType], dialect: SQLAlchemyDialect) -> FromClause:
         """A table made of one array per column, with the number of the row as its last column.
 
         :param names: those of the parameters.
@@ -552,11 +564,11 @@ class Spelling(Protocol):
         """
         ...
 
-    def distinct_on(self, select: Select[Any], columns: list[Element]) -> Select[Any]:
+    def distinct_on(self, select: Selecting, columns: list[Element]) -> Selecting:
         """A SELECT of the first row for each value of the columns."""
         ...
 
-    def lock(self, select: Select[Any], lock: tuple[Any, ...], of: list[Any]) -> Select[Any]:
+    def lock(self, select: Selecting, lock: Lock, of: list[FromClause]) -> Selecting:
         """A SELECT with row locks: ``(no_wait, skip_locked, no_key, of)``."""
         ...
 

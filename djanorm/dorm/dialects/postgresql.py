@@ -12,19 +12,19 @@ from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.engine import URL, Engine, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
 from dorm.dialects.base import missing_column, missing_table
-from dorm.dialects.contract import Dialect, Features, Version
+from dorm.dialects.contract import Dialect, Features, Version, Wait
+from dorm.dialects.elements import SqlType
 from dorm.dialects.engine_names import BUILT_IN
 from dorm.dialects.postgresql_driver import connection_classes
 from dorm.dialects.postgresql_links import AsyncPostgresLink, PostgresLink
 from dorm.dialects.sql.postgresql import PostgresqlHooks
 from dorm.exceptions import DatabaseError
 
-Wait = Callable[[Any], Any]
 FEATURES = Features(
     vendor="postgresql",
     display_name="PostgreSQL",
@@ -113,10 +113,10 @@ class _Compiler(PGCompiler_psycopg):
     def _process_positional(self) -> None:
         # before their places are known, parameters have names
         self.named = NAMED_ARRAY_PARAMETER.sub(r"\1b", self.string)
-        give_places: Any = super()._process_positional
+        give_places: Callable[[], None] = super()._process_positional
         give_places()
 
-    def render_bind_cast(self, type_: Any, dbapi_type: Any, sqltext: Any) -> str:
+    def render_bind_cast(self, type_: SqlType, dbapi_type: SqlType, sqltext: str) -> str:
         # An explicit cast to varchar(n) cuts text off without an error (PostgreSQL manual, 8.3), so that too long text
         # would be stored, or found, shortened. SQLAlchemy leaves the length out for single values only.
         text: str = super().render_bind_cast(type_, dbapi_type, sqltext)  # type: ignore[no-untyped-call]
@@ -138,7 +138,7 @@ class Connector:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.settings = settings
-        arguments: dict[str, Any] = {"autocommit": True}
+        arguments: dict[str, object] = {"autocommit": True}
         if not settings.prepare:
             arguments["prepare_threshold"] = None
         elif settings.prepare_threshold is not None:
@@ -180,10 +180,10 @@ class Connector:
         arguments = {**self.arguments, "async_creator_fn": connection.connect}
         return create_engine(self.url, connect_args=arguments, _is_async=True, **self._options())
 
-    def link(self, fairy: Any) -> PostgresLink:
+    def link(self, fairy: PoolProxiedConnection) -> PostgresLink:
         return PostgresLink(fairy, fairy.driver_connection)
 
-    def async_link(self, fairy: Any, wait: Wait, to_the_end: Wait) -> AsyncPostgresLink:
+    def async_link(self, fairy: PoolProxiedConnection, wait: Wait, to_the_end: Wait) -> AsyncPostgresLink:
         return AsyncPostgresLink(fairy, fairy.driver_connection, wait, to_the_end)
 
     def close(self) -> None:

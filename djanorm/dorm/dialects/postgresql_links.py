@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
+
+from sqlalchemy.pool import PoolProxiedConnection
 
 from dorm.dialects.base import BaseLink
-from dorm.dialects.contract import Version
+from dorm.dialects.contract import Params, Rows, Version, Wait
 from dorm.dialects.postgresql_driver import STOP_LIMIT
 from dorm.dialects.postgresql_traces import RESET, leaves_traces, refuse_copy
 
-Rows = list[tuple[Any, ...]]
-Wait = Callable[[Any], Any]
+Result = TypeVar("Result")
 LARGE = 200
 """A cursor that returned more rows than this is not used again, so that its result can be freed."""
 BEGINNING = {"BEGIN", "START TRANSACTION"}
@@ -30,14 +31,16 @@ class PostgresLink(BaseLink):
 
     __slots__ = ("_altered", "_cursor", "_poll", "_status", "to_the_end", "wait")
 
-    def __init__(self, fairy: Any, raw: Any, wait: Wait | None = None, to_the_end: Wait | None = None) -> None:
+    def __init__(
+        self, fairy: PoolProxiedConnection, raw: Any, wait: Wait | None = None, to_the_end: Wait | None = None
+    ) -> None:
         super().__init__(fairy, raw)
         self.wait = wait
         self.to_the_end = to_the_end
         self.concurrent_reads = True
         self._cursor: Any = raw.cursor()
         self._status = raw.pgconn
-        self._poll: Any = None
+        self._poll: Callable[[int], object] | None = None
         self._altered = False
 
     @property
@@ -46,7 +49,7 @@ class PostgresLink(BaseLink):
 
     # ------------------------------------------------------------------------------------------------- statements
 
-    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+    def fetch(self, sql: str, params: Params) -> Rows:
         """The rows of a statement."""
         cursor = self._cursor
         cursor.execute(sql, params)
@@ -55,19 +58,19 @@ class PostgresLink(BaseLink):
             self._cursor = self.raw.cursor()
         return rows
 
-    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+    def run(self, sql: str, params: Params) -> int:
         """The number of rows a statement changed."""
         cursor = self._cursor
         cursor.execute(sql, params)
         return cursor.rowcount
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
         """Runs a statement once per row of parameters. Returns the number of rows it changed."""
         cursor = self._cursor
         cursor.executemany(sql, rows)
         return cursor.rowcount
 
-    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+    def fetch_named(self, sql: str, params: Params) -> tuple[tuple[str, ...], Rows, int]:
         """Column names, rows, and number of changed rows."""
         cursor = self.raw.cursor()
         cursor.execute(sql, params)
@@ -81,7 +84,7 @@ class PostgresLink(BaseLink):
         cursor.execute(sql.encode(), prepare=False)
         return _has_ended(cursor)
 
-    def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ServerStream:
+    def open_stream(self, sql: str, params: Params, size: int, in_transaction: bool) -> ServerStream:
         return ServerStream(self, sql, params, size, in_transaction)
 
     # ------------------------------------------------------------------------------------------ transaction control
@@ -201,7 +204,7 @@ class AsyncPostgresLink(PostgresLink):
     wait: Wait  # ty: ignore[incompatible-mutable-override] # pyrefly: ignore[bad-override-mutable-attribute]
     to_the_end: Wait  # ty: ignore[incompatible-mutable-override] # pyrefly: ignore[bad-override-mutable-attribute]
 
-    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+    def fetch(self, sql: str, params: Params) -> Rows:
         cursor = self._cursor
         self.wait(cursor.execute(sql, params))
         rows = _done(cursor.fetchall())
@@ -209,17 +212,17 @@ class AsyncPostgresLink(PostgresLink):
             self._cursor = self.raw.cursor()
         return rows
 
-    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+    def run(self, sql: str, params: Params) -> int:
         cursor = self._cursor
         self.wait(cursor.execute(sql, params))
         return cursor.rowcount
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
         cursor = self._cursor
         self.wait(cursor.executemany(sql, rows))
         return cursor.rowcount
 
-    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+    def fetch_named(self, sql: str, params: Params) -> tuple[tuple[str, ...], Rows, int]:
         cursor = self.raw.cursor()
         self.wait(cursor.execute(sql, params))
         if cursor.description is None:
@@ -267,9 +270,7 @@ class ServerStream:
     __slots__ = ("_cursor", "_done", "_link", "_own", "_size")
     detached = False
 
-    def __init__(
-        self, link: PostgresLink, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool
-    ) -> None:
+    def __init__(self, link: PostgresLink, sql: str, params: Params, size: int, in_transaction: bool) -> None:
         self._link = link
         self._size = size
         self._done = False
@@ -326,7 +327,7 @@ def _has_ended(cursor: Any) -> bool:
     return "COMMIT" in tags or ("ROLLBACK" in tags and BEGINNING & set(tags[tags.index("ROLLBACK") :]) != set())
 
 
-def _done(coroutine: Any) -> Any:
+def _done(coroutine: Coroutine[object, None, Result]) -> Result:
     """The result of a coroutine that does not need to wait."""
     try:
         coroutine.send(None)
@@ -335,7 +336,7 @@ def _done(coroutine: Any) -> Any:
     raise RuntimeError("the driver waits where it never did before")  # pragma: no cover
 
 
-def _readable(descriptor: int) -> Callable[[int], Any]:
+def _readable(descriptor: int) -> Callable[[int], object]:
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)

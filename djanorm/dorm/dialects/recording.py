@@ -84,7 +84,7 @@ class Recording:
         """The texts of :attr:`statements`."""
         return [statement.sql for statement in self.statements]
 
-    def answer(self, *rows: Sequence[Any], changed: int | None = None) -> None:
+    def answer(self, *rows: Sequence[object], changed: int | None = None) -> None:
         """Prepares the answer to the next statement that has none yet.
 
         :param rows: the rows that it returns; without an answer prepared, a statement returns none.
@@ -136,7 +136,7 @@ class Recording:
     def is_driver_error(self, error: BaseException) -> bool:
         return self.like.is_driver_error(error)
 
-    def translate(self, error: Any) -> DatabaseError:
+    def translate(self, error: BaseException) -> DatabaseError:
         return self.like.translate(error)
 
     def is_transient(self, error: BaseException) -> bool:
@@ -150,7 +150,7 @@ class Recording:
 
     # --------------------------------------------------------------------------------------------------------- statements
 
-    def record(self, sql: str, params: Iterable[Any] | None) -> Answer:
+    def record(self, sql: str, params: Iterable[object] | None) -> Answer:
         """Records a statement, and gives its answer."""
         made = Recorded(sql, tuple(params or ()))
         self.log.append(made)
@@ -203,7 +203,7 @@ class RecordingLink(BaseLink):
 
     __slots__ = ("_lost", "in_transaction")
 
-    def __init__(self, fairy: Any, recording: Recording) -> None:
+    def __init__(self, fairy: PoolProxiedConnection, recording: Recording) -> None:
         super().__init__(fairy, recording)
         self.concurrent_reads = True
         self.in_transaction = False
@@ -223,7 +223,7 @@ class RecordingLink(BaseLink):
     def run(self, sql: str, params: Params) -> int:
         return self.raw.record(sql, params).changed
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
         return self.raw.record(sql, [tuple(row) for row in rows]).changed
 
     def fetch_named(self, sql: str, params: Params) -> tuple[tuple[str, ...], Rows, int]:
@@ -288,7 +288,7 @@ class _DriverConnection:
     def __init__(self, recording: Recording) -> None:
         self.recording = recording
 
-    def cursor(self, *args: Any, **options: Any) -> _Cursor:
+    def cursor(self, *args: object, **options: object) -> _Cursor:
         return _Cursor(self.recording)
 
     def commit(self) -> None:
@@ -307,9 +307,9 @@ class _Cursor:
         self._recording = recording
         self._rows: Rows = []
         self.rowcount = -1
-        self.description: Any = None
+        self.description: object = None
 
-    def execute(self, sql: str, params: Any = None) -> None:
+    def execute(self, sql: str, params: Params = None) -> None:
         found = self._recording.record(sql, params)
         self._rows, self.rowcount = list(found.rows), found.changed
         width = len(self._rows[0]) if self._rows else 1
@@ -319,7 +319,7 @@ class _Cursor:
         rows, self._rows = self._rows, []
         return rows
 
-    def fetchone(self) -> Any:
+    def fetchone(self) -> object:
         return self._rows.pop(0) if self._rows else None
 
     def fetchmany(self, size: int = 1) -> Rows:

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.types import TypeEngine
-
+from dorm.dialects.elements import Element, SqlType
 from dorm.dialects.kinds import Kind
-
-Element: TypeAlias = "ColumnElement[Any]"
-"""An expression of SQLAlchemy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +14,7 @@ class Column:
     """A column, as far as databases differ in the type that they give it."""
 
     kind: Kind
-    plain: TypeEngine[Any]
+    plain: SqlType
     """The type where a dialect names no other; its DDL raises where there is none."""
     caseless: bool = False
     """Whether texts are equal that differ in case only."""
@@ -28,7 +22,7 @@ class Column:
     """Those of an enumeration, in their order."""
     type_name: str = ""
     """The name of the enumeration's own type."""
-    item: TypeEngine[Any] | None = None
+    item: SqlType | None = None
     """The type of the elements of an array."""
     dimensions: int = 1
     """How deep arrays lie in one another."""

@@ -6,18 +6,18 @@ import re
 import sqlite3
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine, create_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, PoolProxiedConnection
 
 from dorm import exceptions
 from dorm.conf.entries import DatabaseSettings
 from dorm.dialects.base import missing_column, missing_table
-from dorm.dialects.contract import Dialect, Features, Version
+from dorm.dialects.contract import Dialect, Features, Version, Wait
 from dorm.dialects.engine_names import BUILT_IN
 from dorm.dialects.sql.sqlite import SqliteHooks
 from dorm.dialects.sqlite_links import SQLiteLink, ThreadedSQLiteLink, naming, open_worker, set_up
@@ -25,7 +25,6 @@ from dorm.exceptions import DatabaseError, ImproperlyConfigured
 from dorm.utils.optional import require
 from dorm.utils.suggest import hint
 
-Wait = Callable[[Any], Any]
 FEATURES = Features(
     vendor="sqlite",
     display_name="SQLite",
@@ -172,14 +171,14 @@ class Connector:
         adapter.append(engine.dialect.dbapi)
         return engine
 
-    def link(self, fairy: Any) -> SQLiteLink:
+    def link(self, fairy: PoolProxiedConnection) -> SQLiteLink:
         """The link for a connection that SQLAlchemy's pool has made."""
         link = SQLiteLink(fairy, fairy.driver_connection)
         set_up(link.raw, self.journal_mode)
         link.concurrent_reads = _is_wal(link.raw)
         return link
 
-    def async_link(self, fairy: Any, wait: Wait, to_the_end: Wait) -> ThreadedSQLiteLink:
+    def async_link(self, fairy: PoolProxiedConnection, wait: Wait, to_the_end: Wait) -> ThreadedSQLiteLink:
         """The link for an asynchronous connection; ``wait`` and ``to_the_end`` are the bridge's."""
         link = ThreadedSQLiteLink(fairy, fairy.driver_connection, wait, to_the_end)
         link.prepare(self.journal_mode)
@@ -196,7 +195,9 @@ def _is_wal(connection: sqlite3.Connection) -> bool:
     return connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
 
 
-def _choice(alias: str, options: dict[str, Any], name: str, valid: tuple[str, ...], default: str | None) -> Any:
+def _choice(
+    alias: str, options: Mapping[str, object], name: str, valid: tuple[str, ...], default: str | None
+) -> str | None:
     value = options.get(name)
     if value is None:
         return default

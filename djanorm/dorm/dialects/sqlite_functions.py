@@ -11,7 +11,6 @@ import random
 import re
 import sqlite3
 from collections.abc import Callable
-from typing import Any
 
 from dorm.dialects import sqlite_json, sqlite_moments
 from dorm.utils.caches import remembered
@@ -22,30 +21,30 @@ def _pattern(text: str, flags: int) -> re.Pattern[str]:
     return re.compile(text, flags)
 
 
-def lower(value: Any) -> Any:
+def lower(value: object) -> str | None:
     return value.lower() if isinstance(value, str) else (None if value is None else str(value).lower())
 
 
-def upper(value: Any) -> Any:
+def upper(value: object) -> str | None:
     return value.upper() if isinstance(value, str) else (None if value is None else str(value).upper())
 
 
-def regexp(pattern: Any, value: Any) -> int | None:
+def regexp(pattern: object, value: object) -> int | None:
     """``value REGEXP pattern``: searches, case-sensitively."""
     if pattern is None or value is None:
         return None
     return int(_pattern(str(pattern), 0).search(str(value)) is not None)
 
 
-def iregexp(pattern: Any, value: Any) -> int | None:
+def iregexp(pattern: object, value: object) -> int | None:
     """Like :func:`regexp`, in any case."""
     if pattern is None or value is None:
         return None
     return int(_pattern(str(pattern), re.IGNORECASE).search(str(value)) is not None)
 
 
-def _nullable(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*arguments: Any) -> Any:
+def _nullable(function: Callable[..., str | float | None]) -> Callable[..., str | float | None]:
+    def call(*arguments: object) -> str | float | None:
         if None in arguments:
             return None
         try:
@@ -114,7 +113,7 @@ class _Spread:
         self.mean = 0.0
         self.square = 0.0
 
-    def step(self, value: Any) -> None:
+    def step(self, value: float | str | None) -> None:
         if value is None:
             return
         self.count += 1
@@ -151,7 +150,7 @@ class _Bits:
     def __init__(self) -> None:
         self.value: int | None = None
 
-    def step(self, value: Any) -> None:
+    def step(self, value: float | str | None) -> None:
         if value is not None:
             self.value = int(value) if self.value is None else self.join(self.value, int(value))
 
@@ -181,12 +180,12 @@ class _BitXor(_Bits):
         return left ^ right
 
 
-def _decimal(value: Any) -> Any:
+def _decimal(value: str | float | None) -> str | float | None:
     """The number that is read as the decimal ``value``: floats carry 15 digits."""
     return float(f"{value:.15g}") if isinstance(value, float) else value
 
 
-FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+FUNCTIONS: tuple[tuple[str, int, Callable[..., str | float | None]], ...] = (
     ("dorm_lower", 1, lower),
     ("dorm_upper", 1, upper),
     ("dorm_decimal", 1, _decimal),

@@ -10,7 +10,6 @@ import itertools
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 from dorm.utils.caches import remembered
 
@@ -82,15 +81,15 @@ def contains(document: str | None, part: str | None) -> bool | None:
     """Whether a document contains another one, as PostgreSQL's ``@>`` says."""
     if document is None or part is None:
         return None
-    whole: Any = json.loads(document)
-    wanted: Any = json.loads(part)
+    whole = json.loads(document)
+    wanted = json.loads(part)
     if isinstance(whole, list) and not isinstance(wanted, dict | list):
         # a list contains a value that stands by itself, but only at the top
         wanted = [wanted]
     return _contains(whole, wanted)
 
 
-def _contains(whole: Any, part: Any) -> bool:
+def _contains(whole: object, part: object) -> bool:
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(k in whole and _contains(whole[k], v) for k, v in part.items())
     if isinstance(part, list):
@@ -104,7 +103,7 @@ def _number(text: str) -> float:
     return int(number) if number.is_integer() else number
 
 
-def canonical(text: Any) -> str | None:
+def canonical(text: object) -> str | None:
     """A document in one spelling, to be compared as text: sorted keys, and 1 for 1.0."""
     if text is None:
         return None
@@ -119,20 +118,20 @@ def compared(left: str | None, right: str | None) -> int | None:
     """-1, 0 or 1 as the left of two JSON values is less, equal or greater; None for kinds that have no common order."""
     if left is None or right is None:
         return None
-    a: Any = json.loads(left)
-    b: Any = json.loads(right)
+    a = json.loads(left)
+    b = json.loads(right)
     kinds = _kind(a), _kind(b)
     return (a > b) - (a < b) if kinds[0] is not None and kinds[0] == kinds[1] else None
 
 
-def _kind(value: Any) -> type | None:
+def _kind(value: object) -> type | None:
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return float if kind is int else kind
     return None
 
 
-FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+FUNCTIONS: tuple[tuple[str, int, Callable[..., str | float | None]], ...] = (
     ("dorm_json", 1, canonical),
     ("dorm_json_at", 2, at),
     ("dorm_json_contains", 2, contains),

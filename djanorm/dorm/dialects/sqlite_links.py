@@ -12,14 +12,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+from sqlalchemy.pool import PoolProxiedConnection
 
 from dorm.dialects import sqlite_functions
 from dorm.dialects.base import BaseLink
-from dorm.dialects.contract import Version
+from dorm.dialects.contract import Params, Rows, Version, Wait
 
-Rows = list[tuple[Any, ...]]
-Wait = Callable[[Any], Any]
+Result = TypeVar("Result")
 SPOOL_BYTES = 4 * 1024 * 1024
 INTERRUPT_AGAIN = 0.02
 COMMENT = re.compile(r"\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/)", re.DOTALL)
@@ -46,17 +47,17 @@ class SQLiteLink(BaseLink):
 
     __slots__ = ("execute",)
 
-    def __init__(self, fairy: Any, raw: Any) -> None:
+    def __init__(self, fairy: PoolProxiedConnection, raw: Any) -> None:
         super().__init__(fairy, raw)
         self.execute: Callable[..., sqlite3.Cursor] = raw.execute
 
-    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+    def fetch(self, sql: str, params: Params) -> Rows:
         return self.execute(sql, params or ()).fetchall()
 
-    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+    def run(self, sql: str, params: Params) -> int:
         return self.execute(sql, params or ()).rowcount
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
         """Runs a statement once per row of parameters, all or nothing. Returns the total number of changed rows."""
         if self.raw.in_transaction:
             return self.raw.executemany(sql, rows).rowcount
@@ -69,7 +70,7 @@ class SQLiteLink(BaseLink):
             raise
         return changed
 
-    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+    def fetch_named(self, sql: str, params: Params) -> tuple[tuple[str, ...], Rows, int]:
         """Column names, rows, and number of changed rows."""
         cursor = self.execute(sql, params or ())
         names = tuple(column[0] for column in cursor.description or ())
@@ -90,7 +91,7 @@ class SQLiteLink(BaseLink):
             ended = ended or not self.raw.in_transaction
         return ended
 
-    def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> Stream:
+    def open_stream(self, sql: str, params: Params, size: int, in_transaction: bool) -> Stream:
         """Runs a reading statement whose rows are fetched in portions of ``size``."""
         cursor = self.raw.cursor()
         cursor.arraysize = size
@@ -142,7 +143,7 @@ class ThreadedSQLiteLink(BaseLink):
 
     __slots__ = ("_streams", "inner", "to_the_end", "wait", "worker")
 
-    def __init__(self, fairy: Any, worker: Any, wait: Wait, to_the_end: Wait) -> None:
+    def __init__(self, fairy: PoolProxiedConnection, worker: Any, wait: Wait, to_the_end: Wait) -> None:
         super().__init__(fairy, worker._conn)
         self.worker = worker
         self.wait = wait
@@ -150,7 +151,7 @@ class ThreadedSQLiteLink(BaseLink):
         self.inner = SQLiteLink(fairy, self.raw)
         self._streams: set[ThreadedStream] = set()
 
-    def _call(self, function: Callable[..., Any], *args: Any) -> _Work:
+    def _call(self, function: Callable[..., object], *args: object) -> _Work:
         """Runs a function in the connection's thread.
 
         The public verbs of aiosqlite make one trip per step (cursor, execute, fetch, close), and its thread dies when
@@ -164,7 +165,7 @@ class ThreadedSQLiteLink(BaseLink):
         worker._tx.put_nowait((None, work))
         return work
 
-    def _do(self, function: Callable[..., Any], *args: Any) -> Any:
+    def _do(self, function: Callable[..., Result], *args: object) -> Result:
         """The result of a function in the connection's thread; after a cancellation, the thread has stopped."""
         work = self._call(function, *args)
         try:
@@ -173,7 +174,7 @@ class ThreadedSQLiteLink(BaseLink):
             self._stop(work, _nothing)
             raise
 
-    def _stop(self, work: _Work, tidy: Callable[[], Any], stream: ThreadedStream | None = None) -> None:
+    def _stop(self, work: _Work, tidy: Callable[[], object], stream: ThreadedStream | None = None) -> None:
         """Interrupts what is running, then runs ``tidy`` in the thread.
 
         SQLite interrupts everything that is open on a connection: while other streams are open, it waits for the end
@@ -185,7 +186,7 @@ class ThreadedSQLiteLink(BaseLink):
             work.interrupt(self.raw)
         self._finish(tidy)
 
-    def _finish(self, function: Callable[..., Any], *args: Any) -> Any:
+    def _finish(self, function: Callable[..., Result], *args: object) -> Result:
         return self.to_the_end(self._call(function, *args).future)
 
     def prepare(self, journal_mode: str | None) -> None:
@@ -197,22 +198,22 @@ class ThreadedSQLiteLink(BaseLink):
 
         self.concurrent_reads = self.inner.concurrent_reads = self._do(work)
 
-    def fetch(self, sql: str, params: Sequence[Any] | None) -> Rows:
+    def fetch(self, sql: str, params: Params) -> Rows:
         return self._do(self.inner.fetch, sql, params)
 
-    def run(self, sql: str, params: Sequence[Any] | None) -> int:
+    def run(self, sql: str, params: Params) -> int:
         return self._do(self.inner.run, sql, params)
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
         return self._do(self.inner.run_many, sql, rows)
 
-    def fetch_named(self, sql: str, params: Sequence[Any] | None) -> tuple[tuple[str, ...], Rows, int]:
+    def fetch_named(self, sql: str, params: Params) -> tuple[tuple[str, ...], Rows, int]:
         return self._do(self.inner.fetch_named, sql, params)
 
     def script(self, sql: str, params: None = None) -> bool:
         return self._do(self.inner.script, sql)
 
-    def open_stream(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> ThreadedStream:
+    def open_stream(self, sql: str, params: Params, size: int, in_transaction: bool) -> ThreadedStream:
         """See :meth:`SQLiteLink.open_stream`."""
         stream = ThreadedStream(self)
         stream.step(stream.open, sql, params, size, in_transaction)
@@ -275,7 +276,9 @@ class _Work:
 
     __slots__ = ("_args", "_function", "_lock", "done", "future", "loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, function: Callable[..., object], args: tuple[object, ...]
+    ) -> None:
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.done = False
@@ -285,7 +288,7 @@ class _Work:
 
     def __call__(self) -> None:
         """In the thread."""
-        result: Any = None
+        result: object = None
         error: BaseException | None = None
         try:
             if not self.future.cancelled():
@@ -313,7 +316,7 @@ def _nothing() -> None:
     """Does nothing: a trip to the thread that ends when everything queued before it has ended."""
 
 
-def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+def _settle(future: asyncio.Future[object], result: object, error: BaseException | None) -> None:
     if future.done():
         return
     if error is None:
@@ -346,11 +349,11 @@ async def open_worker(connect: Callable[..., Any], **arguments: Any) -> Any:
         raise
 
 
-def _closer(worker: Any) -> Callable[[], Any]:
+def _closer(worker: Any) -> Callable[[], object]:
     connection, worker._connection = worker._connection, None
     stop = sys.modules[type(worker).__module__]._STOP_RUNNING_SENTINEL
 
-    def close() -> Any:
+    def close() -> object:
         connection.close()
         return stop
 
@@ -436,7 +439,7 @@ class ThreadedStream:
         self._link = link
         self._inner: Stream | None = None
 
-    def step(self, function: Callable[..., Any], *args: Any) -> Any:
+    def step(self, function: Callable[..., Result], *args: object) -> Result:
         """Runs a function in the thread; when it is cancelled, the cursor is closed there."""
         work = self._link._call(function, *args)
         try:
@@ -445,7 +448,7 @@ class ThreadedStream:
             self._link._stop(work, self._close, self)
             raise
 
-    def open(self, sql: str, params: Sequence[Any] | None, size: int, in_transaction: bool) -> None:
+    def open(self, sql: str, params: Params, size: int, in_transaction: bool) -> None:
         """In the thread."""
         self._link._streams.add(self)
         try:

@@ -20,23 +20,23 @@ from dorm.utils.caches import remembered
 _EPOCH = datetime.date(2000, 1, 1)
 
 
-def _first_not_null(function: Callable[..., Any]) -> Callable[..., Any]:
+def _first_not_null(function: Callable[..., str | float | None]) -> Callable[..., str | float | None]:
     @wraps(function)
-    def guarded(*arguments: Any) -> Any:
+    def guarded(*arguments: object) -> str | float | None:
         return None if arguments[0] is None else function(*arguments)
 
     return guarded
 
 
-def _all_not_null(function: Callable[..., Any]) -> Callable[..., Any]:
+def _all_not_null(function: Callable[..., str | float | None]) -> Callable[..., str | float | None]:
     @wraps(function)
-    def guarded(*arguments: Any) -> Any:
+    def guarded(*arguments: object) -> str | float | None:
         return None if any(argument is None for argument in arguments) else function(*arguments)
 
     return guarded
 
 
-def parse(text: Any) -> datetime.datetime | datetime.time | datetime.timedelta:
+def parse(text: str | int) -> datetime.datetime | datetime.time | datetime.timedelta:
     """A stored date, datetime or time; a number is a duration in microseconds."""
     if isinstance(text, int):
         return datetime.timedelta(microseconds=text)
@@ -68,7 +68,7 @@ def now() -> str:
     return str(datetime.datetime.now(datetime.UTC).replace(tzinfo=None))
 
 
-def date_part(part: str, text: Any, zone: str | None) -> int | None:
+def date_part(part: str, text: str | int | None, zone: str | None) -> int | None:
     """One part of a moment as a number; week_day 1 is Sunday, iso_week_day 1 is Monday."""
     if text is None:
         return None
@@ -94,7 +94,7 @@ def date_part(part: str, text: Any, zone: str | None) -> int | None:
     return int(getattr(moment, part))
 
 
-def date_trunc(unit: str, text: Any, kind: str, zone: str | None) -> str | None:
+def date_trunc(unit: str, text: str | int | None, kind: str, zone: str | None) -> str | None:
     """A moment cut down to the start of its unit, in the stored form of ``kind``."""
     if text is None:
         return None
@@ -141,7 +141,7 @@ def _cut(unit: str, moment: datetime.datetime) -> datetime.datetime:
     raise ValueError(f"{unit!r} is no unit to cut a moment down to")
 
 
-def shift(text: Any, microseconds: Any) -> str:
+def shift(text: str | int, microseconds: int) -> str:
     """A moment plus a duration."""
     moment: Any = parse(text)
     duration = datetime.timedelta(microseconds=microseconds)
@@ -150,7 +150,7 @@ def shift(text: Any, microseconds: Any) -> str:
     return str(moment + duration)
 
 
-def difference(left: Any, right: Any) -> int:
+def difference(left: str | int, right: str | int) -> int:
     """The microseconds from ``right`` to ``left``."""
     a: Any = parse(left)
     b: Any = parse(right)
@@ -175,7 +175,7 @@ def _clock(time: datetime.timedelta) -> str:
     return text.rstrip("0") if "." in text else text
 
 
-def rounded(value: Any, digits: int) -> Any:
+def rounded(value: float, digits: int) -> float:
     """Half away from zero, as PostgreSQL rounds; whole numbers stay whole."""
     if isinstance(value, int) and digits >= 0:
         return value
@@ -183,12 +183,12 @@ def rounded(value: Any, digits: int) -> Any:
     return int(exact) if isinstance(value, int) else float(exact)
 
 
-def md5(text: Any) -> str:
+def md5(text: object) -> str:
     """The MD5 digest as hexadecimal text (a fingerprint, no protection)."""
     return hashlib.md5(str(text).encode(), usedforsecurity=False).hexdigest()
 
 
-FUNCTIONS: tuple[tuple[str, int, Callable[..., Any]], ...] = (
+FUNCTIONS: tuple[tuple[str, int, Callable[..., str | float | None]], ...] = (
     ("dorm_date_part", 3, date_part),
     ("dorm_date_trunc", 4, date_trunc),
     ("dorm_shift", 2, _all_not_null(shift)),

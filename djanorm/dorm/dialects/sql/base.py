@@ -6,13 +6,14 @@ Elements in and out are SQLAlchemy's. Nothing here knows models or fields.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.sql.operators import OperatorType
 
-from dorm.dialects.contract import Column, IndexParts, Typed
+from dorm.dialects.contract import Bound, Column, IndexParts, Lock, Operand, RightHand, Rows, Selecting, Typed
+from dorm.dialects.elements import Element, SqlType
 from dorm.dialects.kinds import Kind
 from dorm.exceptions import UnsupportedFeature
 
@@ -32,24 +33,24 @@ class LikePattern(sa.types.TypeDecorator[str]):
         super().__init__()
         self.position = position
 
-    def bind_processor(self, dialect: Any) -> Any:
+    def bind_processor(self, dialect: sa.Dialect) -> Any:
         before = "" if self.position == "start" else "%"
         after = "" if self.position == "end" else "%"
 
-        def process(value: Any) -> Any:
+        def process(value: str) -> str:
             escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             return f"{before}{escaped}{after}"
 
         return process
 
 
-class JsonText(sa.types.TypeDecorator[Any]):
+class JsonText(sa.types.TypeDecorator[object]):
     """Binds a Python value as the text of a JSON value."""
 
     impl = sa.Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Any) -> str:
+    def process_bind_param(self, value: object, dialect: sa.Dialect) -> str:
         try:
             return json.dumps(value)
         except RecursionError as problem:
@@ -61,7 +62,7 @@ def kind_of(field: Typed | None) -> Kind:
     return Kind.OTHER if field is None else field.kind
 
 
-def kinds_of(left: Any, right: Any) -> tuple[Kind, Kind]:
+def kinds_of(left: Operand, right: Operand) -> tuple[Kind, Kind]:
     """The kinds of two operands."""
     return kind_of(left.field), kind_of(right.field)
 
@@ -85,7 +86,7 @@ class SqlHooks:
 
     # -- schema ----------------------------------------------------------------------------------------------------
 
-    def column_type(self, column: Column) -> TypeEngine[Any]:
+    def column_type(self, column: Column) -> SqlType:
         """The standard type of a column."""
         return column.plain
 
@@ -94,8 +95,12 @@ class SqlHooks:
         return {}
 
     def exclusion_constraint(
-        self, pairs: Sequence[tuple[Any, str]], method: str, condition: Any, options: Mapping[str, Any]
-    ) -> Any:
+        self,
+        pairs: Sequence[tuple[Element, str]],
+        method: str,
+        condition: Element | None,
+        options: Mapping[str, object],
+    ) -> sa.Constraint:
         """A constraint of SQLAlchemy that no two rows may break whose expressions compare so."""
         raise self.unsupported("exclusion constraints", "check in a transaction that locks the rows")
 
@@ -112,28 +117,28 @@ class SqlHooks:
 
     # -- text ------------------------------------------------------------------------------------------------------
 
-    def as_text(self, element: Any, field: Any) -> Any:
+    def as_text(self, element: Element, field: Typed | None) -> Element:
         """``element`` cast to text."""
         return sa.cast(element, sa.Text())
 
-    def text_forms(self, element: Any, field: Any) -> list[Any]:
+    def text_forms(self, element: Element, field: Typed | None) -> list[Element]:
         """The text forms of a value, in each of which a fragment may be searched."""
         return [self.as_text(element, field)]
 
-    def text_function(self, name: str, arguments: list[Any]) -> Any:
+    def text_function(self, name: str, arguments: list[Element]) -> Element:
         return getattr(sa.func, name)(*arguments)
 
-    def matches(self, text: Any, right: Any, position: str, ignore_case: bool) -> Any:
+    def matches(self, text: Element, right: RightHand, position: str, ignore_case: bool) -> Element:
         """``text`` contains, starts with or ends with the right side."""
         if right.is_value:
             pattern = right.bound(LikePattern(position))
         else:
             escaped = right.text()
             for character in ("\\", "%", "_"):
-                literal: Any = sa.literal_column("'" + character + "'")
-                replacement: Any = sa.literal_column("'\\" + character + "'")
+                literal: Element = sa.literal_column("'" + character + "'")
+                replacement: Element = sa.literal_column("'\\" + character + "'")
                 escaped = sa.func.replace(escaped, literal, replacement)
-            percent: Any = sa.literal_column("'%'")
+            percent: Element = sa.literal_column("'%'")
             pattern = escaped
             if position != "start":
                 pattern = percent.op("||")(pattern)
@@ -143,125 +148,125 @@ class SqlHooks:
             text, pattern = sa.func.upper(text), sa.func.upper(pattern)
         return text.like(pattern, escape=LIKE_ESCAPE)
 
-    def equals_ignoring_case(self, text: Any, right: Any) -> Any:
+    def equals_ignoring_case(self, text: Element, right: Element) -> Element:
         return sa.func.upper(text) == sa.func.upper(right)
 
-    def regex(self, text: Any, pattern: Any, ignore_case: bool) -> Any:
+    def regex(self, text: Element, pattern: Element, ignore_case: bool) -> Element:
         return text.op("~*" if ignore_case else "~", is_comparison=True)(pattern)
 
     # -- numbers ---------------------------------------------------------------------------------------------------
 
-    def number_function(self, name: str, arguments: list[Any]) -> Any:
+    def number_function(self, name: str, arguments: list[Element]) -> Element:
         return getattr(sa.func, name)(*arguments)
 
-    def arithmetic(self, operator: str, left: Any, right: Any, field: Any) -> Any:
+    def arithmetic(self, operator: str, left: Operand, right: Operand, field: Typed | None) -> Element | None:
         """An operator that needs more than its symbol, else None."""
         return None
 
-    def round(self, element: Any, precision: Any, field: Any) -> Any:
+    def round(self, element: Element, precision: Element, field: Typed | None) -> Element:
         return sa.func.round(element, precision)
 
-    def extreme(self, name: str, elements: list[Any]) -> Any:
+    def extreme(self, name: str, elements: list[Element]) -> Element:
         return getattr(sa.func, name)(*elements)
 
-    def cast(self, element: Any, source: Any, field: Any) -> Any:
+    def cast(self, element: Element, source: Typed | None, field: Typed) -> Element:
         return sa.cast(element, field.sql_type())
 
-    def computed_decimal(self, element: Any) -> Any:
+    def computed_decimal(self, element: Element) -> Element:
         """A computed decimal in the form in which decimals are compared."""
         return element
 
-    def averaged(self, element: Any, floating: bool) -> Any:
+    def averaged(self, element: Element, floating: bool) -> Element:
         """A mean, as a floating point number when asked."""
         return element
 
-    def spread(self, name: str, element: Any) -> Any:
+    def spread(self, name: str, element: Element) -> Element:
         return getattr(sa.func, name)(element)
 
-    def random(self) -> Any:
+    def random(self) -> Element:
         """The term of ``order_by("?")``."""
         return sa.func.random()
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def now(self, use_tz: bool) -> Any:
+    def now(self, use_tz: bool) -> Element:
         return sa.func.current_timestamp()
 
-    def midnight(self, element: Any) -> Any:
+    def midnight(self, element: Element) -> Element:
         """A date as the moment that it is compared as."""
         return element
 
-    def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
+    def date_part(self, part: str, element: Element, zone: str | None, duration: bool) -> Element:
         raise self.unsupported("parts of dates", "read the part in Python")
 
-    def date_trunc(self, unit: str, element: Any, kind: Kind, zone: str | None) -> Any:
+    def date_trunc(self, unit: str, element: Element, kind: Kind, zone: str | None) -> Element:
         raise self.unsupported("cutting dates and moments down to a unit", "compare with the bounds of the unit")
 
     # -- lists and documents ---------------------------------------------------------------------------------------
 
-    def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
+    def member(self, left: Element, bound: Bound, item: SqlType) -> Element:
         """``left`` is one of the values of a list that is bound as one parameter."""
         raise self.unsupported("a list as one parameter", "combine conditions: Q(…) | Q(…)")
 
-    def json_value(self, document: Any, keys: tuple[str, ...]) -> Any:
+    def json_value(self, document: Element, keys: tuple[str, ...]) -> Element:
         """The value at the end of ``keys`` as a document, NULL where there is none; the document itself without keys."""
         raise self.unsupported("values inside documents", "keep the value in a column of its own")
 
-    def json_form(self, document: Any, keys: tuple[str, ...], form: str) -> Any:
+    def json_form(self, document: Element, keys: tuple[str, ...], form: str) -> Element:
         """The value as ``"number"``, ``"boolean"`` or ``"text"`` when it is one, else NULL; ``"any"`` as some text."""
         raise self.unsupported("values inside documents", "keep the value in a column of its own")
 
-    def json_is_null(self, document: Any, keys: tuple[str, ...]) -> Any:
+    def json_is_null(self, document: Element, keys: tuple[str, ...]) -> Element:
         """Whether the value is JSON's null. False, and not NULL, where there is none."""
         raise self.unsupported("null inside documents", "keep the value in a column of its own")
 
-    def json_present(self, document: Any, keys: tuple[str, ...]) -> Any:
+    def json_present(self, document: Element, keys: tuple[str, ...]) -> Element:
         """Whether there is a value."""
         raise self.unsupported("keys of documents", "keep the value in a column of its own")
 
     def json_compare(
-        self, document: Any, keys: tuple[str, ...], kind: str, operate: Any, bound: Callable[[Any], Any]
-    ) -> Any:
+        self, document: Element, keys: tuple[str, ...], kind: str, operate: OperatorType, bound: Bound
+    ) -> Element:
         """The value compared with a bound one; values of another ``kind`` do not match, whatever the operator."""
         raise self.unsupported("comparing values inside documents", "keep the value in a column of its own")
 
-    def json_pair(self, left: Any, right: Any, operate: Any, ordered: bool) -> Any:
+    def json_pair(self, left: Element, right: Element, operate: OperatorType, ordered: bool) -> Element:
         """Two documents compared; ordered, only numbers, booleans and texts do, each among themselves."""
         raise self.unsupported("comparing documents", "compare them in Python")
 
-    def json_member(self, document: Any, keys: tuple[str, ...], bound: Callable[[Any], Any]) -> Any:
+    def json_member(self, document: Element, keys: tuple[str, ...], bound: Bound) -> Element:
         """The value equals one of a list that is bound as one parameter, each by its own kind."""
         raise self.unsupported(
             "looking a value inside a document up in a list", "keep the value in a column of its own"
         )
 
-    def json_equal(self, document: Any, other: Any) -> Any:
+    def json_equal(self, document: Element, other: Element) -> Element:
         return document == other
 
-    def json_contains(self, document: Any, part: Any) -> Any:
+    def json_contains(self, document: Element, part: Element) -> Element:
         """Whether a document contains another one: the keys of objects and the elements of lists, at every level."""
         raise self.unsupported("containment of documents", "compare the keys one by one")
 
-    def json_has_key(self, document: Any, key: Any) -> Any:
+    def json_has_key(self, document: Element, key: Element) -> Element:
         """Whether an object has the key, a list has it as an element, or the document is that very text."""
         raise self.unsupported("keys of documents", "keep the value in a column of its own")
 
-    def of_type(self, element: Any, type_: Any) -> Any:
+    def of_type(self, element: Element, type_: SqlType) -> Element:
         """A value chosen among several of ``type_``, as that type."""
         return sa.type_coerce(element, type_)
 
-    def sort_keys(self, element: Any, is_document: bool) -> tuple[Any, ...]:
+    def sort_keys(self, element: Element, is_document: bool) -> tuple[Element, ...]:
         """The elements by which rows are sorted when they are to be sorted by ``element``."""
         return (element,)
 
     # -- statements ------------------------------------------------------------------------------------------------
 
-    def insert(self, table: Any) -> Any:
+    def insert(self, table: sa.Table) -> sa.Insert:
         return sa.insert(table)
 
     inserted: sa.ColumnElement[bool] | None = None
 
-    def on_conflict(self, insert: Any, unique: Sequence[Any], updated: Sequence[str]) -> Any:
+    def on_conflict(self, insert: Any, unique: Sequence[Element], updated: Sequence[str]) -> sa.Insert:
         """``ON CONFLICT``, which some databases have; what :meth:`insert` made has to know it."""
         if not hasattr(insert, "on_conflict_do_nothing"):
             raise self.unsupported("INSERT of rows that may exist", "look for them first, in a transaction")
@@ -272,11 +277,11 @@ class SqlHooks:
             index_elements=elements, set_={name: insert.excluded[name] for name in updated}
         )
 
-    def typed_parameter(self, parameter: Any, type_: Any, dialect: Any) -> Any:
+    def typed_parameter(self, parameter: Element, type_: SqlType, dialect: sa.Dialect) -> Element:
         """A parameter in a list of rows, written so that its column has the type ``type_``, NULL or not."""
         return parameter
 
-    def arrays_as_rows(self, names: Sequence[str], types: Sequence[Any], dialect: Any) -> Any:
+    def arrays_as_rows(self, names: Sequence[str], types: Sequence[SqlType], dialect: sa.Dialect) -> sa.FromClause:
         """A table made of one array per column, with the number of the row as its last column.
 
         :param names: those of the parameters.
@@ -284,11 +289,11 @@ class SqlHooks:
         """
         raise self.unsupported("arrays as rows", "send the values row by row")
 
-    def distinct_on(self, select: Any, columns: list[Any]) -> Any:
+    def distinct_on(self, select: Selecting, columns: list[Element]) -> Selecting:
         """A SELECT of the first row for each value of the columns."""
         raise self.unsupported("DISTINCT ON fields", "use distinct() without fields")
 
-    def lock(self, select: Any, lock: tuple[Any, ...], of: list[Any]) -> Any:
+    def lock(self, select: Selecting, lock: Lock, of: list[sa.FromClause]) -> Selecting:
         """A SELECT with row locks: ``(no_wait, skip_locked, key, of)``."""
         return select
 
@@ -299,7 +304,7 @@ class SqlHooks:
         """
         raise self.unsupported("plans of queries", "ask the database's own tools")
 
-    def plan_text(self, rows: Sequence[tuple[Any, ...]]) -> str:
+    def plan_text(self, rows: Rows) -> str:
         """The columns of each row of the plan, one row per line."""
         return "\n".join(" ".join(str(part) for part in row) for row in rows)
 

@@ -15,6 +15,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import roles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from dorm.dialects.elements import Element
+
 HOLE = "\0"
 """What encloses the number of a hole: a character that no text of SQL can hold, quoted names included."""
 
@@ -44,7 +46,7 @@ class Branches(sa.ColumnElement[Any]):
 
     inherit_cache = False
 
-    def __init__(self, subject: Any, key: Any, value: Any, otherwise: Any) -> None:
+    def __init__(self, subject: Element, key: Element, value: Element, otherwise: Element) -> None:
         self.type = otherwise.type
         self.subject = subject
         self.otherwise = otherwise
@@ -54,7 +56,7 @@ class Branches(sa.ColumnElement[Any]):
 class _Branch(sa.ColumnElement[Any]):
     inherit_cache = False
 
-    def __init__(self, key: Any, value: Any) -> None:
+    def __init__(self, key: Element, value: Element) -> None:
         self.type = value.type
         self.when = key
         self.then = value
@@ -86,7 +88,7 @@ class TableOfRows(sa.TableClause):
 
 
 @compiles(Repeated)
-def _hole(element: Repeated, compiler: Any, **_: Any) -> str:
+def _hole(element: Repeated, compiler: Any, **_: object) -> str:
     """Leave a hole, and note on the compiler what belongs there."""
     holes: list[Repeated] = compiler.__dict__.setdefault("holes", [])
     holes.append(element)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import Grouping
-from sqlalchemy.types import TypeEngine
 
-from dorm.dialects.contract import Column, IndexParts
+from dorm.dialects.contract import Bound, Column, IndexParts, Lock, Operand, RightHand, Rows, Selecting, Typed
+from dorm.dialects.elements import Element, SqlType
 from dorm.dialects.kinds import CLOCKS, Kind
 from dorm.dialects.sql.base import kind_of, kinds_of, unknown_format, unknown_options
 from dorm.dialects.sql.sqlite_documents import SqliteDocuments
@@ -18,7 +18,7 @@ from dorm.dialects.sql.sqlite_lists import JsonList
 from dorm.exceptions import UnsupportedFeature
 
 _INTEGER = sa.Integer()
-_COLUMNS: dict[Kind, TypeEngine[Any]] = {
+_COLUMNS: dict[Kind, SqlType] = {
     Kind.INTEGER: sa.Integer(),
     Kind.FLOAT: sa.REAL(),
     Kind.BOOLEAN: sa.Integer(),
@@ -33,7 +33,7 @@ _FORMATS = {"month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": 
 class SqliteHooks(SqliteDocuments):
     """SQLite 3.35 and later."""
 
-    def column_type(self, column: Column) -> TypeEngine[Any]:
+    def column_type(self, column: Column) -> SqlType:
         """How a column is declared, which decides what a value becomes in it."""
         if column.caseless:
             # a collation that folds ASCII
@@ -51,7 +51,7 @@ class SqliteHooks(SqliteDocuments):
         sql = 'SELECT name, type, "notnull" <> 0, dflt_value, pk <> 0 FROM pragma_table_info(?) ORDER BY cid'
         return sql, (table,)
 
-    def as_text(self, element: Any, field: Any) -> Any:
+    def as_text(self, element: Element, field: Typed | None) -> Element:
         # stored as numbers here, but their text form is that of databases that know the type
         if kind_of(field) is Kind.BOOLEAN:
             return sa.case((element, sa.literal_column("'true'")), (sa.not_(element), sa.literal_column("'false'")))
@@ -59,16 +59,16 @@ class SqliteHooks(SqliteDocuments):
             return sa.func.dorm_interval(element, type_=sa.Text())
         return super().as_text(element, field)
 
-    def text_forms(self, element: Any, field: Any) -> list[Any]:
+    def text_forms(self, element: Element, field: Typed | None) -> list[Element]:
         text = self.as_text(element, field)
         if kind_of(field) is not Kind.UUID:
             return [text]
         # UUIDs are text here, and their fragments may be written without hyphens
-        hyphen: Any = sa.literal_column("'-'")
-        nothing: Any = sa.literal_column("''")
+        hyphen: Element = sa.literal_column("'-'")
+        nothing: Element = sa.literal_column("''")
         return [text, sa.func.replace(text, hyphen, nothing)]
 
-    def text_function(self, name: str, arguments: list[Any]) -> Any:
+    def text_function(self, name: str, arguments: list[Element]) -> Element:
         """A function of text by its name here."""
         if name in ("upper", "lower"):
             return getattr(sa.func, f"dorm_{name}")(*arguments)
@@ -83,7 +83,7 @@ class SqliteHooks(SqliteDocuments):
             return sa.func.dorm_md5(*arguments)
         return getattr(sa.func, name)(*arguments)
 
-    def matches(self, text: Any, right: Any, position: str, ignore_case: bool) -> Any:
+    def matches(self, text: Element, right: RightHand, position: str, ignore_case: bool) -> Element:
         part = right.text()
         if ignore_case:
             text, part = sa.func.dorm_lower(text), sa.func.dorm_lower(part)
@@ -95,16 +95,16 @@ class SqliteHooks(SqliteDocuments):
         empty = sa.and_(sa.func.length(part) == sa.literal_column("0"), text.is_not(None))
         return sa.or_(tail == part, empty)
 
-    def equals_ignoring_case(self, text: Any, right: Any) -> Any:
+    def equals_ignoring_case(self, text: Element, right: Element) -> Element:
         return sa.func.dorm_lower(text) == sa.func.dorm_lower(right)
 
-    def regex(self, text: Any, pattern: Any, ignore_case: bool) -> Any:
+    def regex(self, text: Element, pattern: Element, ignore_case: bool) -> Element:
         return (sa.func.dorm_iregexp if ignore_case else sa.func.regexp)(pattern, text, type_=sa.Boolean())
 
-    def number_function(self, name: str, arguments: list[Any]) -> Any:
+    def number_function(self, name: str, arguments: list[Element]) -> Element:
         return getattr(sa.func, "dorm_random" if name == "random" else name)(*arguments)
 
-    def arithmetic(self, operator: str, left: Any, right: Any, field: Any) -> Any:
+    def arithmetic(self, operator: str, left: Operand, right: Operand, field: Typed | None) -> Element | None:
         if operator == "^":
             return sa.func.power(left.sql, right.sql)
         if operator == "#":
@@ -114,7 +114,7 @@ class SqliteHooks(SqliteDocuments):
         moments = [kind in CLOCKS for kind in kinds]
         if operator in "+-" and Kind.DURATION in kinds and any(moments):
             moment, duration = (left, right) if moments[0] else (right, left)
-            sign: Any = sa.literal_column("1" if operator == "+" else "-1")
+            sign: Element = sa.literal_column("1" if operator == "+" else "-1")
             return sa.func.dorm_shift(moment.sql, duration.sql.op("*")(sign))
         if operator == "-" and all(moments):
             return sa.func.dorm_difference(left.sql, right.sql)
@@ -124,16 +124,16 @@ class SqliteHooks(SqliteDocuments):
             return left.sql.op("*")(sa.literal_column("1.0")).self_group().op("/")(Grouping(right.sql))
         return None
 
-    def round(self, element: Any, precision: Any, field: Any) -> Any:
+    def round(self, element: Element, precision: Element, field: Typed | None) -> Element:
         return sa.func.dorm_round(element, precision)
 
-    def extreme(self, name: str, elements: list[Any]) -> Any:
+    def extreme(self, name: str, elements: list[Element]) -> Element:
         return getattr(sa.func, {"greatest": "max", "least": "min"}[name])(*elements)
 
-    def spread(self, name: str, element: Any) -> Any:
+    def spread(self, name: str, element: Element) -> Element:
         return getattr(sa.func, name)(element)
 
-    def cast(self, element: Any, source: Any, field: Any) -> Any:
+    def cast(self, element: Element, source: Typed | None, field: Any) -> Element:
         """A cast; dates, decimals and booleans are stored as other types."""
         kind = kind_of(field)
         if kind is Kind.DATETIME is kind_of(source):
@@ -150,27 +150,27 @@ class SqliteHooks(SqliteDocuments):
             return sa.type_coerce(self.as_text(element, source), field.sql_type())
         return sa.cast(element, field.sql_type())
 
-    def computed_decimal(self, element: Any) -> Any:
+    def computed_decimal(self, element: Element) -> Element:
         # a float here: 13.05 may be 13.049999999999999, so compare it the way it is read
         return sa.func.dorm_decimal(element, type_=element.type)
 
-    def now(self, use_tz: bool) -> Any:
+    def now(self, use_tz: bool) -> Element:
         # SQLite's 'now' is stable within one statement, a registered function is not; padded to the stored form
         return _stored(sa.func.strftime(_cast_format(Kind.DATETIME), sa.literal_column("'now'")))
 
-    def midnight(self, element: Any) -> Any:
+    def midnight(self, element: Element) -> Element:
         return element.op("||", return_type=sa.Text())(sa.literal_column("' 00:00:00'")).self_group()
 
-    def date_part(self, part: str, element: Any, zone: str | None, duration: bool) -> Any:
-        text: Any = sa.literal_column(f"'{part}'")
+    def date_part(self, part: str, element: Element, zone: str | None, duration: bool) -> Element:
+        text: Element = sa.literal_column(f"'{part}'")
         name = sa.literal_column("NULL") if zone is None else sa.literal(zone)
         return sa.func.dorm_date_part(text, element, name, type_=_INTEGER)
 
-    def date_trunc(self, unit: str, element: Any, kind: Kind, zone: str | None) -> Any:
+    def date_trunc(self, unit: str, element: Element, kind: Kind, zone: str | None) -> Element:
         name = sa.literal_column("NULL") if zone is None else sa.literal(zone)
         return sa.func.dorm_date_trunc(sa.literal_column(f"'{unit}'"), element, sa.literal_column(f"'{kind}'"), name)
 
-    def member(self, left: Any, bound: Callable[..., Any], item: Any) -> Any:
+    def member(self, left: Element, bound: Bound, item: SqlType) -> Element:
         binary = isinstance(getattr(item, "impl", item), sa.LargeBinary)
         if binary:
             # hex(NULL) is an empty text
@@ -179,10 +179,10 @@ class SqliteHooks(SqliteDocuments):
         values = listed.table_valued("value", name=None)
         return left.in_(sa.select(values.c.value).correlate(None))
 
-    def insert(self, table: Any) -> Any:
+    def insert(self, table: sa.Table) -> sa.Insert:
         return sqlite.insert(table)
 
-    def lock(self, select: Any, lock: tuple[Any, ...], of: list[Any]) -> Any:
+    def lock(self, select: Selecting, lock: Lock, of: list[sa.FromClause]) -> Selecting:
         flags = dict(zip(("no_wait", "skip_locked", "no_key", "of"), lock, strict=True))
         for flag, value in flags.items():
             if value:
@@ -201,9 +201,9 @@ class SqliteHooks(SqliteDocuments):
         # SQLite shows a plan only, it does not measure
         return "EXPLAIN QUERY PLAN"
 
-    def plan_text(self, rows: Sequence[tuple[Any, ...]]) -> str:
+    def plan_text(self, rows: Rows) -> str:
         """The steps, each indented below the one that it belongs to."""
-        depth: dict[Any, int] = {}
+        depth: dict[object, int] = {}
         lines = []
         for identifier, parent, _, detail in rows:
             depth[identifier] = depth.get(parent, -1) + 1
@@ -215,11 +215,11 @@ def _hexadecimal(value: Any) -> str | None:
     return None if value is None else bytes(value).hex().upper()
 
 
-def _stored(text: Any) -> Any:
+def _stored(text: Element) -> Element:
     """The stored form has six digits of a second, or none."""
     return sa.func.replace(text, sa.literal_column("'.000000'"), sa.literal_column("''"))
 
 
-def _cast_format(kind: Kind) -> Any:
+def _cast_format(kind: Kind) -> Element:
     formats = {Kind.DATETIME: "%Y-%m-%d %H:%M:%f000", Kind.DATE: "%Y-%m-%d", Kind.TIME: "%H:%M:%f000"}
     return sa.literal_column(f"'{formats[kind]}'")

@@ -23,7 +23,7 @@ class JsonList(sa.types.TypeDecorator[str]):
         self.item = item
         self.encode = encode
 
-    def bind_processor(self, dialect: Any) -> Any:
+    def bind_processor(self, dialect: sa.Dialect) -> Any:
         convert = self.encode or self.item.dialect_impl(dialect).bind_processor(dialect)
         if convert is None:
             return _as_json

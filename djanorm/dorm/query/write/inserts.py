@@ -89,7 +89,7 @@ def _in_groups(
 ) -> RowsPlan:
     table = options.query_table
     columns = [table.c[field.column] for field in fields]
-    insert = hooks_for(session.features).insert(table)
+    insert: Any = hooks_for(session.features).insert(table)
     insert = insert.from_select(columns, RowsToInsert(groups_of(fields, session)), include_defaults=False)
     statement = finished(insert, table, returning, on_conflict, session.features)
     source = insertion(options, fields, returning, on_conflict)
