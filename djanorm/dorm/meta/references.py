@@ -6,12 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dorm.exceptions import ImproperlyConfigured
+from dorm.fields.instances import Instance
 from dorm.meta.app_labels import known_label
 from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
     from dorm.fields.base import Field
-    from dorm.fields.instances import Instance
 
 
 class ModelsByLabel(Protocol):
@@ -77,7 +77,7 @@ def unknown_text(registry: ModelsByLabel, reference: Any, problem: Unknown) -> s
 
 def _model(registry: ModelsByLabel, field: Field, value: object) -> type[Instance]:
     meta = getattr(value, "_meta", None)
-    if not isinstance(value, type) or meta is None:
+    if not (isinstance(value, type) and issubclass(value, Instance)) or meta is None:
         raise ImproperlyConfigured(f"{field.label} refers to {value!r}, which is no model.")
     if meta.registry is not registry:
         raise ImproperlyConfigured(

@@ -97,7 +97,7 @@ def _forward(hop: Hop) -> bool:
     return hop.source_field.remote_field is not None and hop.target_field is not None and not hop.multiple
 
 
-def _may_be_lookup(relation: Relation, field: Field, part: str) -> bool:
+def _may_be_lookup(relation: Relation | None, field: Field, part: str) -> bool:
     return field is not None and (field.get_lookup(part) is not None or transform_of(field, relation, part) is not None)
 
 

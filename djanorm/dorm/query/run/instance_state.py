@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, overload
 
 if TYPE_CHECKING:
     from dorm.fields.instances import Instance
@@ -48,7 +48,11 @@ class LazyState:
     from other aliases store one, which then hides this non-data descriptor.
     """
 
-    def __get__(self, instance: Instance, owner: type) -> ModelState:
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: Instance, owner: type) -> ModelState: ...
+    def __get__(self, instance: Instance | None, owner: type) -> Self | ModelState:
         if instance is None:
             return self
         state = instance.__dict__["_state"] = ModelState(adding=False, db="default")
