@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Generator, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dorm.db import transactions
 from dorm.db.blocks import Transaction
@@ -54,7 +54,7 @@ class Announcement:
     def __init__(
         self,
         heard: tuple[Subscription, ...],
-        model: type[Any] | None,
+        model: type | None,
         kind: Kind,
         alias: str,
         origin: Origin | Asked,

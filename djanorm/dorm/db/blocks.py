@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeAlias
 
+Owner: TypeAlias = "asyncio.Task[Any] | None"
+"""The task that opened a block; None in code without one."""
 _numbers = itertools.count(1)
 
 
@@ -53,12 +56,12 @@ class Transaction:
         self.top: Block | None = None
         self.savepoint_number = 0
         self.savepoint_marks: dict[str, tuple[Block, int, int]] = {}
-        self.commit_callbacks: list[Callable[[], Any]] = []
-        self.rollback_callbacks: list[Callable[[], Any]] = []
+        self.commit_callbacks: list[Callable[[], object]] = []
+        self.rollback_callbacks: list[Callable[[], object]] = []
         self.turn: Any = None
         self.write_turn = False
         self.wrote = False
-        self.waiting_for_top: list[Any] = []
+        self.waiting_for_top: list[asyncio.Future[None]] = []
         self.number: int | None = None
 
     def identity(self) -> int:

@@ -40,7 +40,7 @@ class _Job:
 
     __slots__ = ("args", "error", "function", "kwargs", "result")
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
@@ -78,7 +78,7 @@ def _load() -> Any:
     return BridgeGreenlet
 
 
-_FINISHED: Any = object()
+_FINISHED: object = object()
 _idle = _Idle()
 KEPT_WORKERS = 32
 
@@ -131,7 +131,7 @@ def wait_to_the_end(awaitable: Awaitable[T], limit: float = 10.0) -> T:
     return wait(to_the_end(awaitable, limit))
 
 
-async def run_async(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+async def run_async(function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
     """Runs ``function(*args, **kwargs)`` so that it may wait. Returns its result or raises its exception.
 
     In inline mode it runs on the synchronous connection instead, also when greenlet is not installed.
@@ -240,7 +240,7 @@ class _InlineItems(AsyncGenerator[T, None]):
         raise error[0]
 
 
-_END: Any = object()
+_END: object = object()
 
 
 def _next(advance: Callable[[], object]) -> Any:

@@ -40,7 +40,7 @@ class Registered:
 
     __slots__ = ("_callback",)
 
-    def __init__(self, callback: Callable[[], Any] | None) -> None:
+    def __init__(self, callback: Callable[[], object] | None) -> None:
         self._callback = callback
 
     def __await__(self) -> Any:

@@ -12,13 +12,14 @@ from typing import Any
 
 from sqlalchemy import Dialect as SQLAlchemyDialect
 from sqlalchemy.engine import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from dorm.conf.entries import DatabaseSettings, normalise
 from dorm.conf.keys import mask_text
 from dorm.conf.settings import settings
 from dorm.db import bridge
 from dorm.db.pools import Pool
-from dorm.db.queues import TaskPlace, ThreadPlace
+from dorm.db.queues import Place, TaskPlace, ThreadPlace
 from dorm.dialects import registry
 from dorm.dialects.contract import Connector, Dialect, Features, Link, Spelling, Version
 from dorm.exceptions import ImproperlyConfigured
@@ -82,14 +83,14 @@ class Database:
     def _pool(
         self,
         engine: Callable[[], Engine],
-        make: Callable[[Any], Link],
-        line: Callable[[], Any],
+        make: Callable[[PoolProxiedConnection], Link],
+        line: Callable[[], Place],
         *,
         asynchronous: bool,
     ) -> Pool:
         pooled = self.features.pooled
 
-        def met(fairy: object) -> Link:
+        def met(fairy: PoolProxiedConnection) -> Link:
             link = make(fairy)
             if not self._version_known:
                 self._meet(link.server_version)
@@ -275,7 +276,7 @@ def _settings_changed(names: set[str]) -> None:
 
 settings.on_change(_settings_changed)
 
-_inherited: list[Any] = []
+_inherited: list[object] = []
 
 
 def _after_fork_in_child() -> None:

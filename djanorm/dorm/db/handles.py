@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect as SQLAlchemyDialect
 
 from dorm.conf.settings import settings
 from dorm.db import announcements, bridge, engines, manual_mode, placeholders
@@ -17,6 +19,7 @@ from dorm.db.session import LEAVING_TRACES, Session
 from dorm.db.sessions import forget_thread_session, refuse_to_close, session
 from dorm.utils.caches import on_reset
 
+Handle = TypeVar("Handle", bound="_Work")
 RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
 CHUNK = 2000
 
@@ -37,7 +40,7 @@ class _Work:
         return engines.get(self.alias).vendor
 
     @property
-    def dialect(self) -> Any:
+    def dialect(self) -> SQLAlchemyDialect:
         """SQLAlchemy's dialect of the database."""
         return engines.get(self.alias).dialect
 
@@ -49,7 +52,7 @@ class _Work:
     def _session(self) -> Session:
         return session(self.alias)
 
-    def _prepared(self, sql: str, params: object) -> tuple[Statement, list[Any] | None]:
+    def _prepared(self, sql: str, params: object) -> tuple[Statement, list[object] | None]:
         dialect = engines.get(self.alias).dialect
         text, values = placeholders.translate(sql, params, dialect.paramstyle)
         if values is None:
@@ -123,15 +126,15 @@ class Connection(_Work):
     databases.
     """
 
-    def execute(self, sql: str, params: Any = None) -> list[Row]:
+    def execute(self, sql: str, params: object = None) -> list[Row]:
         """Runs one statement. Returns its rows, readable by name and position, or []."""
         return self._execute(sql, params)
 
-    def execute_write(self, sql: str, params: Any = None) -> int:
+    def execute_write(self, sql: str, params: object = None) -> int:
         """Runs one statement. Returns the number of rows it changed."""
         return self._execute_write(sql, params)
 
-    def execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
+    def execute_insert(self, sql: str, params: object = None, pk_col: str = "id") -> Any:
         """Runs an INSERT. Returns the value of the key column of the (first) new row."""
         return self._execute_insert(sql, params, pk_col)
 
@@ -142,7 +145,7 @@ class Connection(_Work):
         """
         self._execute_script(sql)
 
-    def execute_streaming(self, sql: str, params: Any = None, chunk_size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
+    def execute_streaming(self, sql: str, params: object = None, chunk_size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
         """The rows one by one, at most ``chunk_size`` of them in memory."""
         chunks = self._streaming(sql, params, chunk_size)
         return (row for chunk in chunks for row in chunk)
@@ -191,15 +194,15 @@ class Connection(_Work):
 class AsyncConnection(_Work):
     """The asynchronous handle of an alias: the methods of :class:`Connection`, awaited."""
 
-    async def execute(self, sql: str, params: Any = None) -> list[Row]:
+    async def execute(self, sql: str, params: object = None) -> list[Row]:
         """See :meth:`Connection.execute`."""
         return await bridge.run_async(self._execute, sql, params)
 
-    async def execute_write(self, sql: str, params: Any = None) -> int:
+    async def execute_write(self, sql: str, params: object = None) -> int:
         """See :meth:`Connection.execute_write`."""
         return await bridge.run_async(self._execute_write, sql, params)
 
-    async def execute_insert(self, sql: str, params: Any = None, pk_col: str = "id") -> Any:
+    async def execute_insert(self, sql: str, params: object = None, pk_col: str = "id") -> Any:
         """See :meth:`Connection.execute_insert`."""
         return await bridge.run_async(self._execute_insert, sql, params, pk_col)
 
@@ -208,7 +211,7 @@ class AsyncConnection(_Work):
         await bridge.run_async(self._execute_script, sql)
 
     def execute_streaming(
-        self, sql: str, params: Any = None, chunk_size: int = CHUNK
+        self, sql: str, params: object = None, chunk_size: int = CHUNK
     ) -> AsyncIterator[tuple[Any, ...]]:
         """See :meth:`Connection.execute_streaming`; for ``async for``."""
         return bridge.iterate_chunks(lambda: self._streaming(sql, params, chunk_size))
@@ -260,7 +263,7 @@ def get_async_connection(alias: str = "default") -> AsyncConnection:
     return _handle(AsyncConnection, alias)
 
 
-def _handle(kind: Any, alias: str) -> Any:
+def _handle(kind: type[Handle], alias: str) -> Handle:
     engines.get(alias)
     found = _handles.get((kind, alias))
     if found is None:

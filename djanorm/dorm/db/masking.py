@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm.utils.patterns import lazy_pattern
 
@@ -90,7 +90,7 @@ def shown(name: str, value: object) -> str:
     return MASK if is_sensitive(name) else reprlib.repr(value)
 
 
-def masked(statement: Statement, params: Sequence[Any] | None) -> list[Any]:
+def masked(statement: Statement, params: Sequence[object] | None) -> list[object]:
     """The parameters for a log line: a value that may be a secret is ``***``.
 
     ``statement.columns`` says which columns a parameter belongs to; where it does not, any name in the text may be

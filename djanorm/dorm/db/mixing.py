@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from dorm.db import bridge
-from dorm.db.blocks import Block
+from dorm.db.blocks import Block, Owner
 from dorm.exceptions import MixedWorldsError
 
 
@@ -62,7 +62,7 @@ def take_turn(session: Any, view: Block | None) -> None:
         _wait_for(session, top, task)
 
 
-def _wait_for(session: Any, top: Block, task: Any) -> None:
+def _wait_for(session: Any, top: Block, task: Owner) -> None:
     limit = session.database.settings.pool_timeout
     future = asyncio.get_running_loop().create_future()
     top.transaction.waiting_for_top.append(future)

@@ -160,7 +160,7 @@ def filled(sql: str, texts: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def _values(parsed: _Parsed, params: Mapping[str, Any] | Sequence[Any]) -> list[Any]:
+def _values(parsed: _Parsed, params: Mapping[str, object] | Sequence[object]) -> list[object]:
     if isinstance(params, Mapping):
         return [params[key] for key in parsed.keys]
     if parsed.style == "dollar":

@@ -17,11 +17,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
 from dorm.conf.entries import DatabaseSettings
+from dorm.db.queues import Place
 from dorm.db.through_sqlalchemy import prepare
 from dorm.exceptions import OperationalError, PoolTimeout
 
@@ -32,9 +34,9 @@ FRESH = 1.0
 """Seconds of idleness after which the liveness check makes a round trip."""
 TRIM = 5.0
 """Seconds between looks at connections that nobody needs any more."""
-OPEN: Any = object()
+OPEN: object = object()
 """Given to somebody who waits: a place at which to open a connection."""
-CLOSED: Any = object()
+CLOSED: object = object()
 """Given to somebody who waits in vain."""
 
 
@@ -49,8 +51,8 @@ class Pool:
         settings: DatabaseSettings,
         vendor: str,
         engine: Callable[[], Engine],
-        make: Callable[[Any], Any],
-        line: Callable[[], Any],
+        make: Callable[[PoolProxiedConnection], Link],
+        line: Callable[[], Place],
         *,
         place: str,
         size: int,
@@ -72,11 +74,11 @@ class Pool:
         self._make_engine = engine
         self._make = make
         self._engine: Engine | None = None
-        self._idle: deque[Any] = deque()
-        self._queue: deque[Any] = deque()
+        self._idle: deque[Link] = deque()
+        self._queue: deque[Place] = deque()
         self._line = line
-        self._links: set[Any] = set()
-        self._outside: set[Any] = set()
+        self._links: set[Link] = set()
+        self._outside: set[Link] = set()
         self._places = 0  # taken by a connection, or by one that is being opened
         self._doubted = 0.0
         self._opened = False
@@ -112,7 +114,7 @@ class Pool:
             self._lose(link)
         return self._acquire_slowly()
 
-    def release(self, link: Any) -> None:
+    def release(self, link: Link) -> None:
         """Takes a connection back; it must be outside any transaction."""
         now = monotonic()
         link.idle_since = now
@@ -124,7 +126,7 @@ class Pool:
         elif now - self._trimmed > TRIM:
             self._trim(now)
 
-    def discard(self, link: Any) -> None:
+    def discard(self, link: Link) -> None:
         """Closes a connection instead of keeping it."""
         counted = self._forget(link)
         try:
@@ -133,7 +135,7 @@ class Pool:
             if counted:
                 self._vacate()
 
-    def abandon(self, link: Any) -> None:
+    def abandon(self, link: Link) -> None:
         """Like :meth:`discard`, without waiting for anything."""
         counted = self._forget(link)
         try:
@@ -146,7 +148,7 @@ class Pool:
         """Called when a connection turns out to be dead: idle ones are checked before they are used again."""
         self._doubted = monotonic()
 
-    def dedicated(self) -> Any:
+    def dedicated(self) -> Link:
         """A connection outside the pool, which does not take up one of its places."""
         link = self._new()
         self._outside.add(link)
@@ -157,7 +159,7 @@ class Pool:
     def open(self, target: int | None = None) -> int:
         """Opens connections up to ``target`` (default: the minimum), at most the limit. Returns how many are open."""
         wanted = min(self.least if target is None else target, self.size)
-        borrowed: list[Any] = []
+        borrowed: list[Link] = []
         self._announce_opening()
         try:
             while self._take_place(wanted):
@@ -187,7 +189,7 @@ class Pool:
             self.abandon(link)
         self._announce_closing()
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, object]:
         """Counters under the names psycopg's pool uses; never blocks, opens nothing."""
         if not self._opened or self.closed:
             return {"open": False, "vendor": self.vendor}
@@ -213,7 +215,7 @@ class Pool:
 
     # ---------------------------------------------------------------------------------------------------- internals
 
-    def _usable(self, link: Any) -> bool:
+    def _usable(self, link: Link) -> bool:
         now = monotonic()
         if now >= link.expires or now - link.idle_since > self.settings.max_idle:
             return False
@@ -223,7 +225,7 @@ class Pool:
             return self._probed(link)
         return True
 
-    def _probed(self, link: Any) -> bool:
+    def _probed(self, link: Link) -> bool:
         # a waiting probe may be cancelled while the connection is in no list: it must not be lost
         try:
             return link.probe()
@@ -251,7 +253,7 @@ class Pool:
                 raise
         return link
 
-    def _next(self) -> Any:
+    def _next(self) -> Link | None:
         """The next connection, in order of arrival; None for a place at which the caller opens one."""
         with self._lock:
             if self.closed:
@@ -280,7 +282,7 @@ class Pool:
             raise self._is_closed()
         return None if place.given is OPEN else place.given
 
-    def _leave_line(self, place: Any, *, pass_on: bool = False) -> bool:
+    def _leave_line(self, place: Place, *, pass_on: bool = False) -> bool:
         """Takes a place out of the queue. Returns whether it had been given a connection by then."""
         with self._lock:
             if place.given is None:
@@ -296,7 +298,7 @@ class Pool:
         """Gives free connections and places to the waiters, in order."""
         with self._lock:
             while self._queue and not self.closed:
-                what: Any = OPEN
+                what: object = OPEN
                 try:
                     what = self._idle.pop()
                 except IndexError:
@@ -355,7 +357,7 @@ class Pool:
         link.pool = self
         return link
 
-    def _replaced(self, link: Any) -> Any:
+    def _replaced(self, link: Link) -> Link:
         """A new connection at the place of one that cannot be used."""
         self.lost_count += 1
         self._forget(link)
@@ -382,7 +384,7 @@ class Pool:
                 return
             self.discard(link)
 
-    def _lose(self, link: Any) -> None:
+    def _lose(self, link: Link) -> None:
         self.lost_count += 1
         self.discard(link)
 

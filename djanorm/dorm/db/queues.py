@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from asyncio import _get_running_loop
-from typing import Any
+from typing import Any, TypeAlias
 
 from dorm.db import bridge
 
@@ -60,3 +60,6 @@ class TaskPlace:
     def _end(self) -> None:
         if not self._future.done():
             self._future.set_result(None)
+
+
+Place: TypeAlias = ThreadPlace | TaskPlace

@@ -40,11 +40,11 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 - tuples cannot have slots for more
     def items(self) -> list[tuple[str, Any]]:
         return [(name, self[name]) for name in self._index]
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: object = None) -> Any:
         return self[key] if key in self._index else default
 
 
-def named(names: Iterable[str], rows: Iterable[tuple[Any, ...]]) -> list[Row]:
+def named(names: Iterable[str], rows: Iterable[tuple[object, ...]]) -> list[Row]:
     """Rows that know the names of their columns."""
     index: dict[str, int] = {}
     for position, name in enumerate(names):

@@ -11,14 +11,14 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from dorm.conf.environment import SLOW_QUERY_EXPLAIN, SLOW_QUERY_MS
 from dorm.db import errors, hooks, logs, retry, slow
-from dorm.db.blocks import Block, Transaction
+from dorm.db.blocks import Block, Owner, Transaction
 from dorm.db.cleanup import close_blocks
 from dorm.db.engines import Database
-from dorm.db.execution import Statement, ends_transaction
+from dorm.db.execution import NamedValues, Statement, ends_transaction
 from dorm.db.pools import Pool
 from dorm.db.session_errors import already_begun, left_open
 from dorm.db.through_sqlalchemy import borrowed_connection, send_with_events
@@ -27,10 +27,11 @@ from dorm.exceptions import DatabaseError, InvalidArgument, TransactionManagemen
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-    from dorm.dialects.contract import Link
+    from dorm.dialects.contract import Link, Stream
 
 Rows = list[tuple[Any, ...]]
-Params = Sequence[Any] | None
+Params = Sequence[object] | NamedValues | None
+Result = TypeVar("Result")
 DEBUG = 10
 SHOWN_SQL = 200
 LARGEST_CHUNK = 2**31 - 1
@@ -55,7 +56,7 @@ class Session:
         self.logger = logs.logger_for(database.vendor)
         self._debug = self.logger.isEnabledFor
         self._pool: Pool | None = None
-        self._event_source: Any = None
+        self._event_source: Engine | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.alias!r} ({self.vendor})>"
@@ -79,15 +80,15 @@ class Session:
     def reconsider(self) -> None:
         """Called when the transaction was marked broken, or mended, other than by a statement."""
 
-    def owner(self) -> Any:
+    def owner(self) -> Owner:
         """The task that opens a block now, for error messages and checks."""
         raise NotImplementedError
 
-    def borrow(self, statement: Statement | None) -> Any:
+    def borrow(self, statement: Statement | None) -> Link:
         """A connection for one statement; None for a statement or transaction of unknown kind."""
         raise NotImplementedError
 
-    def give_back(self, link: Any, statement: Statement | None) -> None:
+    def give_back(self, link: Link, statement: Statement | None) -> None:
         """Returns the connection that :meth:`borrow` gave for the statement."""
         raise NotImplementedError
 
@@ -116,11 +117,11 @@ class Session:
             link.pool.abandon(link)
 
     @contextmanager
-    def lend(self, link: Any) -> Generator[None, None, None]:
+    def lend(self, link: Link) -> Generator[None, None, None]:
         """Makes the statements of hooks run, unobserved, on the connection whose statement they observe."""
         raise NotImplementedError
 
-    def lent(self) -> Any:
+    def lent(self) -> Link | None:
         """The connection that was lent to the hook that is running."""
         raise NotImplementedError
 
@@ -160,7 +161,7 @@ class Session:
         """Runs a statement. Returns the number of rows it changed."""
         return self.perform("run", statement, params)
 
-    def run_many(self, statement: Statement, rows: Sequence[Sequence[Any]]) -> int:
+    def run_many(self, statement: Statement, rows: Sequence[Sequence[object]]) -> int:
         """Runs a statement once per row of parameters, in one transaction. Returns the total number of changed rows."""
         if not rows:
             return 0
@@ -174,7 +175,9 @@ class Session:
         """Runs several statements without parameters."""
         self.perform("script", Statement(sql, "other", hand_written=True), None)
 
-    def perform(self, verb: str, statement: Statement, params: Any, many: bool = False, first_attempt: int = 1) -> Any:
+    def perform(
+        self, verb: str, statement: Statement, params: Params, many: bool = False, first_attempt: int = 1
+    ) -> Any:
         """Calls one method of a link on the connection of this scope, retrying where that is safe."""
         transaction = self.transaction
         if transaction is not None:
@@ -210,7 +213,7 @@ class Session:
             self.pause(delay)
             attempt += 1
 
-    def _inside(self, transaction: Transaction, verb: str, statement: Statement, params: Any, many: bool) -> Any:
+    def _inside(self, transaction: Transaction, verb: str, statement: Statement, params: Params, many: bool) -> Any:
         with self.turn(transaction):
             link = self.link_of(transaction)
             try:
@@ -277,7 +280,7 @@ class Session:
         finally:
             self._end_stream(link, opened, statement)
 
-    def _open_stream(self, statement: Statement, params: Params, chunk_size: int) -> tuple[Any, Any]:
+    def _open_stream(self, statement: Statement, params: Params, chunk_size: int) -> tuple[Link | None, Stream]:
         attempt = 1
         while True:
             try:
@@ -296,7 +299,7 @@ class Session:
             self.pause(delay)
             attempt += 1
 
-    def _end_stream(self, link: Any, opened: Any, statement: Statement) -> None:
+    def _end_stream(self, link: Link | None, opened: Stream, statement: Statement) -> None:
         try:
             opened.close()
         except BaseException as problem:
@@ -338,7 +341,7 @@ class Session:
             else:
                 opened.forget()
 
-    def _step(self, function: Callable[[], Any]) -> Any:
+    def _step(self, function: Callable[[], Result]) -> Result:
         try:
             return function()
         except Exception as error:
@@ -443,7 +446,7 @@ class Session:
             return self.pool.dedicated()
         return self.borrow(None)
 
-    def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+    def release_from(self, transaction: Transaction, link: Link, *, clean: bool = True) -> None:
         """Returns the connection of a transaction that has ended or could not begin."""
         if transaction.dedicated:
             transaction.dedicated = False
@@ -484,7 +487,7 @@ class Session:
     # ------------------------------------------------------------------------------------------------------- sending
 
     def _send(
-        self, link: Link, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[Any, ...] = ()
+        self, link: Link, verb: str, statement: Statement, params: Params, many: bool, extra: tuple[object, ...] = ()
     ) -> Any:
         """Runs one statement on one connection, with hooks, timing, logs and translated errors.
 
@@ -521,7 +524,7 @@ class Session:
         call: hooks.Call | None,
         link: Link,
         statement: Statement,
-        params: Any,
+        params: Params,
         many: bool,
         elapsed: float,
         error: BaseException | None,
@@ -563,7 +566,7 @@ class Session:
         cause = error.__cause__
         return cause is not None and retry.proves_not_run(cause)
 
-    def _put_back(self, link: Any) -> None:
+    def _put_back(self, link: Link) -> None:
         """Returns a connection whose session hand-written SQL may have changed: after a reset, or else not at all."""
         try:
             clean = link.reset()
@@ -575,7 +578,7 @@ class Session:
         else:
             link.pool.discard(link)
 
-    def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+    def _give_back_failed(self, link: Link, statement: Statement | None, problem: BaseException | None) -> None:
         """Returns a connection after a failure, cleaned up or replaced."""
         raise NotImplementedError
 

@@ -10,9 +10,11 @@ import weakref
 from asyncio import _get_running_loop
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Dialect as SQLAlchemyDialect
+
 from dorm.conf.settings import settings
 from dorm.db import bridge, engines, mixing
-from dorm.db.blocks import Block, open_block
+from dorm.db.blocks import Block, Transaction, open_block
 from dorm.db.session import Session
 from dorm.db.task_session import TaskSession, async_block
 from dorm.db.thread_session import ThreadSession
@@ -126,12 +128,12 @@ def refuse_to_close(what: str, *, asynchronous: bool, alias: str | None = None, 
         )
 
 
-def _is_atomic(transaction: Any) -> bool:
+def _is_atomic(transaction: Transaction) -> bool:
     top = transaction.top
     return top is not None and not (transaction.manual and top.parent is None)
 
 
-def dialect_for(alias: str = "default") -> Any:
+def dialect_for(alias: str = "default") -> SQLAlchemyDialect:
     """The SQLAlchemy dialect that statements for an alias are compiled with; opens no connection."""
     return engines.get(alias).dialect
 
@@ -199,7 +201,7 @@ def _of_this_context(found: ThreadSession) -> ThreadSession:
     return found
 
 
-def _is_around(block: Any) -> bool:
+def _is_around(block: Block | None) -> bool:
     """Whether a block without an owner is open, one opened outside the loop that now runs in this thread."""
     return block is not None and block.owner is None
 
@@ -232,7 +234,7 @@ def forget_inherited() -> None:
     forget_all()
 
 
-_inherited: list[Any] = []
+_inherited: list[object] = []
 
 
 @settings.before_change

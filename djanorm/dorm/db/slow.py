@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ _explaining: ContextVar[bool] = ContextVar("dorm_explaining", default=False)
 SAVEPOINT = "dorm_explain"
 
 
-def explain(session: Any, link: Link, statement: Statement, params: Sequence[Any] | None) -> None:
+def explain(session: Any, link: Link, statement: Statement, params: Any) -> None:
     """Logs the plan of a slow reading statement, on the connection that ran it, without running it again.
 
     A plan quotes values, so a statement with masked parts gets none. Never recursive; a failure is logged and does not

@@ -12,16 +12,17 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from dorm.db import bridge, hooks
-from dorm.db.blocks import Block, Transaction, open_block, view_of
+from dorm.db.blocks import Block, Owner, Transaction, open_block, view_of
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
 from dorm.db.session import Session
 from dorm.db.session_errors import too_long_for_lock
 from dorm.db.turns import Turn
+from dorm.dialects.contract import Link
 from dorm.exceptions import TransactionManagementError
 
 
@@ -75,7 +76,7 @@ class TaskSession(Session):
         loop = self.loop()
         return loop is None or loop.is_closed()
 
-    def owner(self) -> Any:
+    def owner(self) -> Owner:
         return asyncio.current_task()
 
     def pause(self, seconds: float) -> None:
@@ -83,7 +84,7 @@ class TaskSession(Session):
 
     # ------------------------------------------------------------------------------------------------ connections
 
-    def borrow(self, statement: Statement | None) -> Any:
+    def borrow(self, statement: Statement | None) -> Link:
         if hooks.active:
             link = self.lent()
             if link is not None:
@@ -100,7 +101,7 @@ class TaskSession(Session):
                 raise
         return self.pool.acquire()
 
-    def give_back(self, link: Any, statement: Statement | None) -> None:
+    def give_back(self, link: Link, statement: Statement | None) -> None:
         if hooks.active and link is self.lent():
             return
         if self._writes is not None and statement is not None and statement.kind != "read":
@@ -112,7 +113,7 @@ class TaskSession(Session):
             else:
                 link.pool.release(link)
 
-    def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+    def _give_back_failed(self, link: Link, statement: Statement | None, problem: BaseException | None) -> None:
         if hooks.active and link is self.lent():
             return  # the session that lent the connection closes it
         try:
@@ -131,7 +132,7 @@ class TaskSession(Session):
             raise
         self.give_back(link, statement)
 
-    def _drop(self, link: Any, statement: Statement | None) -> None:
+    def _drop(self, link: Link, statement: Statement | None) -> None:
         if self._writes is not None and statement is not None and statement.kind != "read":
             self._writes.leave()
         pin = _pins.get().get(self.alias)
@@ -145,7 +146,7 @@ class TaskSession(Session):
         if not self._writes.take(limit):
             raise too_long_for_lock(self.alias, limit)
 
-    def borrow_for(self, transaction: Transaction) -> Any:
+    def borrow_for(self, transaction: Transaction) -> Link:
         if self._writes is None or not self.database.connector.exclusive or (hooks.active and self.lent() is not None):
             return super().borrow_for(transaction)
         self._take_write_turn()
@@ -156,7 +157,7 @@ class TaskSession(Session):
             self._leave_write_turn(transaction)
             raise
 
-    def release_from(self, transaction: Transaction, link: Any, *, clean: bool = True) -> None:
+    def release_from(self, transaction: Transaction, link: Link, *, clean: bool = True) -> None:
         try:
             super().release_from(transaction, link, clean=clean)
         finally:
@@ -232,7 +233,7 @@ class TaskSession(Session):
     # ------------------------------------------------------------------------------------------------ hooks, endings
 
     @contextmanager
-    def lend(self, link: Any) -> Generator[None, None, None]:
+    def lend(self, link: Link) -> Generator[None, None, None]:
         loan = _Loan(link)
         outer, block = _loans.get(), self._view.get()
         _loans.set(_with(outer, self.alias, loan))
@@ -245,7 +246,7 @@ class TaskSession(Session):
             _loans.set(outer)
             self._view.set(block)
 
-    def lent(self) -> Any:
+    def lent(self) -> Link | None:
         loan = _loans.get().get(self.alias)
         return None if loan is None or loan.link is None or loan.link.lost else loan.link
 
@@ -276,8 +277,8 @@ class _Loan:
 
     __slots__ = ("link",)
 
-    def __init__(self, link: Any) -> None:
-        self.link = link
+    def __init__(self, link: Link) -> None:
+        self.link: Link | None = link
 
 
 class _Pin:
@@ -288,7 +289,7 @@ class _Pin:
     def __init__(self, session: TaskSession, owner: Any) -> None:
         self.session = session
         self.owner = owner
-        self.link: Any = None
+        self.link: Link | None = None
         owner.add_done_callback(self.end)
 
     def end(self, _task: object) -> None:
@@ -296,7 +297,7 @@ class _Pin:
         if link is not None:
             link.pool.abandon(link)
 
-    def link_for(self, session: TaskSession) -> Any:
+    def link_for(self, session: TaskSession) -> Link:
         if self.link is not None and (self.link.lost or not self.link.quick_check()):
             self.link.pool.abandon(self.link)
             self.link = None
@@ -305,13 +306,14 @@ class _Pin:
         return self.link
 
 
+Kept = TypeVar("Kept")
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 _loans: ContextVar[Mapping[str, _Loan]] = ContextVar("dorm_loans", default=_EMPTY)
 _pins: ContextVar[Mapping[str, _Pin]] = ContextVar("dorm_pins", default=_EMPTY)
 
 
-def _with(view: Mapping[str, Any], alias: str, value: Any) -> Mapping[str, Any]:
-    changed = {**view, alias: value}
+def _with(view: Mapping[str, Kept], alias: str, value: Kept | None) -> Mapping[str, Kept]:
+    changed: dict[str, Any] = {**view, alias: value}
     if value is None:
         del changed[alias]
     return changed or _EMPTY

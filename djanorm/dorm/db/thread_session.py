@@ -11,19 +11,20 @@ import threading
 import time
 import weakref
 from asyncio import _get_running_loop
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 from dorm.conf.environment import SLOW_QUERY_MS
 from dorm.db import hooks, retry
-from dorm.db.blocks import Block, Transaction, view_of
+from dorm.db.blocks import Block, Owner, Transaction, view_of
 from dorm.db.cleanup import Held, close_blocks, close_held, watch_thread
 from dorm.db.engines import Database
 from dorm.db.execution import Statement
 from dorm.db.pools import Pool
 from dorm.db.session import DEBUG, Params, Rows, Session
+from dorm.dialects.contract import Link
 
 
 class ThreadSession(Session):
@@ -39,9 +40,9 @@ class ThreadSession(Session):
         self._sticky = not self.features.pooled
         self._link: Any = None
         # the link's execute() while statements may go straight to it
-        self._straight: Any = None
+        self._straight: Callable[..., Any] | None = None
         self._pinned: Any = None
-        self._lent: Any = None
+        self._lent: Link | None = None
         self._held: Held = []
         watch_thread(self)
         weakref.finalize(self, close_held, self._held)
@@ -84,7 +85,7 @@ class ThreadSession(Session):
         super().note_failure(transaction, error, statement)
         self._aim()
 
-    def release_from(self, transaction: Transaction, link: object, *, clean: bool = True) -> None:
+    def release_from(self, transaction: Transaction, link: Link, *, clean: bool = True) -> None:
         if not self._sticky and self._pinned is None:
             self._held.clear()
         super().release_from(transaction, link, clean=clean)
@@ -99,7 +100,7 @@ class ThreadSession(Session):
     def in_transaction(self) -> bool:
         return self.innermost is not None
 
-    def owner(self) -> Any:
+    def owner(self) -> Owner:
         return None if _get_running_loop() is None else asyncio.current_task()
 
     def pause(self, seconds: float) -> None:
@@ -107,7 +108,7 @@ class ThreadSession(Session):
 
     # ------------------------------------------------------------------------------------------------ connections
 
-    def borrow(self, statement: Statement | None) -> Any:
+    def borrow(self, statement: Statement | None) -> Link:
         if self._sticky:
             link = self._link
             if link is None:
@@ -121,14 +122,14 @@ class ThreadSession(Session):
             return self._pinned_link()
         return self.pool.acquire()
 
-    def give_back(self, link: Any, statement: Statement | None) -> None:
+    def give_back(self, link: Link, statement: Statement | None) -> None:
         if not self._sticky and link is not self._pinned and link is not self._lent:
             if link.marked:
                 self._put_back(link)
             else:
                 link.pool.release(link)
 
-    def _give_back_failed(self, link: Any, statement: Statement | None, problem: BaseException | None) -> None:
+    def _give_back_failed(self, link: Link, statement: Statement | None, problem: BaseException | None) -> None:
         if link is self._lent:
             return  # the session that lent the connection closes it
         try:
@@ -146,7 +147,7 @@ class ThreadSession(Session):
             self._drop(link)
 
     @contextmanager
-    def lend(self, link: Any) -> Generator[None, None, None]:
+    def lend(self, link: Link) -> Generator[None, None, None]:
         outer, block = self._lent, self.innermost
         self._lent = link
         if not link.in_transaction:
@@ -157,7 +158,7 @@ class ThreadSession(Session):
             self._lent = outer
             self.set_block(block)
 
-    def lent(self) -> Any:
+    def lent(self) -> Link | None:
         return self._lent
 
     def end(self) -> None:
@@ -175,7 +176,7 @@ class ThreadSession(Session):
         super().forsake(block)
         self.set_block(None)
 
-    def _drop(self, link: Any) -> None:
+    def _drop(self, link: Link) -> None:
         if link is self._link:
             self._link = self._straight = None
         if link is self._pinned:
@@ -183,10 +184,10 @@ class ThreadSession(Session):
         self._held.clear()
         link.pool.discard(link)
 
-    def _hold(self, link: Any) -> None:
+    def _hold(self, link: Link) -> None:
         self._held[:] = [(link.pool, link)]
 
-    def _pinned_link(self) -> Any:
+    def _pinned_link(self) -> Link:
         link = self._pinned
         if link is True or link.lost or not link.quick_check():
             if link is not True:

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, ExceptionContext
 from sqlalchemy.pool import PoolProxiedConnection
 
 from dorm.db import errors, hooks, logs
@@ -25,7 +25,7 @@ class _Borrowed(PoolProxiedConnection):
     __slots__ = ("_fairy", "_link", "dbapi_connection")
     dbapi_connection: Any
 
-    def __init__(self, link: Any) -> None:
+    def __init__(self, link: Link) -> None:
         self._link = link
         self._fairy = link.fairy
         self.dbapi_connection = link.fairy.dbapi_connection
@@ -101,7 +101,7 @@ def _nothing(_connection: object) -> None:
     pass
 
 
-def _report_failure(context: Any) -> None:
+def _report_failure(context: ExceptionContext) -> None:
     problem = context.sqlalchemy_exception
     if problem is not None:
         # it is printed like any error: without parameters, and without the row that the driver's message quotes
@@ -151,7 +151,7 @@ def _report_statements(
 
 
 def send_with_events(
-    session: Any, link: Any, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[object, ...]
+    session: Any, link: Link, verb: str, statement: Statement, params: Any, many: bool, extra: tuple[object, ...]
 ) -> Any:
     """Sends one statement through SQLAlchemy, because its engine's events have listeners."""
     if verb not in ("fetch", "run", "run_many", "fetch_named", "control", "finish"):

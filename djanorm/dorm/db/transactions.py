@@ -13,9 +13,10 @@ from time import monotonic
 from typing import Any
 
 from dorm.db import bridge, errors
-from dorm.db.blocks import Block, Transaction
+from dorm.db.blocks import Block, Owner, Transaction
 from dorm.db.session import Session, what_failed
 from dorm.db.sessions import async_block, session
+from dorm.dialects.contract import Link
 from dorm.exceptions import AtomicBlockError, DatabaseError, TransactionManagementError
 from dorm.utils.uninterrupted import succeeded
 
@@ -208,7 +209,7 @@ def _close_inner(transaction: Transaction, block: Block) -> None:
         top = top.parent
 
 
-def _check_owner(here: Session, transaction: Transaction, outer: Block, owner: Any) -> None:
+def _check_owner(here: Session, transaction: Transaction, outer: Block, owner: Owner) -> None:
     """Checks that a savepoint is opened in the innermost open block, and not by two tasks at once."""
     top = transaction.top
     if top is outer or top is None or top.owner is owner:
@@ -220,7 +221,7 @@ def _check_owner(here: Session, transaction: Transaction, outer: Block, owner: A
     )
 
 
-def _task_name(task: Any) -> str:
+def _task_name(task: Owner) -> str:
     return f"task {task.get_name()!r}" if isinstance(task, asyncio.Task) else "this code"
 
 
@@ -277,7 +278,7 @@ def commit(here: Session, transaction: Transaction) -> BaseException | None:
     return None
 
 
-def _nothing_to_commit(here: Session, link: Any) -> TransactionManagementError:
+def _nothing_to_commit(here: Session, link: Link) -> TransactionManagementError:
     """The error for a transaction that is gone although none of its statements has reported a failure."""
     what = "its connection was lost or closed" if link.lost else "something that used its connection failed or ended it"
     return TransactionManagementError(
@@ -286,7 +287,7 @@ def _nothing_to_commit(here: Session, link: Any) -> TransactionManagementError:
     )
 
 
-def _was_committed(link: Any, error: BaseException) -> bool:
+def _was_committed(link: Link, error: BaseException) -> bool:
     """Whether the database has committed although ``error`` came out of the COMMIT."""
     if isinstance(error, asyncio.CancelledError):
         return succeeded(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
 
 from dorm.db import bridge
 
@@ -50,7 +49,7 @@ class Turn:
         self.taken = False
 
 
-async def _within(future: asyncio.Future[Any], limit: float | None) -> None:
+async def _within(future: asyncio.Future[None], limit: float | None) -> None:
     if limit is None:
         await future
     else:

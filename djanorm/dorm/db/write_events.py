@@ -21,6 +21,7 @@ from dorm.utils.suggest import hint
 
 logger = logging.getLogger("dorm.events")
 
+Model = type[Any]
 Phase = Literal["before", "after", "committed", "rolled_back"]
 Kind = Literal["insert", "update", "delete", "upsert", "raw"]
 Origin = Literal["instance", "queryset", "bulk", "m2m", "cascade", "raw"]
@@ -57,7 +58,7 @@ class WriteEvent:
 
     phase: Phase
     kind: Kind
-    model: type[Any] | None
+    model: Model | None
     alias: str
     keys: tuple[Hashable, ...] | None
     fields: tuple[str, ...]
@@ -129,7 +130,7 @@ class Subscription:
     def __exit__(self, *_: object) -> None:
         self()
 
-    def hears(self, model: type | None, kind: Kind) -> bool:
+    def hears(self, model: Model | None, kind: Kind) -> bool:
         """Whether writes of that kind to that model are told."""
         kinds = self._kinds
         if model is None:
@@ -193,7 +194,7 @@ class Subscriptions:
         for subscription in self._all:
             subscription()
 
-    def hearing(self, model: type[Any] | None, kind: Kind) -> tuple[Subscription, ...]:
+    def hearing(self, model: Model | None, kind: Kind) -> tuple[Subscription, ...]:
         """The subscriptions to writes of that kind to that model, in order."""
         if model is None:
             return tuple(one for one in self._all if one.hears(None, kind))
@@ -274,7 +275,7 @@ def _checked_names(argument: str, given: Iterable[object] | object, known: tuple
     return frozenset(names)
 
 
-def _stands_for(wanted: type | str, model: type[Any]) -> bool:
+def _stands_for(wanted: type | str, model: Model) -> bool:
     """Whether a subscription to ``wanted`` includes ``model``, a concrete model."""
     if isinstance(wanted, str):
         return wanted == model._meta.label or any(wanted == proxy._meta.label for proxy in _proxies(model))
@@ -283,8 +284,8 @@ def _stands_for(wanted: type | str, model: type[Any]) -> bool:
     return issubclass(model, concrete if isinstance(concrete, type) else wanted)
 
 
-def _proxies(model: type[Any]) -> Iterator[type[Any]]:
-    children: list[type[Any]] = model.__subclasses__()
+def _proxies(model: Model) -> Iterator[Model]:
+    children: list[Model] = model.__subclasses__()
     for child in children:
         if child._meta.proxy:
             yield child
