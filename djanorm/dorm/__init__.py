@@ -175,7 +175,7 @@ from dorm.validators import validate_email
 
 # What only a running program asks for is loaded when it does.
 if TYPE_CHECKING:
-    from dorm import transaction
+    from dorm import events, scopes, transaction
     from dorm.db.connection import (
         aconnection_for,
         ahealth_check,
@@ -194,7 +194,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "dorm": ("transaction",),
+            "dorm": ("events", "scopes", "transaction"),
             "dorm.db.connection": (
                 "aconnection_for",
                 "ahealth_check",

@@ -102,6 +102,8 @@ def test_a_dialect_of_another_package_is_found_by_its_entry_point(forgotten, mon
     asked = []
 
     class Entry:
+        value = "paper_dorm:DIALECT"
+
         def load(self):
             return Paper()
 
@@ -115,6 +117,67 @@ def test_a_dialect_of_another_package_is_found_by_its_entry_point(forgotten, mon
     assert parse_database_url("paper+ink://desk/notes")["ENGINE"] == "paper"
     assert asked == [("dorm.dialects", "paper")]
     assert isinstance(for_engine("paper"), Paper)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (
+            "nowhere_to_be_found:DIALECT",
+            "cannot be loaded: No module named 'nowhere_to_be_found'. Install what it needs",
+        ),
+        ("json:DIALECT", "cannot be loaded: module 'json' has no attribute 'DIALECT'. Install what it needs"),
+        ("json:loads", "has to be an object with the members of dorm.dialects.contract.Dialect"),
+        ("json:JSONDecoder", "has to be an object with the members of dorm.dialects.contract.Dialect"),
+    ],
+)
+def test_an_entry_point_that_gives_no_dialect_is_named(forgotten, tmp_path, monkeypatch, value, text):
+    """The package is a real one, as an installer leaves it."""
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[dorm.dialects]\nbroken = {value}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    for ask in (
+        lambda: normalise("default", {"ENGINE": "broken", "NAME": "n"}),
+        lambda: parse_database_url("broken://a/b"),
+    ):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            ask()
+        assert str(caught.value).startswith(
+            f"ENGINE 'broken' is the entry point {value!r} of an installed package, which "
+        )
+        assert text in str(caught.value)
+
+
+def test_a_dialect_is_found_in_an_installed_package(tmp_path):
+    """In a process of its own: declared in settings, loaded when its database is used, and not before."""
+    info = tmp_path / "river-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: river\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[dorm.dialects]\nriver = river_dorm:DIALECT\n")
+    (tmp_path / "river_dorm.py").write_text(
+        "from dorm.conf.engines import Engine\n"
+        "from dorm.dialects import for_engine\n"
+        "class River:\n"
+        "    engine = Engine('river', 'River')\n"
+        "    def __getattr__(self, name):\n"
+        "        return getattr(for_engine('sqlite'), name)\n"
+        "DIALECT = River()\n"
+    )
+    program = f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        import dorm
+        class Boat(dorm.Model):
+            class Meta:
+                app_label = "river"
+        dorm.configure(DATABASES={{"default": {{"ENGINE": "river", "NAME": ":memory:"}}}})
+        before = "river_dorm" in sys.modules
+        dorm.create_tables(Boat)
+        print(before, Boat.objects.create().pk, type(dorm.dialects.for_engine("river")).__module__)
+    """
+    assert run(program) == "False 1 river_dorm"
 
 
 def test_an_unknown_scheme_names_the_known_ones():

@@ -38,6 +38,20 @@ def test_only_features_that_exist_are_read():
     assert not unknown, report([f"{name}: {', '.join(places)}" for name, places in unknown.items()])
 
 
+def test_what_a_database_cannot_do_is_said_with_its_name():
+    """By the name that messages use: that of its features, or the one that its spelling was made with."""
+    found = [
+        f"{file.place(node)}: {ast.unparse(node.args[0])}"
+        for file in package_files()
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "UnsupportedFeature"
+        and not ast.unparse(node.args[0]).endswith(("features.display_name", "self.database"))
+    ]
+    assert not found, report(found)
+
+
 def test_features_are_not_read_by_text():
     """``getattr(features, "name")`` may ask for what does not exist, and no checker sees it."""
     found = [

@@ -22,7 +22,17 @@ def test_every_public_name_is_promised():
 
 
 def test_the_modules_are_attributes():
-    for name in ("transaction", "signals", "validators", "indexes", "expressions", "functions", "exceptions"):
+    for name in (
+        "events",
+        "scopes",
+        "transaction",
+        "signals",
+        "validators",
+        "indexes",
+        "expressions",
+        "functions",
+        "exceptions",
+    ):
         assert f"dorm.{name}" == getattr(dorm, name).__name__
 
 

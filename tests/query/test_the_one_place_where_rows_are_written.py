@@ -90,3 +90,18 @@ def test_a_database_that_gives_no_key_is_an_error(database):
     database.run(f"CREATE TABLE {table} (id bigint PRIMARY KEY, name text)")
     with pytest.raises(DatabaseError, match="no key"):
         Entry.objects.create(name="a")
+
+
+@pytest.mark.only("sqlite")
+@pytest.mark.parametrize("verb", ["bulk_create", "upsert"])
+async def test_a_database_that_gives_many_rows_no_key_is_an_error(database, mode, verb):
+    """Also when rows with keys of their own are among them; then nothing is written."""
+    table = Entry._meta.db_table
+    database.run(f"DROP TABLE {table}")
+    database.run(f"CREATE TABLE {table} (id bigint PRIMARY KEY, name text UNIQUE)")
+    assert await mode.call(Entry.objects, "count") == 0  # SQLite prepares ON CONFLICT with the columns it knew before
+    unique = [["name"]] if verb == "upsert" else []
+    with pytest.raises(DatabaseError, match="gave it no key: its column 'id'"):
+        await mode.call(Entry.objects, verb, [Entry(id=4, name="a"), Entry(name="b"), Entry(name="c")], *unique)
+    assert database.rows(f"SELECT id FROM {table}") == []
+    assert len(await mode.call(Entry.objects, verb, [Entry(id=4, name="a")], *unique)) == 1

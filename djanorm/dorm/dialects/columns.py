@@ -39,7 +39,10 @@ class ColumnType(TypeDecorator[object]):
 
     def load_dialect_impl(self, dialect: SQLAlchemyDialect) -> SqlType:
         spelling = registry.spelling_of(dialect)
-        return self.column.plain if spelling is None else spelling.column_type(self.column)
+        type_ = self.column.plain if spelling is None else spelling.column_type(self.column)
+        if isinstance(type_, UnsupportedArray):
+            return UnsupportedArray(registry.features_of(dialect).display_name)
+        return type_
 
     def coerce_compared_value(self, op: OperatorType | None, value: object) -> SqlType:
         return self.column.plain.coerce_compared_value(op, value)
@@ -50,8 +53,11 @@ class UnsupportedArray(UserDefinedType[object]):
 
     cache_ok = True
 
+    def __init__(self, database: str = "This database") -> None:
+        self.database = database
+
     def get_col_spec(self, **_: object) -> str:
-        raise UnsupportedFeature("This database", "arrays, which ArrayField needs", "use JSONField, or PostgreSQL")
+        raise UnsupportedFeature(self.database, "arrays, which ArrayField needs", "use JSONField, or PostgreSQL")
 
 
 def plain_type(type_: SqlType) -> SqlType:

@@ -109,7 +109,22 @@ def is_transient(error: BaseException) -> bool:
 
 
 def look_further(name: str) -> None:
-    """Loads the dialect that another package offers under an ENGINE name or the scheme of its URLs."""
+    """Loads the dialect that another package offers under an ENGINE name or the scheme of its URLs.
+
+    :raises ImproperlyConfigured: when it cannot be loaded, or is no dialect.
+    """
     metadata: Any = importlib.import_module("importlib.metadata")
     for entry in metadata.entry_points(group=GROUP, name=name):
-        register(entry.load())
+        origin = f"ENGINE {name!r} is the entry point {entry.value!r} of an installed package"
+        try:
+            dialect = entry.load()
+        except (ImportError, AttributeError) as problem:
+            raise ImproperlyConfigured(
+                f"{origin}, which cannot be loaded: {problem}. Install what it needs, or name another ENGINE."
+            ) from problem
+        if isinstance(dialect, type) or not hasattr(dialect, "engine"):
+            raise ImproperlyConfigured(
+                f"{origin}, which is {dialect!r}: it has to be an object with the members of "
+                "dorm.dialects.contract.Dialect."
+            )
+        register(dialect)

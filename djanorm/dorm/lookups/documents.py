@@ -278,7 +278,7 @@ class _Array(Lookup):
     def build(self, scope: Any, left: Built, right: Any) -> Any:
         if not scope.features.native_arrays:
             raise UnsupportedFeature(
-                scope.features.vendor,
+                scope.features.display_name,
                 f"arrays or JSONB, which the lookup '{self.lookup_name}' needs",
                 "use a related model, or PostgreSQL",
             )
@@ -328,7 +328,7 @@ class ArrayLength(Expression):
 
     def build(self, scope: Any) -> Built:
         if not scope.features.native_arrays:
-            raise UnsupportedFeature(scope.features.vendor, "arrays", "use a related model, or PostgreSQL")
+            raise UnsupportedFeature(scope.features.display_name, "arrays", "use a related model, or PostgreSQL")
         return Built(sa.func.cardinality(self.source.build(scope).sql), scope.field_named("IntegerField"))
 
 

@@ -247,10 +247,7 @@ def _insert(instance: Any, plan: SavePlan, alias: str) -> None:
     if stored is not None:
         for field, value in zip(returning, stored, strict=True):
             if value is None and field.primary_key:
-                raise DatabaseError(
-                    f"{plan.options.label} was inserted, and the database gave it no key: its column {field.column!r} is not "
-                    f"one that counts by itself. Make the table with dorm.create_tables(), or give the key."
-                )
+                raise row_writes.without_key(plan.options)
             values[field.attname] = value
 
 

@@ -187,8 +187,8 @@ class SqliteHooks(SqliteDocuments):
         for flag, value in flags.items():
             if value:
                 raise UnsupportedFeature(
-                    "SQLite, which locks files,",
-                    f"select_for_update({flag}={value!r})",
+                    self.database,
+                    f"select_for_update({flag}={value!r}), because it locks files",
                     "leave it out there, and a transaction waits for its turn",
                 )
         return select

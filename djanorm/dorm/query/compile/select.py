@@ -181,7 +181,7 @@ class Select:
         if isinstance(terms, bool) or not terms:
             return select.distinct() if terms and self._use != "exists" else select
         if not scope.features.distinct_on:
-            raise UnsupportedFeature(scope.features.vendor, "DISTINCT ON fields", "use distinct() without fields")
+            raise UnsupportedFeature(scope.features.display_name, "DISTINCT ON fields", "use distinct() without fields")
         with scope.reusing(None):
             labels = [self._columns.label_of(term) for term in terms]
             columns = [

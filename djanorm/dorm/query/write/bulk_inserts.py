@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dorm.db import transactions
 from dorm.db.sessions import session as session_of
+from dorm.meta.options import Options
 from dorm.query.write import row_writes
 from dorm.query.write.computed_inserts import computed
 from dorm.query.write.related_keys import settle
@@ -66,7 +67,7 @@ def insert(opts: Any, rows: list[Any], batching: Batching, conflict: Any, back: 
                 opts, batch.fields, batch.values, using=batching.alias, returning=returning, on_conflict=conflict
             )
             if returning and len(found) == len(batch.rows):
-                _take(batch.rows, [field.attname for field in returning], found)
+                _take(opts, batch.rows, [field.attname for field in returning], found)
             mark_written(batch.rows, batching.alias)
 
 
@@ -76,8 +77,13 @@ def _filled_in(opts: Any, batch: Group) -> list[Any]:
     return missing + computed(batch.fields, batch.values)
 
 
-def _take(rows: list[Any], names: list[str], found: list[tuple[Any, ...]]) -> None:
-    """Set the returned values on each of ``rows``."""
+def _take(opts: Options, rows: list[Any], names: list[str], found: list[tuple[Any, ...]]) -> None:
+    """Set the returned values on each of ``rows``.
+
+    :raises DatabaseError: when they have no key. A column that does not count gives none to any of them.
+    """
+    if opts.pk.attname in names and found and found[0][names.index(opts.pk.attname)] is None:
+        raise row_writes.without_key(opts)
     if len(names) == 1:
         name = names[0]
         for row, (value,) in zip(rows, found, strict=True):
@@ -101,6 +107,7 @@ def upsert(
     groups = by_columns(opts, list(last.values()))
     returning = list(opts.concrete_fields) if whole else _identified(opts, groups, unique)
     names = [field.attname for field in returning]
+    key = opts.pk.attname
     stored: dict[Any, dict[str, Any]] = {}
     batches = batching.batches(groups)
     with batching.together(batches):
@@ -110,6 +117,8 @@ def upsert(
                 opts, fields, values, using=batching.alias, returning=returning, on_conflict=conflict
             )
             for line in (dict(zip(names, values, strict=True)) for values in found):
+                if line[key] is None:
+                    raise row_writes.without_key(opts)
                 stored[identify(line)] = line
     for row in rows:
         row.__dict__.update(stored.get(identify(row.__dict__), {}))

@@ -17,7 +17,7 @@ from dorm.db.announcements import Asked
 from dorm.db.execution import Statement
 from dorm.db.sessions import session as session_of
 from dorm.db.write_events import Kind, Origin
-from dorm.exceptions import FieldError
+from dorm.exceptions import DatabaseError, FieldError
 from dorm.expressions.base import Expression
 from dorm.expressions.values import Prepared, Value
 from dorm.query.compile.scope import Compilation, names_of_column
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from dorm.meta.options import Options
 
 OnConflict = Any  # None, "ignore", or ("update", unique fields, updated fields)
+
+
+def without_key(options: Options) -> DatabaseError:
+    """The error for a new row whose key comes back as NULL, as SQLite gives it for a key column that does not count."""
+    return DatabaseError(
+        f"{options.label} was inserted, and the database gave it no key: its column {options.pk.column!r} is not one that "
+        "counts by itself. Make the table with dorm.create_tables(), or give the key."
+    )
 
 
 def insert_one(
