@@ -24,9 +24,10 @@ class Hop:
     :ivar target: options of the model that is reached.
     :ivar multiple: whether it may find several rows.
     :ivar nullable: whether it may find none.
+    :ivar far: of the join to a junction, the junction's foreign key to the other side; None for any other join.
     """
 
-    __slots__ = ("multiple", "nullable", "source", "source_field", "target", "target_field")
+    __slots__ = ("far", "multiple", "nullable", "source", "source_field", "target", "target_field")
 
     def __init__(
         self,
@@ -37,7 +38,9 @@ class Hop:
         *,
         multiple: bool,
         nullable: bool,
+        far: Field[Any] | None = None,
     ) -> None:
+        self.far = far
         self.source, self.target = source, target
         self.source_field, self.target_field = source_field, target_field
         self.multiple, self.nullable = multiple, nullable
@@ -68,7 +71,7 @@ class Junction:
         source, target = self.source.target_field, self.target.target_field
         middle = self.model._meta
         return (
-            Hop(source.model._meta, middle, source, self.source, multiple=True, nullable=True),
+            Hop(source.model._meta, middle, source, self.source, multiple=True, nullable=True, far=self.target),
             Hop(middle, target.model._meta, self.target, target, multiple=False, nullable=self.target.null),
         )
 

@@ -89,7 +89,7 @@ class OverRows(QueryScope):
     def _join(self, key: Any, hop: Any, source: Any) -> None:
         table = fresh_table(hop.target.query_table, self.compilation.table_names)
         scope = self.select.scope
-        asked = None if scope.compilation.scoping is None else scope.restriction(hop.target, table)
+        asked = None if scope.compilation.scoping is None else scope.restriction(hop.target, table, hop.far)
         tie = table.c[hop.target_field.column] == source
         self._outside[key] = (table, tie if asked is None else sa.and_(tie, asked))
 

@@ -69,9 +69,11 @@ class QueryScope(Scope):
         """The ids of the aggregates behind a reference that a subquery computes again."""
         return aggregate_subqueries.aggregates_apart(self.state, reference)
 
-    def restriction(self, options: Options, table: sa.FromClause) -> sa.ColumnElement[bool] | None:
-        """What the scope of a model asks of an appearance of its table."""
-        return scoping.restriction(self, options, table)
+    def restriction(
+        self, options: Options, table: sa.FromClause, far: Field[Any] | None = None
+    ) -> sa.ColumnElement[bool] | None:
+        """What scopes ask of an appearance of a table."""
+        return scoping.restriction(self, options, table, far)
 
     def may_be_absent(self, hop: Hop) -> bool:
         """Whether a join may find no row."""

@@ -55,7 +55,7 @@ class Joins:
 
     :param root: the base table (or alias).
     :param names: table names taken in this statement, shared by its subqueries.
-    :param restrict: from a model and its table to what its scope asks of the rows; None where no scope is in force.
+    :param restrict: from a model, its table and `Hop.far` to what scopes ask of the rows; None where none is in force.
     :ivar unrestricted: whether the WHERE clause still lacks what the scope of the base table asks.
     :ivar joins: all of them, in the order of the FROM clause.
     :ivar seen: those visible to paths, the latest last.
@@ -64,7 +64,7 @@ class Joins:
 
     __slots__ = ("_names", "_restrict", "joins", "root", "seen", "spare", "unrestricted")
 
-    def __init__(self, root: Any, names: set[str], restrict: Callable[[Any, Any], Any] | None = None) -> None:
+    def __init__(self, root: Any, names: set[str], restrict: Callable[[Any, Any, Any], Any] | None = None) -> None:
         self._names = names
         self._restrict = restrict
         self.unrestricted = restrict is not None
@@ -112,13 +112,13 @@ class Joins:
         made = Join(self.fresh(hop.target.query_table), parent, hop, len(self.joins) + 1)
         self.joins.append(made)
         if self._restrict is not None:
-            made.condition = self._restrict(hop.target, made.table)
+            made.condition = self._restrict(hop.target, made.table, hop.far)
         return made
 
-    def restriction(self, options: Any) -> list[Any]:
+    def restriction(self, options: Any, far: Any = None) -> list[Any]:
         """What the scope of the base table asks of its rows, for the WHERE clause; ``options`` are those of its model."""
         self.unrestricted = False
-        found = None if self._restrict is None else self._restrict(options, self.root.table)
+        found = None if self._restrict is None else self._restrict(options, self.root.table, far)
         return [] if found is None else [found]
 
     @contextmanager

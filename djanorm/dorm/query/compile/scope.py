@@ -312,9 +312,12 @@ class Scope(result_types.ResultTypes):
 
     def restricting(self) -> list[ColumnElement[bool]]:
         """The conditions that a scope puts on the rows; each SELECT takes them among its own."""
-        return self.joins.restriction(self.row_options())
+        rerooted = self._is_part and self._prefix
+        return self.joins.restriction(self.row_options(), self._prefix[-1].far if rerooted else None)
 
-    def restriction(self, options: Options, table: FromClause) -> ColumnElement[bool] | None:
+    def restriction(
+        self, options: Options, table: FromClause, far: Field[Any] | None = None
+    ) -> ColumnElement[bool] | None:
         """What the scope of a model asks of an appearance of its table; the compiler's scope knows how."""
         raise NotImplementedError
 

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from dorm.exceptions import FieldError
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.subqueries import Subquery
+from dorm.fields.base import Field
 from dorm.meta.options import Options
 from dorm.query.compile.clauses import Clauses
 from dorm.query.compile.joins import Joins
@@ -60,8 +61,32 @@ class Scoping:
             self._inside.discard(options)
 
 
-def restriction(scope: Scope, options: Options, table: Any) -> Any:
+def restriction(scope: Scope, options: Options, table: Any, far: Field[Any] | None = None) -> Any:
     """The condition on an appearance of a table, as an element; None when there is none.
+
+    :param far: of a junction, the foreign key to the other side. A link to a hidden row is hidden, because a key of the
+        other side is compared and counted here, without a join to it.
+    """
+    asked = [_of_the_row(scope, options, table), None if far is None else _of_the_other_side(scope, table, far)]
+    found = [element for element in asked if element is not None]
+    return sa.and_(*found) if found else None
+
+
+def _of_the_other_side(scope: Scope, table: Any, far: Field[Any]) -> Any:
+    target = far.target_field
+    options = target.model._meta
+    scoping = scope.compilation.scoping
+    if scoping is None or scoping.condition(options) is None:
+        return None
+    keys = QueryState(options)
+    select = ((target.name, Names(keys).reference(target.name)),)
+    own = _over(scope, options, table)
+    members, _ = own.compile_subquery(keys.evolve(row="tuple", select=select, order=()), "members")
+    return table.c[far.column].in_(members)
+
+
+def _of_the_row(scope: Scope, options: Options, table: Any) -> Any:
+    """The condition of a model on its row, as an element; None when there is none.
 
     One about the row alone stands there as it is. Any other is a membership: joins of its own would repeat rows.
     """
