@@ -111,7 +111,7 @@ def is_transient(error: BaseException) -> bool:
 def look_further(name: str) -> None:
     """Loads the dialect that another package offers under an ENGINE name or the scheme of its URLs.
 
-    :raises ImproperlyConfigured: when it cannot be loaded, or is no dialect.
+    :raises ImproperlyConfigured: when it cannot be loaded, or is not a dialect.
     """
     metadata: Any = importlib.import_module("importlib.metadata")
     for entry in metadata.entry_points(group=GROUP, name=name):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dorm.aggregates import Aggregate
     from dorm.expressions.contract import FieldLike
     from dorm.fields.base import Field
+    from dorm.fields.related import ForeignKey
 
 ONE: Any = sa.literal_column("1")
 
@@ -70,7 +71,7 @@ class QueryScope(Scope):
         return aggregate_subqueries.aggregates_apart(self.state, reference)
 
     def restriction(
-        self, options: Options, table: sa.FromClause, far: Field[Any] | None = None
+        self, options: Options, table: sa.FromClause, far: ForeignKey[Any] | None = None
     ) -> sa.ColumnElement[bool] | None:
         """What scopes ask of an appearance of a table."""
         return scoping.restriction(self, options, table, far)

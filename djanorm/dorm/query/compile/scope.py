@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dorm.dialects.elements import Element
     from dorm.expressions.contract import FieldLike
     from dorm.fields.base import Field
+    from dorm.fields.related import ForeignKey
     from dorm.query.describe.state import QueryState
 
 # the view of the values that values() selects; annotations cannot have this name
@@ -316,7 +317,7 @@ class Scope(result_types.ResultTypes):
         return self.joins.restriction(self.row_options(), self._prefix[-1].far if rerooted else None)
 
     def restriction(
-        self, options: Options, table: FromClause, far: Field[Any] | None = None
+        self, options: Options, table: FromClause, far: ForeignKey[Any] | None = None
     ) -> ColumnElement[bool] | None:
         """What the scope of a model asks of an appearance of its table; the compiler's scope knows how."""
         raise NotImplementedError

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from dorm.exceptions import FieldError
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.subqueries import Subquery
-from dorm.fields.base import Field
+from dorm.fields.related import ForeignKey
 from dorm.meta.options import Options
 from dorm.query.compile.clauses import Clauses
 from dorm.query.compile.joins import Joins
@@ -61,7 +61,7 @@ class Scoping:
             self._inside.discard(options)
 
 
-def restriction(scope: Scope, options: Options, table: Any, far: Field[Any] | None = None) -> Any:
+def restriction(scope: Scope, options: Options, table: Any, far: ForeignKey[Any] | None = None) -> Any:
     """The condition on an appearance of a table, as an element; None when there is none.
 
     :param far: of a junction, the foreign key to the other side. A link to a hidden row is hidden, because a key of the
@@ -72,7 +72,7 @@ def restriction(scope: Scope, options: Options, table: Any, far: Field[Any] | No
     return sa.and_(*found) if found else None
 
 
-def _of_the_other_side(scope: Scope, table: Any, far: Field[Any]) -> Any:
+def _of_the_other_side(scope: Scope, table: Any, far: ForeignKey[Any]) -> Any:
     target = far.target_field
     options = target.model._meta
     scoping = scope.compilation.scoping
