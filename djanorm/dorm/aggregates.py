@@ -16,7 +16,7 @@ from dorm.functions.base import Func
 
 if TYPE_CHECKING:
     from dorm.dialects.elements import Element
-    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope, Slots
 
 
 class Star(Expression):
@@ -25,13 +25,13 @@ class Star(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         return self
 
-    def cache_key(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         return "*"
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return Built(sa.literal_column("*"), None)
 
     def __repr__(self) -> str:
@@ -60,11 +60,11 @@ class Aggregate(Func):
 
     def __init__(
         self,
-        *expressions: Any,
+        *expressions: object,
         distinct: bool = False,
         filter: Any = None,
-        default: Any = None,
-        output_field: Any = None,
+        default: object = None,
+        output_field: object = None,
     ) -> None:
         if distinct and not self.allow_distinct:
             raise TypeError(f"{type(self).__name__} does not allow distinct.")
@@ -116,7 +116,7 @@ class Aggregate(Func):
         separate: Built | None = scope.separate_aggregate(self)
         return self.build_here(scope) if separate is None else separate
 
-    def build_here(self, scope: Any) -> Built:
+    def build_here(self, scope: Scope) -> Built:
         """The aggregate over the rows of ``scope`` itself."""
         with scope.lenient():
             arguments = self.built_arguments(scope)
@@ -135,7 +135,7 @@ class Aggregate(Func):
                 element = sa.type_coerce(element, field.sql_type())
         return Built(element, field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         elements = [argument.sql for argument in arguments]
         if self.distinct:
             elements[0] = elements[0].distinct()
@@ -153,7 +153,9 @@ class Count(Aggregate, Computed[int]):
     name = "count"
     result = "IntegerField"
 
-    def __init__(self, expression: Any = "*", *, distinct: bool = False, filter: Any = None, **options: Any) -> None:
+    def __init__(
+        self, expression: object = "*", *, distinct: bool = False, filter: object = None, **options: object
+    ) -> None:
         if isinstance(expression, str) and expression == "*":
             if filter is not None:
                 raise ValueError(
@@ -184,7 +186,7 @@ class Avg(Aggregate):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.average_field(fields[0])
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         element = arguments[0].sql
         return sa.func.avg(element.distinct() if self.distinct else element)
 
@@ -224,7 +226,7 @@ class _Spread(Aggregate):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.average_field(fields[0])
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.spread(f"{self.statistic}_{'samp' if self.sample else 'pop'}", arguments[0].sql)
 
     def finished(self, scope: Scope, element: Element, arguments: list[Built]) -> Element:

@@ -36,7 +36,7 @@ class ConstraintCheck(Protocol):
     """Checks one instance against a constraint: a room of ``models``."""
 
     def validate_constraint(
-        self, constraint: Any, model: type, instance: Instance, exclude: Collection[str] | None, using: str
+        self, constraint: object, model: type, instance: Instance, exclude: Collection[str] | None, using: str
     ) -> None: ...
 
 
@@ -137,7 +137,7 @@ class BaseConstraint:
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         """``(path, args, kwargs)`` that build an equal constraint."""
-        kwargs: dict[str, Any] = {"name": self.name}
+        kwargs: dict[str, object] = {"name": self.name}
         if self.violation_error_code is not None:
             kwargs["violation_error_code"] = self.violation_error_code
         if self._given_message is not None:
@@ -275,7 +275,7 @@ class UniqueConstraint(BaseConstraint):
 
     def deconstruct(self) -> tuple[str, Sequence[Any], dict[str, Any]]:
         path, _, common = super().deconstruct()
-        kwargs: dict[str, Any] = {"fields": self.fields} if self.fields else {}
+        kwargs: dict[str, object] = {"fields": self.fields} if self.fields else {}
         kwargs.update(common)
         for option in ("condition", "deferrable", "nulls_distinct"):
             if getattr(self, option) is not None:

@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 logger = logging.getLogger("dorm.signals")
-Receiver = TypeVar("Receiver", bound=Callable[..., Any])
+Receiver = TypeVar("Receiver", bound=Callable[..., object])
 
 
 class _NoAwaiter:
@@ -40,7 +40,7 @@ class _NoAwaiter:
         return False
 
     @staticmethod
-    def wait(awaitable: Awaitable[Any]) -> Any:
+    def wait(awaitable: Awaitable[object]) -> Any:
         raise RuntimeError("no bridge is loaded")
 
 
@@ -64,7 +64,7 @@ class _Connection:
     __slots__ = ("asks", "key", "names_signal", "reference", "sender")
 
     def __init__(
-        self, key: Hashable, reference: Callable[[], Any], sender: Any, names_signal: bool, asks: frozenset[str]
+        self, key: Hashable, reference: Callable[[], object], sender: object, names_signal: bool, asks: frozenset[str]
     ) -> None:
         self.asks = asks
         self.key = key
@@ -95,8 +95,8 @@ class Signal:
 
     def connect(
         self,
-        receiver: Any = None,
-        sender: Any = None,
+        receiver: object = None,
+        sender: object = None,
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> Any:
@@ -125,11 +125,11 @@ class Signal:
         self._changed()
         return receiver
 
-    def connect_for(self, sender: Any, *, weak: bool = True, dispatch_uid: Hashable | None = None) -> Any:
+    def connect_for(self, sender: object, *, weak: bool = True, dispatch_uid: Hashable | None = None) -> Any:
         """A decorator that connects the function for that sender only and returns it."""
         return lambda function: self.connect(function, sender, weak, dispatch_uid)
 
-    def disconnect(self, receiver: Any = None, sender: Any = None, dispatch_uid: Hashable | None = None) -> bool:
+    def disconnect(self, receiver: object = None, sender: object = None, dispatch_uid: Hashable | None = None) -> bool:
         """Removes a receiver. Returns whether it was connected. Arguments as for :meth:`connect`."""
         who = _identity(receiver) if dispatch_uid is None else dispatch_uid
         keys = {(who, _sender_key(sender)), (who, _label(sender) or _sender_key(sender))}
@@ -141,7 +141,7 @@ class Signal:
             self._changed()
         return found
 
-    def has_listeners(self, sender: Any = None) -> bool:
+    def has_listeners(self, sender: object = None) -> bool:
         """Whether an event of ``sender`` has receivers."""
         return bool(self._connections) and bool(self._calls(sender, {}))
 
@@ -158,7 +158,7 @@ class Signal:
 
     # ---------------------------------------------------------------------------------------------------- sending
 
-    def send(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+    def send(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
         """Calls the receivers in the order they were connected. Returns pairs of receiver and result.
 
         Coroutine receivers are awaited when the caller runs inside an async verb; elsewhere they are skipped with one
@@ -166,18 +166,18 @@ class Signal:
         """
         return self._sent(sender, kwargs, False) if self._connections else []
 
-    def send_robust(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+    def send_robust(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
         """Like :meth:`send`; a receiver that fails is logged and gives its exception as its result (Django 5.2)."""
         return self._sent(sender, kwargs, True)
 
-    def _sent(self, sender: Any, kwargs: dict[str, Any], robust: bool) -> list[tuple[Any, Any]]:
+    def _sent(self, sender: object, kwargs: dict[str, object], robust: bool) -> list[tuple[Any, Any]]:
         results: list[tuple[Any, Any]] = []
         for receiver, told in self._calls(sender, kwargs):
             if _is_coroutine_function(receiver):
                 if not _waiting.awaiter.ready():
                     self._skip(receiver)
                     continue
-                call: Callable[..., Any] = _awaiting(receiver)
+                call: Callable[..., object] = _awaiting(receiver)
             else:
                 call = receiver
             try:
@@ -190,15 +190,15 @@ class Signal:
                 results.append((receiver, result))
         return results
 
-    async def asend(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+    async def asend(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
         """Like :meth:`send`, awaiting coroutine receivers one after the other."""
         return await self._asent(sender, kwargs, False) if self._connections else []
 
-    async def asend_robust(self, sender: Any, **kwargs: Any) -> list[tuple[Any, Any]]:
+    async def asend_robust(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
         """Like :meth:`send_robust`, awaiting coroutine receivers one after the other."""
         return await self._asent(sender, kwargs, True)
 
-    async def _asent(self, sender: Any, kwargs: dict[str, Any], robust: bool) -> list[tuple[Any, Any]]:
+    async def _asent(self, sender: object, kwargs: dict[str, object], robust: bool) -> list[tuple[Any, Any]]:
         results: list[tuple[Any, Any]] = []
         for receiver, told in self._calls(sender, kwargs):
             try:
@@ -215,13 +215,13 @@ class Signal:
 
     # --------------------------------------------------------------------------------------------------- internals
 
-    def _failed(self, receiver: Any, error: Exception, robust: bool) -> None:
+    def _failed(self, receiver: object, error: Exception, robust: bool) -> None:
         """Handles a receiver's error: raises it to the sender, or logs it."""
         if self.raise_exceptions and not robust:
             raise error
         logger.error("receiver %s of a signal failed", _name(receiver), exc_info=error)
 
-    def _calls(self, sender: Any, kwargs: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
+    def _calls(self, sender: object, kwargs: dict[str, object]) -> list[tuple[Any, dict[str, object]]]:
         """The receivers for ``sender``, each with the arguments it gets."""
         found = []
         for connection in self._connections:
@@ -238,7 +238,7 @@ class Signal:
     def _alive(self) -> tuple[_Connection, ...]:
         return tuple(connection for connection in self._connections if connection.reference() is not None)
 
-    def _reference(self, receiver: Any, weak: bool) -> Callable[[], Any]:
+    def _reference(self, receiver: object, weak: bool) -> Callable[[], object]:
         if not weak:
             return lambda: receiver
         try:
@@ -257,7 +257,7 @@ class Signal:
         if self.on_change is not None:
             self.on_change()
 
-    def _skip(self, receiver: Any) -> None:
+    def _skip(self, receiver: object) -> None:
         logger.warning(
             "%s is a coroutine function and was skipped: this signal was sent by a synchronous verb. Use the async "
             "verb (asave(), acreate(), ...) or connect a plain function.",
@@ -282,7 +282,7 @@ def _same_text(wanted: object, sender: object) -> bool:
     return wanted in (sender, _label(sender))
 
 
-def _label(sender: Any) -> str | None:
+def _label(sender: object) -> str | None:
     """``"app.Model"`` of a model of the default registry; None of everything else."""
     meta = getattr(sender, "_meta", None)
     return getattr(meta, "global_label", getattr(meta, "label", None))
@@ -295,8 +295,8 @@ class ModelSignal(Signal):
 
     def connect(
         self,
-        receiver: Any = None,
-        sender: Any = None,
+        receiver: object = None,
+        sender: object = None,
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> Any:

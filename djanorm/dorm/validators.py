@@ -37,7 +37,7 @@ class Validator:
         """Raise ``ValidationError`` when ``value`` does not pass."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it checks.")
 
-    def fail(self, value: Any, **more: object) -> ValidationError:
+    def fail(self, value: object, **more: object) -> ValidationError:
         """The error for ``value``; ``{limit}`` and the like in the message are filled in. The caller raises it."""
         text = str(self.message)
         params = {
@@ -94,7 +94,7 @@ class LimitValidator(Validator):
     arguments: ClassVar[tuple[str, ...]] = ("limit_value", "message")
     code = "limit_value"
 
-    def __init__(self, limit_value: Any, message: str | None = None) -> None:
+    def __init__(self, limit_value: object, message: str | None = None) -> None:
         self.limit_value = limit_value
         if message is not None:
             self.message = message
@@ -103,7 +103,7 @@ class LimitValidator(Validator):
     def limit(self) -> Any:
         return self.limit_value() if callable(self.limit_value) else self.limit_value
 
-    def measure(self, value: Any) -> Any:
+    def measure(self, value: object) -> Any:
         return value
 
     def passes(self, measured: Any, limit: Any) -> bool:
@@ -143,7 +143,7 @@ class StepValueValidator(LimitValidator):
     code = "step_size"
     offset: Any = None
 
-    def __init__(self, limit_value: Any, message: str | None = None, offset: Any = None) -> None:
+    def __init__(self, limit_value: object, message: str | None = None, offset: Any = None) -> None:
         super().__init__(limit_value, message)
         self.offset = offset
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import Grouping
@@ -23,14 +23,14 @@ class Combined(Expression):
     anatomy = ("left", "operator", "right")
     strict = True
 
-    def __init__(self, operator: str, left: Expression, right: Expression, output_field: Any = None) -> None:
+    def __init__(self, operator: str, left: Expression, right: Expression, output_field: object = None) -> None:
         self.operator = operator
         self.left = left
         self.right = right
         self.output_field = output_field
         self._refresh_flags()
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return self._built(scope, self.output_field is None)
 
     def build_unchecked(self, scope: Scope) -> Built:
@@ -86,7 +86,7 @@ class ExpressionWrapper(Expression):
 
     anatomy = ("expression",)
 
-    def __init__(self, expression: Any, output_field: Any) -> None:
+    def __init__(self, expression: object, output_field: object) -> None:
         self.expression = base.as_argument(expression)
         self.output_field = required_field(output_field, "ExpressionWrapper()")
         self._refresh_flags()
@@ -95,7 +95,7 @@ class ExpressionWrapper(Expression):
     def strict(self) -> bool:  # type: ignore[override] # ty: ignore[incompatible-property-override]
         return self.expression.strict
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         inner = self.expression.build_unchecked(scope)
         return Built(sa.type_coerce(inner.sql, self.output_field.sql_type()), self.output_field)
 

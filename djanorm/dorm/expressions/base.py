@@ -29,7 +29,7 @@ from dorm.utils.bounds import too_deep, too_large
 
 if TYPE_CHECKING:
     from dorm.dialects.elements import Element
-    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope, Slots
     from dorm.expressions.ordering import OrderBy
 
 
@@ -120,7 +120,7 @@ class Expression:
 
     def rebuilt(self, change: Callable[[Any], Any]) -> Self:
         """A copy with ``change`` applied to each part that is an expression; ``self`` when none changed."""
-        changed: dict[str, Any] = {}
+        changed: dict[str, object] = {}
         for name in self.anatomy:
             value = getattr(self, name)
             if isinstance(value, Expression):
@@ -155,7 +155,7 @@ class Expression:
 
     # -- the three steps -------------------------------------------------------------------------------------------
 
-    def resolve(self, names: Any) -> Expression:
+    def resolve(self, names: Names) -> Expression:
         """A copy with every name resolved against ``names`` (the compiler's resolver).
 
         :raises FieldDoesNotExist: for a name that the model does not have.
@@ -168,14 +168,14 @@ class Expression:
         except RecursionError as problem:
             raise too_deep() from problem
 
-    def cache_key(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         """The structure as a hashable key; values are appended to ``values``.
 
         :raises Uncacheable: when the object carries state that its ``anatomy`` does not name.
         """
         if not self.__dict__.keys() <= self._stated:
             raise Uncacheable(f"{type(self).__name__} has attributes outside its anatomy")
-        parts: list[Any] = [type(self), field_key(self.output_field)]
+        parts: list[object] = [type(self), field_key(self.output_field)]
         for name in self.anatomy:
             value = getattr(self, name)
             if isinstance(value, Expression):
@@ -186,11 +186,11 @@ class Expression:
                 parts.append(_plain(value))
         return tuple(parts)
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         """A copy in which every value is a numbered slot, in the order in which :meth:`cache_key` appends them."""
         return self.rebuilt(lambda child: child.parameterized(slots))
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         """The SQLAlchemy element for this expression, and the field of its results."""
         raise NotImplementedError(f"{type(self).__name__} cannot be compiled.")
 
@@ -228,7 +228,7 @@ class Expression:
         """The field of the results when none is stated: that of the first operand, unless a subclass overrides this."""
         return next((field for field in fields if field is not None), None)
 
-    def assigned(self, field: Any) -> Expression:
+    def assigned(self, field: FieldLike) -> Expression:
         """This expression as the new value of ``field`` in a write: a moment as the kind of moment that is kept there."""
         if not make.types.is_moment(field):
             return self
@@ -238,7 +238,7 @@ class Expression:
     # -- identity --------------------------------------------------------------------------------------------------
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[object, ...]:
         """The parts by which two expressions are compared."""
         field = _field_identity(self.output_field)
         return (type(self), field, *(_identity(getattr(self, name)) for name in self.anatomy))
@@ -364,26 +364,26 @@ class Expression:
 
     # -- comparing -------------------------------------------------------------------------------------------------
 
-    def __lt__(self, other: object) -> Any:
+    def __lt__(self, other: object) -> Q:
         return Q(Comparison(self, "lt", other))
 
-    def __le__(self, other: object) -> Any:
+    def __le__(self, other: object) -> Q:
         return Q(Comparison(self, "lte", other))
 
-    def __gt__(self, other: object) -> Any:
+    def __gt__(self, other: object) -> Q:
         return Q(Comparison(self, "gt", other))
 
-    def __ge__(self, other: int) -> Any:
+    def __ge__(self, other: int) -> Q:
         return Q(Comparison(self, "gte", other))
 
-    def between(self, low: Any, high: Any) -> Q:
+    def between(self, low: object, high: object) -> Q:
         """Whether the value lies in the inclusive range."""
         return Q(Comparison(self, "range", (low, high)))
 
-    def isnull(self, value: bool = True) -> Q[Any]:
+    def isnull(self, value: bool = True) -> Q:
         return Q(Comparison(self, "isnull", value))
 
-    def coalesce(self, *defaults: Any) -> Expression:
+    def coalesce(self, *defaults: object) -> Expression:
         """The first of this and ``defaults`` that is not NULL.
 
         :raises ValueError: without a default.
@@ -413,7 +413,7 @@ class Comparison(Expression):
 
     anatomy = ("left", "lookup")
 
-    def __init__(self, left: Expression, lookup: str, right: Any) -> None:
+    def __init__(self, left: Expression, lookup: str, right: object) -> None:
         self.left = left
         self.lookup = lookup
         self.right = right
@@ -429,7 +429,7 @@ class Comparison(Expression):
         return types.field_named("BooleanField")
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[object, ...]:
         return (*super().identity, _identity(self.right))
 
     def __repr__(self) -> str:
@@ -446,7 +446,7 @@ class _Makers:
     prepared: Callable[[Any, Any], Expression]
     cast: Callable[[Expression, Any], Expression]
     reference: Callable[[str], Expression]
-    condition: Callable[[Q[Any]], Expression]
+    condition: Callable[[Q], Expression]
     negation: Callable[[Expression], Expression]
     subquery: Callable[[Any], Expression]
     # the algebra of fields, which knows the classes of fields

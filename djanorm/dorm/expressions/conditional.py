@@ -15,13 +15,14 @@ from dorm.expressions.conditions import Q
 from dorm.expressions.type_names import stated_field
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
 
 
 class Condition(Expression):
     """A ``Q`` as an expression: ``annotate(grown=Q(age__gte=18))``."""
 
-    def __init__(self, condition: Q[Any]) -> None:
+    def __init__(self, condition: Q) -> None:
         self.condition = condition
         self.predicate: Any = None
 
@@ -55,10 +56,10 @@ class Condition(Expression):
         return types.field_named("BooleanField")
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[object, ...]:
         return (Condition, repr(self.condition))
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return scope.condition_value(self.predicate)
 
     def __repr__(self) -> str:
@@ -79,7 +80,7 @@ class When(Expression):
     def operands(self) -> Sequence[Expression]:
         return (self.then,)
 
-    def __init__(self, condition: Any = None, *, then: Any = ..., **lookups: Any) -> None:
+    def __init__(self, condition: Any = None, *, then: object = ..., **lookups: Any) -> None:
         if then is ...:
             raise TypeError("When() needs then=: the value of this branch.")
         if lookups:
@@ -93,7 +94,7 @@ class When(Expression):
         self.then = as_argument(then)
         self._refresh_flags()
 
-    def assigned(self, field: Any) -> When:
+    def assigned(self, field: FieldLike) -> When:
         made = copy(self)
         made.then = self.then.assigned(field)
         return made
@@ -109,7 +110,7 @@ class Case(Expression):
 
     anatomy = ("whens", "default")
 
-    def __init__(self, *whens: When, default: Any = None, output_field: Any = None) -> None:
+    def __init__(self, *whens: When, default: object = None, output_field: object = None) -> None:
         for when in whens:
             if not isinstance(when, When):
                 raise TypeError(f"Case() takes When objects, not {when!r}.")
@@ -118,10 +119,10 @@ class Case(Expression):
         self.output_field = stated_field(output_field)
         self._refresh_flags()
 
-    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike | None:
         return types.common_field(fields, self)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         if not self.whens:
             return self.default.build(scope)
         with scope.lenient():
@@ -132,12 +133,12 @@ class Case(Expression):
                 (scope.truth(when.condition), scope.typed(when.then, branch, field))
                 for when, branch in zip(self.whens, branches, strict=True)
             ]
-            element: Any = sa.case(*whens, else_=scope.typed(self.default, default, field))
+            element: Element = sa.case(*whens, else_=scope.typed(self.default, default, field))
             if field is not None:
                 element = scope.hooks.of_type(element, field.sql_type())
         return Built(element, field)
 
-    def assigned(self, field: Any) -> Expression:
+    def assigned(self, field: FieldLike) -> Expression:
         made = copy(self)
         made.output_field = kept = self.output_field or field
         made.whens = tuple(when.assigned(kept) for when in self.whens)
@@ -170,7 +171,7 @@ class Negation(Expression):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("BooleanField")
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         inner = self.expression.build(scope)
         # NOT binds less tightly than a comparison of its result
         return Built(Grouping(sa.not_(inner.sql)), scope.field_named("BooleanField"))

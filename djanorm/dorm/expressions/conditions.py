@@ -159,7 +159,7 @@ class Q(Generic[Root]):
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         """``(path, args, kwargs)`` that build an equal condition (as in Django 5.2)."""
-        kwargs: dict[str, Any] = {}
+        kwargs: dict[str, object] = {}
         if self.connector != AND:
             kwargs["_connector"] = self.connector
         if self.negated:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from dorm.expressions import base
 from dorm.expressions.base import Built, Expression
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import Scope
 
 
 class OrderBy(Expression):
@@ -22,7 +25,7 @@ class OrderBy(Expression):
 
     def __init__(
         self,
-        expression: Any,
+        expression: object,
         descending: bool = False,
         nulls_first: bool | None = None,
         nulls_last: bool | None = None,
@@ -37,7 +40,7 @@ class OrderBy(Expression):
         self.nulls_last = nulls_last
         self._refresh_flags()
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         inner = self.expression.build(scope)
         return Built(self.directed(inner.sql), inner.field)
 

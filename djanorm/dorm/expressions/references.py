@@ -10,7 +10,7 @@ from dorm.expressions.base import Built, Expression
 from dorm.expressions.conditions import Q
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import Names
+    from dorm.expressions.contract import Names, Scope, Slots
 
 
 class F(Expression):
@@ -37,22 +37,22 @@ class F(Expression):
     def _lookup(self, lookup: str, value: Any) -> Q:
         return Q(**{f"{self.name}__{lookup}": value})
 
-    def __lt__(self, other: object) -> Any:
+    def __lt__(self, other: object) -> Q:
         return self._lookup("lt", other)
 
-    def __le__(self, other: object) -> Any:
+    def __le__(self, other: object) -> Q:
         return self._lookup("lte", other)
 
-    def __gt__(self, other: object) -> Any:
+    def __gt__(self, other: object) -> Q:
         return self._lookup("gt", other)
 
-    def __ge__(self, other: object) -> Any:
+    def __ge__(self, other: object) -> Q:
         return self._lookup("gte", other)
 
-    def between(self, low: Any, high: Any) -> Q:
+    def between(self, low: object, high: object) -> Q:
         return self._lookup("range", (low, high))
 
-    def isnull(self, value: bool = True) -> Q[Any]:
+    def isnull(self, value: bool = True) -> Q:
         return self._lookup("isnull", value)
 
 
@@ -68,7 +68,7 @@ class ColumnRef(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         return self
 
     def cache_key(self, values: list[Any]) -> Hashable:
@@ -78,7 +78,7 @@ class ColumnRef(Expression):
     def identity(self) -> tuple[Any, ...]:
         return (ColumnRef, self.path.key)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return scope.column(self.path)
 
     def __repr__(self) -> str:
@@ -115,16 +115,16 @@ class AnnotationRef(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         return self
 
-    def cache_key(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         return ("annotation", self.name)
 
     def operands(self) -> Sequence[Expression]:
         return (self.target,)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return scope.annotation(self.name)
 
     def __repr__(self) -> str:
@@ -148,10 +148,10 @@ class OuterRef(F):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         return self
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return scope.outer(self.name, self.depth)
 
     def __repr__(self) -> str:

@@ -15,7 +15,7 @@ from dorm.expressions.base import Built, Expression
 from dorm.expressions.type_names import stated_field
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope, Slots
 
 
 def state_of(queryset: object) -> Any:
@@ -38,7 +38,7 @@ class Subquery(Expression):
     :param output_field: the field of the results; the selected column's when left out.
     """
 
-    def __init__(self, queryset: Any, output_field: Any = None) -> None:
+    def __init__(self, queryset: object, output_field: object = None) -> None:
         self.state = state_of(queryset)
         self.implicit = False
         self.output_field = stated_field(output_field)
@@ -50,7 +50,7 @@ class Subquery(Expression):
         names.check_subquery(self.state)
         return self
 
-    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike | None:
         """The field of the one selected column; for instances, that of their key."""
         state = self.state
         while state.select is None and state.combined is not None:
@@ -59,13 +59,13 @@ class Subquery(Expression):
             return state.opts.pk
         return state.select[0][1].result_field() if state.select else None
 
-    def cache_key(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         return (type(self), base.field_key(self.output_field), self.state.cache_key(values))
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         return self.over(self.state.parameterized(slots))
 
-    def over(self, state: Any) -> Self:
+    def over(self, state: object) -> Self:
         """The same expression with another query in it."""
         made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
@@ -76,14 +76,14 @@ class Subquery(Expression):
         return
 
     @property
-    def identity(self) -> tuple[Any, ...]:
-        values: list[Any] = []
+    def identity(self) -> tuple[object, ...]:
+        values: list[object] = []
         try:
             return (type(self), self.state.cache_key(values), repr(values))
         except base.Uncacheable:
             return (type(self), id(self.state))
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         with scope.lenient():
             select, field = scope.scalar(self.state)
         field = self.output_field or field
@@ -102,7 +102,7 @@ class Exists(Subquery):
     def field_of(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named("BooleanField")
 
-    def result_field(self) -> Any:
+    def result_field(self) -> FieldLike | None:
         return self.field_of(base.make.types, ())
 
     def build(self, scope: Any) -> Built:

@@ -16,7 +16,7 @@ from dorm.expressions.type_names import stated_field
 from dorm.utils.patterns import lazy_pattern
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Names, Scope, Slots
 
 # Python type -> name of the field class that converts results of that type
 NATURAL_FIELDS: dict[type, str] = {
@@ -43,7 +43,7 @@ class Value(Expression):
 
     anatomy = ("value",)
 
-    def __init__(self, value: Any, output_field: Any = None) -> None:
+    def __init__(self, value: object, output_field: object = None) -> None:
         self.value = value
         self.output_field = stated_field(output_field)
 
@@ -51,18 +51,18 @@ class Value(Expression):
         field = self.output_field
         return self if field is None or self.value is None else Prepared(field.get_prep_value(self.value), field)
 
-    def cache_key(self, values: list[Any]) -> Hashable:
+    def cache_key(self, values: list[object]) -> Hashable:
         if self.value is None:
             return (Value, None, field_key(self.output_field))
         values.append(self.value)
         return (Value, type(self.value), field_key(self.output_field))
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         if self.value is None:
             return self
         return slots.take(self.value, self.output_field)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         if self.value is None:
             null = getattr(self.output_field, "typed_null", None)
             return Built(sa.null(), self.output_field) if null is None else scope.bound(null, self.output_field)
@@ -71,13 +71,13 @@ class Value(Expression):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.natural_field(self.value)
 
-    def assigned(self, field: Any) -> Expression:
+    def assigned(self, field: FieldLike) -> Expression:
         if self.output_field is not None or self.value is None:
             return self
         return Prepared(field.get_prep_value(self.value), field)
 
     @property
-    def identity(self) -> tuple[Any, ...]:
+    def identity(self) -> tuple[object, ...]:
         value = self.value if _hashable(self.value) else repr(self.value)
         return (Value, type(self.value), value, base.field_key(self.output_field))
 
@@ -97,7 +97,7 @@ class Slot(Expression):
 
     anatomy = ("index",)
 
-    def __init__(self, index: int, sample: Any, output_field: Any) -> None:
+    def __init__(self, index: int, sample: Any, output_field: object) -> None:
         self.index = index
         self.sample = sample
         self.output_field = output_field
@@ -105,7 +105,7 @@ class Slot(Expression):
     def resolve(self, names: Names) -> Expression:
         return self
 
-    def parameterized(self, slots: Any) -> Expression:
+    def parameterized(self, slots: Slots) -> Expression:
         return self
 
     def __bool__(self) -> bool:
@@ -115,10 +115,10 @@ class Slot(Expression):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.natural_field(self.sample)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         return scope.slot(self, self.output_field)
 
-    def assigned(self, field: Any) -> Expression:
+    def assigned(self, field: FieldLike) -> Expression:
         return Slot(self.index, self.sample, field) if self.output_field is None else self
 
 
@@ -131,7 +131,7 @@ class RawSQL(Expression):
 
     anatomy = ("sql", "params")
 
-    def __init__(self, sql: str, params: Any = (), output_field: Any = None) -> None:
+    def __init__(self, sql: str, params: Any = (), output_field: object = None) -> None:
         if not isinstance(sql, str):
             raise TypeError(f"RawSQL() takes text, not {type(sql).__name__}.")
         self.sql = sql
@@ -141,12 +141,12 @@ class RawSQL(Expression):
         if self.params and wanted != len(self.params):
             raise ValueError(f"RawSQL has {wanted} placeholders but {len(self.params)} parameters: {sql!r}")
 
-    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike | None:
         # the parameters do not tell the type of the results
         return None
 
-    def build(self, scope: Any) -> Built:
-        pieces: list[Any] = [self.sql]
+    def build(self, scope: Scope) -> Built:
+        pieces: list[object] = [self.sql]
         if self.params:
             params = iter(self.params)
             pieces = [self._piece(text, params, scope) for text in _MARKERS.split(self.sql)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, ClassVar, Generic
 
 import sqlalchemy as sa
 from typing_extensions import TypeVar, Unpack
@@ -22,7 +22,7 @@ I = TypeVar("I", default=int)  # noqa: E741
 class AutoField(IntegerField[I], Generic[I]):
     """An automatic four-byte key; in a model it must be the primary key."""
 
-    own_options: ClassVar[Mapping[str, Any]] = {"editable": True, "blank": True}
+    own_options: ClassVar[Mapping[str, object]] = {"editable": True, "blank": True}
     filled_by_database = True
 
     if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class AutoField(IntegerField[I], Generic[I]):
             options["blank"] = True
             super().__init__(verbose_name, **options)
 
-    def validate(self, value: Any, instance: Instance | None = None) -> None:
+    def validate(self, value: object, instance: Instance | None = None) -> None:
         """Accepts everything: the database generates the value."""
 
     def column_type(self) -> SqlType:

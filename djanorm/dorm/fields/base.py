@@ -110,11 +110,11 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         blank: bool = False,
         null: bool = False,
         db_index: bool = False,
-        default: Any = NOT_PROVIDED,
-        db_default: Any = NOT_PROVIDED,
+        default: object = NOT_PROVIDED,
+        db_default: object = NOT_PROVIDED,
         editable: bool = True,
         serialize: bool = True,
-        choices: Any = None,
+        choices: object = None,
         help_text: str = "",
         db_column: str | None = None,
         db_comment: str | None = None,
@@ -187,19 +187,19 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         @overload
         def __get__(self: ManyToManyField[N], instance: None, owner: type[M]) -> RelationRef[N, M]: ...  # type: ignore
         @overload
-        def __get__(self: ManyToManyField[Never], instance: LinkedByName[R], owner: Any) -> R: ...  # type: ignore
+        def __get__(self: ManyToManyField[Never], instance: LinkedByName[R], owner: object) -> R: ...  # type: ignore
         @overload
-        def __get__(self: ManyToManyField[Linked[R]], instance: Instance, owner: Any) -> R: ...  # type: ignore
+        def __get__(self: ManyToManyField[Linked[R]], instance: Instance, owner: object) -> R: ...  # type: ignore
         @overload
-        def __get__(self: ManyToManyField[N], instance: LinksMany[N, R], owner: Any) -> R: ...  # type: ignore
+        def __get__(self: ManyToManyField[N], instance: LinksMany[N, R], owner: object) -> R: ...  # type: ignore
         @overload
         def __get__(self, instance: None, owner: type[M]) -> FieldRef[T, M]: ...
         @overload
-        def __get__(self, instance: Instance, owner: Any) -> T: ...
+        def __get__(self, instance: Instance, owner: object) -> T: ...
         @overload
-        def __get__(self, instance: object, owner: Any) -> Self: ...
+        def __get__(self, instance: object, owner: object) -> Self: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
-        def __set__(self, instance: Any, value: T) -> None: ...
+        def __set__(self, instance: Instance, value: T) -> None: ...
 
     else:
 
@@ -288,7 +288,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         memo[id(self)] = made
         return made
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         if self.model is None:
             return (_restore_field, (type(self), {**self.__dict__, "_sql_types": {}}))
         return (_model_field, (self.model, self.name))
@@ -339,7 +339,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         """
         return value
 
-    def converted(self, value: Any) -> Any:
+    def converted(self, value: object) -> Any:
         """:meth:`to_python`, then members of the enumeration that was given as ``choices``."""
         value = self.to_python(value)
         if self.choice_enum is not None and value is not None:
@@ -379,7 +379,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
     def value_to_string(self, instance: Instance) -> str:
         return str(self.value_from_object(instance))
 
-    def save_form_data(self, instance: Instance, data: Any) -> None:
+    def save_form_data(self, instance: Instance, data: object) -> None:
         setattr(instance, self.name, data)
 
     # -- defaults -----------------------------------------------------------------------------------------------------
@@ -421,7 +421,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         lookup_registry.remove(cls, lookup_name or lookup.lookup_name)
 
     @classmethod
-    def get_lookups(cls) -> Mapping[str, Any]:
+    def get_lookups(cls) -> Mapping[str, object]:
         """Every lookup and transform of this class by name."""
         return {name: cls._found_lookup(name) for name in lookup_registry.names_for(cls)}
 

@@ -43,7 +43,7 @@ class ClockField(Field[T], Generic[T]):
     :param auto_now_add: set to the current UTC time when the row is inserted.
     """
 
-    own_options: ClassVar[Mapping[str, Any]] = {"auto_now": False, "auto_now_add": False}
+    own_options: ClassVar[Mapping[str, object]] = {"auto_now": False, "auto_now_add": False}
 
     def __init__(
         self, verbose_name: str | None = None, *, auto_now: bool = False, auto_now_add: bool = False, **options: Any
@@ -58,7 +58,7 @@ class ClockField(Field[T], Generic[T]):
             options["blank"] = True
         super().__init__(verbose_name, **options)
 
-    def _option(self, option: str) -> Any:
+    def _option(self, option: str) -> object:
         if option in ("editable", "blank") and (self.auto_now or self.auto_now_add):
             return option == "editable"
         return super()._option(option)
@@ -71,14 +71,14 @@ class ClockField(Field[T], Generic[T]):
     def prepares(self) -> bool:
         return self.auto_now or self.auto_now_add or type(self).pre_save is not ClockField.pre_save
 
-    def pre_save(self, instance: Any, add: bool) -> Any:
+    def pre_save(self, instance: Instance, add: bool) -> Any:
         if self.auto_now or (self.auto_now_add and add):
             value = self.now()
             setattr(instance, self.attname, value)
             return value
         return super().pre_save(instance, add)
 
-    def validate(self, value: Any, instance: Instance | None = None) -> None:
+    def validate(self, value: object, instance: Instance | None = None) -> None:
         if value is None and (self.auto_now or self.auto_now_add):
             return
         super().validate(value, instance)
@@ -114,9 +114,9 @@ class DateField(ClockField[DA], Generic[DA]):
             null: Literal[True],
             **options: Unpack[MomentOptions[datetime.date | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or value.__class__ is datetime.date:
             return value
         if isinstance(value, datetime.datetime):
@@ -177,9 +177,9 @@ class TimeField(ClockField[TI], Generic[TI]):
             null: Literal[True],
             **options: Unpack[MomentOptions[datetime.time | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None:
             return None
         if isinstance(value, datetime.datetime):
@@ -234,9 +234,9 @@ class DateTimeField(ClockField[DT], Generic[DT]):
             null: Literal[True],
             **options: Unpack[MomentOptions[datetime.datetime | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, datetime.datetime):
             return value
         if isinstance(value, datetime.date):
@@ -271,7 +271,7 @@ class DateTimeField(ClockField[DT], Generic[DT]):
     def now(self) -> datetime.datetime:
         return current_moment()
 
-    def storage_key(self) -> Any:
+    def storage_key(self) -> object:
         return use_tz()
 
     def column_type(self) -> SqlType:
@@ -336,9 +336,9 @@ class DurationField(Field[TD], Generic[TD]):
             null: Literal[True],
             **options: Unpack[FieldOptions[datetime.timedelta | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, datetime.timedelta):
             return value
         if isinstance(value, str):

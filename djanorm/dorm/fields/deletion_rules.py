@@ -32,10 +32,10 @@ class DeletionRule:
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def _value(self) -> Any:
+    def _value(self) -> object:
         return None
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return (_by_name, (self.name,))
 
     def __copy__(self) -> DeletionRule:
@@ -54,21 +54,21 @@ class SetValue(DeletionRule):
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         super().__init__("SET", None)
         self.value = value
 
-    def resolve(self) -> Any:
+    def resolve(self) -> object:
         """The value to write."""
         return self.value() if callable(self.value) else self.value
 
-    def _value(self) -> Any:
+    def _value(self) -> object:
         return self.value
 
     def __repr__(self) -> str:
         return f"SET({self.value!r})"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[object, ...]:
         return (SetValue, (self.value,))
 
     def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -83,7 +83,7 @@ DO_NOTHING = DeletionRule("DO_NOTHING", None, collects=False)
 RESTRICT = DeletionRule("RESTRICT", "RESTRICT")
 
 
-def SET(value: Any | Callable[[], Any]) -> SetValue:  # noqa: N802
+def SET(value: Any | Callable[[], object]) -> SetValue:  # noqa: N802
     """A rule that writes ``value`` (called if callable) into referring columns."""
     return SetValue(value)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 J = TypeVar("J", default=Any)
 H = TypeVar("H", default=dict[str, str | None])
-L = TypeVar("L", default=list[Any])
+L = TypeVar("L", default=list[object])
 V = TypeVar("V")
 
 
@@ -38,7 +38,7 @@ class JSONField(Field[J], Generic[J]):
     """
 
     kind = Kind.JSON
-    own_options: ClassVar[Mapping[str, Any]] = {"encoder": None, "decoder": None}
+    own_options: ClassVar[Mapping[str, object]] = {"encoder": None, "decoder": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "Value of type {kind} cannot be written as JSON: {why}."
     }
@@ -71,7 +71,7 @@ class JSONField(Field[J], Generic[J]):
             null: Literal[True],
             **options: Unpack[FieldOptions[V | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -82,7 +82,7 @@ class JSONField(Field[J], Generic[J]):
             self.encoder, self.decoder = encoder, decoder
             super().__init__(verbose_name, **options)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or value.__class__ in (str, int, bool):
             return value
         try:
@@ -93,7 +93,7 @@ class JSONField(Field[J], Generic[J]):
 
     exact_types = (str, int, bool)
 
-    def as_read(self, value: Any) -> Any:
+    def as_read(self, value: object) -> Any:
         """``value`` after a round trip through JSON: if an encoder writes a date as text, it is compared as text.
 
         :raises ValidationError: for what cannot be written as JSON.
@@ -103,7 +103,7 @@ class JSONField(Field[J], Generic[J]):
         self.to_python(value)
         return json.loads(json_writer(self.encoder)(value))
 
-    def part(self) -> JSONField[Any]:
+    def part(self) -> JSONField:
         """A field without a model for the values inside the documents of this one."""
         return _part((self.encoder, self.decoder))
 
@@ -115,7 +115,7 @@ class JSONField(Field[J], Generic[J]):
 
 
 @remembered(None)
-def _part(classes: tuple[Any, Any]) -> JSONField[Any]:
+def _part(classes: tuple[Any, Any]) -> JSONField:
     return JSONField(encoder=classes[0], decoder=classes[1])
 
 
@@ -141,14 +141,14 @@ class HStoreField(Field[H], Generic[H]):
             null: Literal[True],
             **options: Unpack[FieldOptions[dict[str, str | None] | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     refuses_on_write = True
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” is not a mapping of text to text or None."
     }
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None:
             return None
         if isinstance(value, str):
@@ -175,12 +175,12 @@ class ArrayField(Field[L], Generic[L]):
     """
 
     kind = Kind.ARRAY
-    own_options: ClassVar[Mapping[str, Any]] = {"base_field": None, "size": None}
+    own_options: ClassVar[Mapping[str, object]] = {"base_field": None, "size": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "“{value}” is not a list.",
         "item_invalid": "Item {position} in the array did not validate: {why}",
     }
-    base_field: Field[Any]
+    base_field: Field
     size: int | None
 
     if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class ArrayField(Field[L], Generic[L]):
             null: Literal[True],
             **options: Unpack[FieldOptions[list[V] | None]],
         ) -> None: ...
-        def __init__(self, base_field: Any, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, base_field: object, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -219,7 +219,7 @@ class ArrayField(Field[L], Generic[L]):
         super().set_attributes_from_name(name)
         self.base_field.set_attributes_from_name(name)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None:
             return None
         if isinstance(value, str):
@@ -237,7 +237,7 @@ class ArrayField(Field[L], Generic[L]):
                 raise self.refuse(value, "item_invalid", position=position, why=problem) from problem
         return made
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         if value is None or isinstance(value, Expression):
             return value
         if isinstance(value, (list, tuple)):

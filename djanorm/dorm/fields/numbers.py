@@ -57,7 +57,7 @@ class IntegerField(Field[I], Generic[I]):
             choices: type[E],
             null: Literal[False] = False,
             default: E | Callable[..., E] = ...,
-            **options: Any,
+            **options: object,
         ) -> None: ...
         @overload
         def __init__(
@@ -67,7 +67,7 @@ class IntegerField(Field[I], Generic[I]):
             choices: type[E],
             null: Literal[True],
             default: E | Callable[..., E | None] | None = ...,
-            **options: Any,
+            **options: object,
         ) -> None: ...
         @overload
         def __init__(
@@ -85,7 +85,7 @@ class IntegerField(Field[I], Generic[I]):
             null: Literal[True],
             **options: Unpack[FieldOptions[int | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -141,7 +141,7 @@ class BigIntegerField(IntegerField[I], Generic[I]):
             null: Literal[True],
             **options: Unpack[FieldOptions[int | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     def column_type(self) -> SqlType:
         return integer_column(sa.BigInteger())
@@ -170,7 +170,7 @@ class SmallIntegerField(IntegerField[I], Generic[I]):
             null: Literal[True],
             **options: Unpack[FieldOptions[int | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     def column_type(self) -> SqlType:
         return integer_column(sa.SmallInteger())
@@ -206,7 +206,7 @@ class PositiveIntegerField(PositiveMixin, IntegerField[I], Generic[I]):
             null: Literal[True],
             **options: Unpack[FieldOptions[int | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
 
 class PositiveBigIntegerField(PositiveMixin, BigIntegerField[I], Generic[I]):
@@ -232,7 +232,7 @@ class PositiveBigIntegerField(PositiveMixin, BigIntegerField[I], Generic[I]):
             null: Literal[True],
             **options: Unpack[FieldOptions[int | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
 
 class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I]):
@@ -258,7 +258,7 @@ class PositiveSmallIntegerField(PositiveMixin, SmallIntegerField[I], Generic[I])
             null: Literal[True],
             **options: Unpack[FieldOptions[int | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
 
 class FloatField(Field[F], Generic[F]):
@@ -285,7 +285,7 @@ class FloatField(Field[F], Generic[F]):
             null: Literal[True],
             **options: Unpack[FieldOptions[float | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     def to_python(self, value: Any) -> Any:
         if value is None or value.__class__ is float:
@@ -314,7 +314,7 @@ class DecimalField(Field[D], Generic[D]):
     """
 
     kind = Kind.DECIMAL
-    own_options: ClassVar[Mapping[str, Any]] = {"max_digits": 10, "decimal_places": 2}
+    own_options: ClassVar[Mapping[str, object]] = {"max_digits": 10, "decimal_places": 2}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” value must be a decimal number."}
 
     refuses_on_write = True
@@ -346,7 +346,7 @@ class DecimalField(Field[D], Generic[D]):
             null: Literal[True],
             **options: Unpack[FieldOptions[DecimalLike | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -427,9 +427,9 @@ class BooleanField(Field[B], Generic[B]):
             null: Literal[True],
             **options: Unpack[FieldOptions[bool | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or value.__class__ is bool:
             return value
         if isinstance(value, str):
@@ -446,7 +446,7 @@ class BooleanField(Field[B], Generic[B]):
 
     exact_types = (bool,)
 
-    def validate(self, value: Any, instance: Instance | None = None) -> None:
+    def validate(self, value: object, instance: Instance | None = None) -> None:
         # False is a value, not an empty one
         super().validate(value, instance)
 
@@ -460,7 +460,7 @@ class BooleanField(Field[B], Generic[B]):
 class NullBooleanField(BooleanField["bool | None"]):
     """A boolean that may be unknown: ``BooleanField(null=True, blank=True)``."""
 
-    own_options: ClassVar[Mapping[str, Any]] = {"null": True, "blank": True}
+    own_options: ClassVar[Mapping[str, object]] = {"null": True, "blank": True}
 
     def __init__(self, verbose_name: str | None = None, **options: Any) -> None:
         options.setdefault("blank", True)

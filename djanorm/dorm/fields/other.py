@@ -44,7 +44,7 @@ class UUIDField(Field[U], Generic[U]):
     """
 
     kind = Kind.UUID
-    own_options: ClassVar[Mapping[str, Any]] = {"version": None}
+    own_options: ClassVar[Mapping[str, object]] = {"version": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not a valid UUID."}
     version: int | None
 
@@ -68,7 +68,7 @@ class UUIDField(Field[U], Generic[U]):
             null: Literal[True],
             **options: Unpack[FieldOptions[uuid.UUID | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -82,12 +82,12 @@ class UUIDField(Field[U], Generic[U]):
             self.version = version
             super().__init__(verbose_name, default=default, **options)
 
-    def _option(self, option: str) -> Any:
+    def _option(self, option: str) -> object:
         if option == "default" and self.version is not None:
             return NOT_PROVIDED
         return super()._option(option)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, uuid.UUID):
             return value
         try:
@@ -114,7 +114,7 @@ class BinaryField(Field[Y], Generic[Y]):
     """Bytes; not editable unless asked."""
 
     kind = Kind.BINARY
-    own_options: ClassVar[Mapping[str, Any]] = {"editable": False}
+    own_options: ClassVar[Mapping[str, object]] = {"editable": False}
     empty_values = (None, b"")
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not bytes."}
 
@@ -138,7 +138,7 @@ class BinaryField(Field[Y], Generic[Y]):
             null: Literal[True],
             **options: Unpack[FieldOptions[bytes | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     if not TYPE_CHECKING:
 
@@ -149,7 +149,7 @@ class BinaryField(Field[Y], Generic[Y]):
         value = super().get_default(instance)
         return b"" if value is None and not self.has_default() and not self.null else value
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or value.__class__ is bytes:
             return value
         if isinstance(value, (bytearray, memoryview)):
@@ -176,7 +176,7 @@ class GenericIPAddressField(Field[S], Generic[S]):
     """
 
     kind = Kind.ADDRESS
-    own_options: ClassVar[Mapping[str, Any]] = {"protocol": "both", "unpack_ipv4": False}
+    own_options: ClassVar[Mapping[str, object]] = {"protocol": "both", "unpack_ipv4": False}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "Enter a valid {protocol} address."}
     protocol: str
     unpack_ipv4: bool
@@ -203,7 +203,7 @@ class GenericIPAddressField(Field[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[FieldOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -253,7 +253,7 @@ _ADDRESS_CHECKS: Mapping[str, Callable[[Any], None]] = {
 class IPAddressField(GenericIPAddressField[S], Generic[S]):
     """An IPv4 address."""
 
-    own_options: ClassVar[Mapping[str, Any]] = {"protocol": "IPv4"}
+    own_options: ClassVar[Mapping[str, object]] = {"protocol": "IPv4"}
 
     if TYPE_CHECKING:
 
@@ -273,7 +273,7 @@ class IPAddressField(GenericIPAddressField[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[FieldOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -291,7 +291,7 @@ class EnumField(Field[T], Generic[T]):
     """
 
     kind = Kind.ENUM
-    own_options: ClassVar[Mapping[str, Any]] = {"enum_cls": None, "native": False, "type_name": None}
+    own_options: ClassVar[Mapping[str, object]] = {"enum_cls": None, "native": False, "type_name": None}
     default_error_messages: ClassVar[Mapping[str, str]] = {"invalid": "“{value}” is not one of {names}."}
 
     if TYPE_CHECKING:
@@ -320,7 +320,7 @@ class EnumField(Field[T], Generic[T]):
             null: Literal[True],
             **options: Unpack[FieldOptions[E | None]],
         ) -> None: ...
-        def __init__(self, enum_cls: Any, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, enum_cls: object, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -349,10 +349,10 @@ class EnumField(Field[T], Generic[T]):
     integral: bool
     _given_length: int | None
 
-    def _option(self, option: str) -> Any:
+    def _option(self, option: str) -> object:
         return self._given_length if option == "max_length" else super()._option(option)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or isinstance(value, self.enum_cls):
             return value
         try:
@@ -366,7 +366,7 @@ class EnumField(Field[T], Generic[T]):
             names = ", ".join(repr(member.value) for member in self.enum_cls)
             raise self.refuse(value, names=names) from problem
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         made = super().get_prep_value(value)
         return made.value if isinstance(made, Enum) else made
 

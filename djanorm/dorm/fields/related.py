@@ -151,7 +151,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
     """
 
     many_to_one = True
-    own_options: ClassVar[Mapping[str, Any]] = {"db_index": True, "to_field": None, "db_constraint": True}
+    own_options: ClassVar[Mapping[str, object]] = {"db_index": True, "to_field": None, "db_constraint": True}
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "invalid": "{model} instance with {field} {value!r} does not exist."
     }
@@ -167,7 +167,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
             related_name: str | None = None,
             *,
             null: Literal[False] = False,
-            **options: Unpack[RelatedOptions[Any]],
+            **options: Unpack[RelatedOptions],
         ) -> None: ...
         @overload
         def __init__(
@@ -177,19 +177,19 @@ class ForeignKey(RelatedField[N], Generic[N]):
             related_name: str | None = None,
             *,
             null: Literal[True],
-            **options: Unpack[RelatedOptions[Any]],
+            **options: Unpack[RelatedOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self: ForeignKey[Any],
+            self: ForeignKey,
             to: str,
             on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: bool = False,
-            **options: Unpack[RelatedOptions[Any]],
+            **options: Unpack[RelatedOptions],
         ) -> None: ...
-        def __init__(self, to: Any, on_delete: Any, related_name: Any = None, **options: Any) -> None: ...
+        def __init__(self, to: Any, on_delete: Any, related_name: Any = None, **options: object) -> None: ...
 
     else:
 
@@ -272,7 +272,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         return super().get_transform(name) or self.target_field.get_transform(name)
 
     @property
-    def target_field(self) -> Field[Any]:
+    def target_field(self) -> Field:
         """The field this key points at: the target's primary key, or ``to_field``.
 
         :raises ImproperlyConfigured: while the target does not exist, or when ``to_field`` is not a unique column of
@@ -314,7 +314,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
             return ()
         return self.target_field.exact_types
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         """The raw key, from a key or an instance of the target."""
         if value is None:
             return None
@@ -327,7 +327,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
             value = getattr(value, self.target_field.attname)
         return self.target_field.to_python(value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         if value is None or isinstance(value, Expression):
             return value
         if getattr(value, "_meta", None) is not None and not isinstance(value, type):
@@ -364,14 +364,14 @@ class ForeignKey(RelatedField[N], Generic[N]):
     def stored_type(self) -> SqlType:
         return self.target_field.sql_type()
 
-    def to_store(self, value: Any) -> Any:
+    def to_store(self, value: object) -> Any:
         return super().to_store(value) if self.has_own_preparation() else self.target_field.to_store(value)
 
     def _build_write_type(self) -> SqlType:
         made = super()._build_write_type()
         return self.target_field.write_type() if made is self.target_field.sql_type() else made
 
-    def db_type(self, connection: Any = None) -> str | None:
+    def db_type(self, connection: object = None) -> str | None:
         return self.target_field.rel_db_type(connection)
 
     def _own_column_type(self) -> SqlType | None:
@@ -395,7 +395,7 @@ class OneToOneField(ForeignKey[N], Generic[N]):
             related_name: str | None = None,
             *,
             null: Literal[False] = False,
-            **options: Unpack[RelatedOptions[Any]],
+            **options: Unpack[RelatedOptions],
         ) -> None: ...
         @overload
         def __init__(
@@ -405,19 +405,19 @@ class OneToOneField(ForeignKey[N], Generic[N]):
             related_name: str | None = None,
             *,
             null: Literal[True],
-            **options: Unpack[RelatedOptions[Any]],
+            **options: Unpack[RelatedOptions],
         ) -> None: ...
         @overload
         def __init__(
-            self: OneToOneField[Any],
+            self: OneToOneField,
             to: str,
             on_delete: DeletionRule,
             related_name: str | None = None,
             *,
             null: bool = False,
-            **options: Unpack[RelatedOptions[Any]],
+            **options: Unpack[RelatedOptions],
         ) -> None: ...
-        def __init__(self, to: Any, on_delete: Any, related_name: Any = None, **options: Any) -> None: ...
+        def __init__(self, to: Any, on_delete: Any, related_name: Any = None, **options: object) -> None: ...
 
     else:
 
@@ -429,7 +429,7 @@ class OneToOneField(ForeignKey[N], Generic[N]):
         return False if option == "unique" else super()._option(option)
 
 
-class ManyToManyOptions(FieldOptions[Any], total=False):
+class ManyToManyOptions(FieldOptions, total=False):
     """Options of ManyToManyField."""
 
     related_query_name: str | None
@@ -441,7 +441,7 @@ class ManyToManyOptions(FieldOptions[Any], total=False):
     db_constraint: bool
 
 
-class ManyToManyField(RelatedField[Any], Generic[N_co]):
+class ManyToManyField(RelatedField, Generic[N_co]):
     """Any number of rows of another model, through a junction table.
 
     :param through: the model of the junction, or its name; made automatically when left out.
@@ -453,7 +453,7 @@ class ManyToManyField(RelatedField[Any], Generic[N_co]):
 
     many_to_many = True
     concrete = False
-    own_options: ClassVar[Mapping[str, Any]] = {"db_table": None, "db_constraint": True}
+    own_options: ClassVar[Mapping[str, object]] = {"db_table": None, "db_constraint": True}
 
     if TYPE_CHECKING:
         # a many-to-many field reads as a manager, which `models/` knows; see the overloads in dorm.fields.base
@@ -468,7 +468,7 @@ class ManyToManyField(RelatedField[Any], Generic[N_co]):
         def __init__(
             self: ManyToManyField[Never], to: str, related_name: str | None = None, **options: Unpack[ManyToManyOptions]
         ) -> None: ...
-        def __init__(self, to: Any, related_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, to: Any, related_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -562,16 +562,16 @@ class ManyToManyField(RelatedField[Any], Generic[N_co]):
     def has_default(self) -> bool:
         return False
 
-    def validate(self, value: Any, instance: Instance | None = None) -> None:
+    def validate(self, value: object, instance: Instance | None = None) -> None:
         """Does nothing: links are not values of the row."""
 
-    def clean(self, value: Any, instance: Instance | None = None) -> Any:
+    def clean(self, value: object, instance: Instance | None = None) -> Any:
         return value
 
     def column_type(self) -> SqlType:
         raise TypeError(f"{self.label} has no column.")
 
-    def db_type(self, connection: Any = None) -> str | None:
+    def db_type(self, connection: object = None) -> str | None:
         return None
 
     def m2m_db_table(self) -> str:

@@ -39,14 +39,14 @@ class Stored:
     _hook_takes: tuple[str, ...] | None = None
     _sql_types: dict[Any, SqlType]
 
-    def get_db_prep_value(self, value: Any, connection: Any = None, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: object, connection: object = None, prepared: bool = False) -> Any:
         """Hook for user-defined fields: returns the driver's value. An override may omit the last two parameters.
 
         :param connection: the SQLAlchemy dialect of the database, whose ``name`` tells which it is.
         """
         return value if prepared else self.get_prep_value(value)
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         raise NotImplementedError
 
     @property
@@ -61,11 +61,11 @@ class Stored:
         """The type with its conversions; by default the plain column type."""
         return self.column_type()
 
-    def storage_key(self) -> Any:
+    def storage_key(self) -> object:
         """What the type depends on besides the field itself (settings): the key under which types are cached."""
         return None
 
-    def sql_type(self) -> TypeEngine[Any]:
+    def sql_type(self) -> SqlType:
         """The SQLAlchemy type that binds and reads this field's values; cached."""
         key = (self.is_free, self.storage_key())
         made = self._sql_types.get(key)
@@ -99,14 +99,14 @@ class Stored:
         """Whether a user's class overrides ``get_db_prep_value()``."""
         return type(self).get_db_prep_value is not Stored.get_db_prep_value
 
-    def storable(self, value: Any) -> Any:
+    def storable(self, value: object) -> Any:
         """A prepared value that is about to be stored, after a check that the column can hold it.
 
         :raises ValidationError: with a plain message, for a value that the column would not give back.
         """
         return value
 
-    def to_store(self, value: Any) -> Any:
+    def to_store(self, value: object) -> Any:
         """A value of an instance, prepared as lookups prepare theirs; None and expressions are left to the database.
 
         :raises ValidationError: naming the field, for a value that cannot be stored.
@@ -115,7 +115,7 @@ class Stored:
             value = self.get_prep_value(value)
         return value if value is None or not self.refuses_on_write else self.checked(value)
 
-    def checked(self, value: Any) -> Any:
+    def checked(self, value: object) -> Any:
         """:meth:`storable`, with the field named in what it raises."""
         try:
             return self.storable(value)
@@ -130,7 +130,7 @@ class Stored:
         """Whether its values must not appear in messages."""
         return self.pii or is_sensitive(self.name) or is_sensitive(getattr(self, "column", None))
 
-    def unstorable(self, value: Any, problem: Exception) -> ValidationError:
+    def unstorable(self, value: object, problem: Exception) -> ValidationError:
         """The error for a value that cannot be stored, keyed by the field's name."""
         shown = f"a value of type {type(value).__name__}" if self.is_secret() else reprlib.repr(value)
         said = "; ".join(problem.messages) if isinstance(problem, ValidationError) else str(problem)
@@ -175,7 +175,7 @@ class Stored:
         """The column's type without conversions (DDL, comparison of schemas)."""
         return self._own_column_type() or self.column_type()
 
-    def db_type(self, connection: Any = None) -> str | None:
+    def db_type(self, connection: object = None) -> str | None:
         """The column type as SQL text, as a connection or its SQLAlchemy dialect spells it; None without a column.
 
         A user-defined field may override it to return text or a SQLAlchemy type.
@@ -184,7 +184,7 @@ class Stored:
             return None
         return self.column_type().compile(dialect=_dialect_of(connection))
 
-    def rel_db_type(self, connection: Any = None) -> str | None:
+    def rel_db_type(self, connection: object = None) -> str | None:
         """The type of a column that refers to this one."""
         return self.reference_type().compile(dialect=_dialect_of(connection))
 

@@ -36,7 +36,7 @@ class TextBase(Field[S], Generic[S]):
 
     kind = Kind.TEXT
     empty_strings_allowed = True
-    own_options: ClassVar[Mapping[str, Any]] = {"db_collation": None}
+    own_options: ClassVar[Mapping[str, object]] = {"db_collation": None}
 
     def __init__(self, verbose_name: str | None = None, *, db_collation: str | None = None, **options: Any) -> None:
         super().__init__(verbose_name, **options)
@@ -46,7 +46,7 @@ class TextBase(Field[S], Generic[S]):
         if self.choice_enum is not None:
             self.exact_types = (self.choice_enum,)
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         if value is None or value.__class__ is str:
             return value
         if isinstance(value, Enum):
@@ -70,7 +70,7 @@ class TextBase(Field[S], Generic[S]):
 class CharField(TextBase[S], Generic[S]):
     """Short text, ``VARCHAR(max_length)``."""
 
-    own_options: ClassVar[Mapping[str, Any]] = {"max_length": 255}
+    own_options: ClassVar[Mapping[str, object]] = {"max_length": 255}
 
     if TYPE_CHECKING:
 
@@ -83,7 +83,7 @@ class CharField(TextBase[S], Generic[S]):
             max_length: int | None = 255,
             null: Literal[False] = False,
             default: E | Callable[..., E] = ...,
-            **options: Any,
+            **options: object,
         ) -> None: ...
         @overload
         def __init__(
@@ -94,7 +94,7 @@ class CharField(TextBase[S], Generic[S]):
             max_length: int | None = 255,
             null: Literal[True],
             default: E | Callable[..., E | None] | None = ...,
-            **options: Any,
+            **options: object,
         ) -> None: ...
         @overload
         def __init__(
@@ -114,7 +114,7 @@ class CharField(TextBase[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -151,7 +151,7 @@ class TextField(TextBase[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     def column_type(self) -> SqlType:
         return sa.Text(collation=self.db_collation)
@@ -183,7 +183,7 @@ class CITextField(TextField[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     def column_type(self) -> SqlType:
         return caseless_column()
@@ -193,7 +193,7 @@ class EmailField(CharField[S], Generic[S]):
     """An e-mail address, checked on construction and assignment already; None and ``""`` pass."""
 
     exact_types: tuple[type, ...] = ()
-    own_options: ClassVar[Mapping[str, Any]] = {"max_length": 254}
+    own_options: ClassVar[Mapping[str, object]] = {"max_length": 254}
 
     if TYPE_CHECKING:
 
@@ -215,7 +215,7 @@ class EmailField(CharField[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -227,13 +227,13 @@ class EmailField(CharField[S], Generic[S]):
         """True of the text that :meth:`to_python` would return as it is; None where a subclass converts."""
         return email_shape() if type(self).to_python is EmailField.to_python else None
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> Any:
         value = super().to_python(value)
         if value:
             validate_email(value)
         return value
 
-    def get_prep_value(self, value: Any) -> Any:
+    def get_prep_value(self, value: object) -> Any:
         # a lookup's value need not be a whole address (`email__endswith`)
         return value if value is None or value.__class__ is str else super().get_prep_value(value)
 
@@ -241,7 +241,7 @@ class EmailField(CharField[S], Generic[S]):
 class URLField(CharField[S], Generic[S]):
     """A URL; ``full_clean()`` wants a scheme of http, https, ftp, ftps and a host."""
 
-    own_options: ClassVar[Mapping[str, Any]] = {"max_length": 200}
+    own_options: ClassVar[Mapping[str, object]] = {"max_length": 200}
     default_validators = (URLValidator(),)
 
     if TYPE_CHECKING:
@@ -264,7 +264,7 @@ class URLField(CharField[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -278,7 +278,7 @@ class SlugField(CharField[S], Generic[S]):
     :param allow_unicode: letters of every alphabet.
     """
 
-    own_options: ClassVar[Mapping[str, Any]] = {"max_length": 50, "db_index": True, "allow_unicode": False}
+    own_options: ClassVar[Mapping[str, object]] = {"max_length": 50, "db_index": True, "allow_unicode": False}
 
     if TYPE_CHECKING:
 
@@ -302,7 +302,7 @@ class SlugField(CharField[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
     else:
 
@@ -341,4 +341,4 @@ class CommaSeparatedIntegerField(CharField[S], Generic[S]):
             null: Literal[True],
             **options: Unpack[TextOptions[str | None]],
         ) -> None: ...
-        def __init__(self, verbose_name: str | None = None, **options: Any) -> None: ...
+        def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.types import TypeDecorator
 
 from dorm.dialects.columns import resolved_type
 from dorm.exceptions import DataError, ValidationError
@@ -65,7 +65,7 @@ class StoredType(TypeDecorator[Any]):
         # parameters
         cls.cache_ok = True
 
-    def __init__(self, plain: TypeEngine[Any]) -> None:
+    def __init__(self, plain: SqlType) -> None:
         self.plain = plain
         self.impl = plain
 
@@ -124,7 +124,7 @@ class StoredType(TypeDecorator[Any]):
         """
         return self.decoder(registry.features_of(dialect))
 
-    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+    def coerce_compared_value(self, op: Any, value: object) -> Any:
         return self.impl_instance.coerce_compared_value(op, value)
 
 
@@ -171,7 +171,7 @@ class DateTimeType(StoredType):
 
     def __init__(
         self,
-        plain: TypeEngine[Any],
+        plain: SqlType,
         zoned: bool = False,
         zone: datetime.tzinfo | None = None,
         midnight: bool = False,
@@ -187,7 +187,7 @@ class DateTimeType(StoredType):
         return encode_zoned_text if self.zoned else encode_naive_text
 
     def decoder(self, features: Features) -> Template | None:
-        names: dict[str, Any] = {"from_iso": datetime.datetime.fromisoformat, "naive_utc": naive_utc, "utc": UTC}
+        names: dict[str, object] = {"from_iso": datetime.datetime.fromisoformat, "naive_utc": naive_utc, "utc": UTC}
         if self.zone is None or not self.zoned:
             return self._in_utc(features, names)
         names |= {"shown": midnight_in_zone if self.midnight else in_zone, "zone": self.zone}
@@ -219,7 +219,7 @@ class FloatType(StoredType):
     :param computed: the value may come from an expression, which may return another kind of number.
     """
 
-    def __init__(self, plain: TypeEngine[Any], computed: bool) -> None:
+    def __init__(self, plain: SqlType, computed: bool) -> None:
         super().__init__(plain)
         self.computed = computed
 
@@ -247,7 +247,7 @@ class DecimalType(StoredType):
     :param digits: digits in all, where that is known.
     """
 
-    def __init__(self, plain: TypeEngine[Any], places: int | None, digits: int | None = None) -> None:
+    def __init__(self, plain: SqlType, places: int | None, digits: int | None = None) -> None:
         super().__init__(plain)
         self.places, self.digits = places, digits
 
@@ -288,7 +288,7 @@ class JSONType(StoredType):
 
     def __init__(
         self,
-        plain: TypeEngine[Any],
+        plain: SqlType,
         encoder_class: type[json.JSONEncoder] | None = None,
         decoder_class: type[json.JSONDecoder] | None = None,
     ) -> None:
@@ -313,7 +313,7 @@ class JSONType(StoredType):
 class EnumType(StoredType):
     """A member of an enumeration, stored as its value. Unknown values are read as they are."""
 
-    def __init__(self, plain: TypeEngine[Any], enum: type[Enum]) -> None:
+    def __init__(self, plain: SqlType, enum: type[Enum]) -> None:
         super().__init__(plain)
         self.enum = enum
 
@@ -352,7 +352,7 @@ class ArrayType(StoredType):
     :param item: the SQLAlchemy type of one element, with its conversions.
     """
 
-    def __init__(self, plain: TypeEngine[Any], item: TypeEngine[Any]) -> None:
+    def __init__(self, plain: SqlType, item: SqlType) -> None:
         super().__init__(plain)
         self.item = item
 
@@ -373,9 +373,7 @@ class CustomType(StoredType):
     :param encode: a function of a value and, as ``connection``, the dialect where that is known.
     """
 
-    def __init__(
-        self, plain: TypeEngine[Any], encode: Callable[..., Any] | None, inner: TypeEngine[Any] | None = None
-    ) -> None:
+    def __init__(self, plain: SqlType, encode: Callable[..., object] | None, inner: SqlType | None = None) -> None:
         super().__init__(plain)
         self.encode, self.inner = encode, inner
 
@@ -406,8 +404,8 @@ class PreparedType(StoredType):
 
     def __init__(
         self,
-        plain: TypeEngine[Any],
-        inner: TypeEngine[Any],
+        plain: SqlType,
+        inner: SqlType,
         prepare: Encoder,
         refuse: Callable[[Any, Exception], Exception],
     ) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Checked:
     """The part of a field that validates. It runs in ``full_clean()``, never on assignment."""
 
-    empty_values: ClassVar[tuple[Any, ...]] = (None, "", [], (), {})
+    empty_values: ClassVar[tuple[object, ...]] = (None, "", [], (), {})
     default_validators: ClassVar[tuple[Callable[[Any], Any], ...]] = ()
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "null": "This field cannot be null.",
@@ -42,7 +42,7 @@ class Checked:
     def has_db_default(self) -> bool:
         raise NotImplementedError
 
-    def converted(self, value: Any) -> Any:
+    def converted(self, value: object) -> Any:
         raise NotImplementedError
 
     def error_message(self, code: str, **values: object) -> str:
@@ -59,7 +59,7 @@ class Checked:
             return text % values
         return text.format(**values) if "{" in text else text
 
-    def refuse(self, value: Any, code: str = "invalid", **values: object) -> ValidationError:
+    def refuse(self, value: object, code: str = "invalid", **values: object) -> ValidationError:
         """The error for a value that does not fit; the caller raises it.
 
         Neither it nor the error it is raised from shows a secret value.
@@ -104,7 +104,7 @@ class Checked:
     def _rows_to_choose(self, limit_choices_to: object, ordering: Sequence[str]) -> list[tuple[object, object]]:
         raise TypeError(f"{self!r} has neither choices nor a relation to choose from.")
 
-    def validate(self, value: Any, instance: Instance | None = None) -> None:
+    def validate(self, value: object, instance: Instance | None = None) -> None:
         """Choices, null and blank.
 
         :raises ValidationError: with a plain message.
@@ -121,7 +121,7 @@ class Checked:
         if not self.blank and value in self.empty_values:
             raise self.refuse(value, "blank")
 
-    def run_validators(self, value: Any) -> None:
+    def run_validators(self, value: object) -> None:
         """Every validator; skipped for empty values.
 
         :raises ValidationError: holding all the messages.
@@ -140,7 +140,7 @@ class Checked:
         if problems:
             raise problems[0] if len(problems) == 1 else ValidationError(problems)
 
-    def clean(self, value: Any, instance: Instance | None = None) -> Any:
+    def clean(self, value: object, instance: Instance | None = None) -> Any:
         """Convert, validate and run the validators; returns the converted value."""
         value = self.converted(value)
         self.validate(value, instance)

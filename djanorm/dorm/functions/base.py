@@ -44,8 +44,8 @@ class Func(Expression):
 
     def __init__(
         self,
-        *arguments: Any,
-        output_field: Any = None,
+        *arguments: object,
+        output_field: object = None,
         function: str | None = None,
         template: str | None = None,
         arg_joiner: str | None = None,
@@ -72,7 +72,7 @@ class Func(Expression):
         self.output_field = stated_field(output_field)
         self._refresh_flags()
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         with scope.lenient():
             arguments = self.built_arguments(scope)
             field = self.field_of(scope, [argument.field for argument in arguments])
@@ -101,7 +101,7 @@ class Func(Expression):
 
     def _from_template(self, scope: Scope, arguments: list[Built]) -> Element | None:
         assert self.template is not None
-        joined: list[Any] = [arguments[0].sql] if arguments else []
+        joined: list[object] = [arguments[0].sql] if arguments else []
         for argument in arguments[1:]:
             joined += [self.arg_joiner, argument.sql]
         pieces: list[object] = []

@@ -14,7 +14,8 @@ from dorm.expressions.type_names import required_field
 from dorm.functions.base import Func
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 
 class Coalesce(Func):
@@ -25,7 +26,7 @@ class Coalesce(Func):
 
     function = "coalesce"
 
-    def __init__(self, *arguments: Any, output_field: Any = None) -> None:
+    def __init__(self, *arguments: object, output_field: object = None) -> None:
         if not arguments:
             raise ValueError("Coalesce() needs at least one expression.")
         super().__init__(*arguments, output_field=output_field)
@@ -33,13 +34,13 @@ class Coalesce(Func):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
         return types.common_field(fields, self)
 
-    def assigned(self, field: Any) -> Expression:
+    def assigned(self, field: FieldLike) -> Expression:
         made = copy(self)
         made.output_field = kept = self.output_field or field
         made.source_expressions = tuple(part.assigned(kept) for part in self.source_expressions)
         return super(Coalesce, made).assigned(field)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         with scope.lenient():
             arguments = [argument.build(scope) for argument in self.source_expressions]
             field = self.field_of(scope, [argument.field for argument in arguments])
@@ -51,7 +52,7 @@ class Coalesce(Func):
 
 
 class _Extreme(Func):
-    def __init__(self, *arguments: Any, output_field: Any = None) -> None:
+    def __init__(self, *arguments: object, output_field: object = None) -> None:
         if len(arguments) < 2:
             raise ValueError(f"{type(self).__name__} must take at least two expressions")
         super().__init__(*arguments, output_field=output_field)
@@ -59,7 +60,7 @@ class _Extreme(Func):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.common_field(fields, self)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         field = self.field_of(scope, [argument.field for argument in arguments])
         parts = [scope.typed(e, a, field) for e, a in zip(self.source_expressions, arguments, strict=True)]
         return scope.hooks.extreme(self.function, parts)
@@ -83,7 +84,7 @@ class NullIf(Func):
     function = "nullif"
     arity = 2
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         left, right = arguments
         return sa.func.nullif(left.sql, scope.typed(self.source_expressions[1], right, left.field))
 
@@ -98,10 +99,10 @@ class Cast(Func):
 
     anatomy = ("source_expressions",)
 
-    def __init__(self, expression: Any, output_field: Any) -> None:
+    def __init__(self, expression: object, output_field: object) -> None:
         super().__init__(expression, output_field=required_field(output_field, "Cast()"))
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         with scope.lenient():
             argument = self.source_expressions[0].build(scope)
             return Built(scope.cast(argument, self.output_field), self.output_field)
@@ -113,7 +114,7 @@ class Collate(Func):
     anatomy = ("source_expressions", "collation")
     strict = True
 
-    def __init__(self, expression: Any, collation: str) -> None:
+    def __init__(self, expression: object, collation: str) -> None:
         if not isinstance(collation, str):
             raise TypeError(f"Collate() takes the name of a collation, not {type(collation).__name__}.")
         if not collation or not all(c.isalnum() or c in "_-." for c in collation):
@@ -121,7 +122,7 @@ class Collate(Func):
         self.collation = collation
         super().__init__(expression)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return sa.collate(arguments[0].sql, self.collation)
 
 

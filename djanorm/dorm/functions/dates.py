@@ -9,7 +9,8 @@ from dorm.expressions.base import Built, make
 from dorm.functions.base import Func
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 
 class Now(Func):
@@ -18,7 +19,7 @@ class Now(Func):
     arity = 0
     result = "DateTimeField"
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.now(scope.use_tz)
 
 
@@ -36,7 +37,7 @@ class Extract(Func):
     result = "IntegerField"
     strict = True
 
-    def __init__(self, expression: Any, lookup_name: str | None = None, tzinfo: Any = None) -> None:
+    def __init__(self, expression: object, lookup_name: str | None = None, tzinfo: object = None) -> None:
         if lookup_name is not None:
             self.lookup_name = lookup_name
         if self.lookup_name not in PARTS:
@@ -44,7 +45,7 @@ class Extract(Func):
         self.tzinfo = tzinfo
         super().__init__(expression)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         argument = self.source_expressions[0].build(scope)
         element = scope.date_part(self.lookup_name, argument, self.tzinfo)
         return Built(element, scope.field_named("IntegerField"))
@@ -146,7 +147,7 @@ class _Cut(Func):
     target: ClassVar[str | None] = None
     strict = True
 
-    def __init__(self, expression: Any, output_field: Any = None, tzinfo: Any = None) -> None:
+    def __init__(self, expression: object, output_field: object = None, tzinfo: object = None) -> None:
         self.tzinfo = tzinfo
         super().__init__(expression, output_field=output_field)
 
@@ -159,7 +160,7 @@ class _Cut(Func):
     def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike:
         return types.field_named(self.target) if self.target is not None else fields[0]
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         argument = self.source_expressions[0].build(scope)
         field = super().field_of(scope, (argument.field,))
         return scope.date_trunc(self.kind, argument, field, self.tzinfo)
@@ -172,7 +173,7 @@ class Trunc(_Cut):
     :raises ValueError: for another unit.
     """
 
-    def __init__(self, expression: Any, kind: str, output_field: Any = None, tzinfo: Any = None) -> None:
+    def __init__(self, expression: object, kind: str, output_field: object = None, tzinfo: object = None) -> None:
         if kind not in UNITS:
             raise ValueError(f"{kind!r} is no unit to cut a moment down to. Units: {', '.join(UNITS)}.")
         self.kind = kind

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm.expressions.base import Built
 from dorm.functions.base import Func
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 
 class _Computed(Func):
@@ -22,7 +23,7 @@ class _Number(_Computed):
     arity = 1
     strict = True
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.number_function(self.function, [a.sql for a in arguments])
 
 
@@ -62,10 +63,10 @@ class Floor(_Number):
 class Round(_Computed):
     """Rounded to ``precision`` digits after the point (0 when left out)."""
 
-    def __init__(self, expression: Any, precision: Any = 0, *, output_field: Any = None) -> None:
+    def __init__(self, expression: object, precision: object = 0, *, output_field: object = None) -> None:
         super().__init__(expression, precision, output_field=output_field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.round(arguments[0].sql, scope.as_integer(arguments[1]), arguments[0].field)
 
 
@@ -196,5 +197,5 @@ class Random(Func):
     arity = 0
     result = "FloatField"
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.number_function("random", [])

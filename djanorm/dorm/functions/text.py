@@ -12,8 +12,9 @@ from dorm.expressions.values import Value
 from dorm.functions.base import Func
 
 if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
     from dorm.expressions.base import Expression
-    from dorm.expressions.contract import FieldAlgebra, FieldLike
+    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
 
 
 class _OfText(Func):
@@ -26,7 +27,7 @@ class _OfText(Func):
 class _Text(_OfText):
     arity = 1
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.text_function(self.function, [scope.as_text(a) for a in arguments])
 
 
@@ -103,7 +104,7 @@ class Chr(Func):
     arity = 1
     result = "TextField"
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.text_function(self.function, [scope.as_integer(a) for a in arguments])
 
 
@@ -113,12 +114,12 @@ class Concat(_OfText):
     :raises ValueError: for fewer than two arguments.
     """
 
-    def __init__(self, *arguments: Any, output_field: Any = None) -> None:
+    def __init__(self, *arguments: object, output_field: object = None) -> None:
         if len(arguments) < 2:
             raise ValueError("Concat must take at least two expressions")
         super().__init__(*arguments, output_field=output_field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Any:
         parts = [sa.func.coalesce(scope.as_text(a), sa.literal_column("''")) for a in arguments]
         joined: Any = parts[0]
         for part in parts[1:]:
@@ -134,13 +135,15 @@ class Substr(_OfText):
     :raises ValueError: for a position below 1.
     """
 
-    def __init__(self, expression: Any, position: Any, length: Any = None, *, output_field: Any = None) -> None:
+    def __init__(
+        self, expression: object, position: object, length: object = None, *, output_field: object = None
+    ) -> None:
         if isinstance(position, int) and position < 1:
             raise ValueError("'pos' must be greater than 0")
         arguments = (expression, position) if length is None else (expression, position, length)
         super().__init__(*arguments, output_field=output_field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         text, *numbers = arguments
         return sa.func.substr(scope.as_text(text), *(scope.as_integer(n) for n in numbers))
 
@@ -148,7 +151,7 @@ class Substr(_OfText):
 class Left(Substr):
     """The first ``length`` characters."""
 
-    def __init__(self, expression: Any, length: Any, *, output_field: Any = None) -> None:
+    def __init__(self, expression: object, length: object, *, output_field: object = None) -> None:
         if isinstance(length, int) and length < 1:
             raise ValueError("'length' must be greater than 0")
         super().__init__(expression, 1, length, output_field=output_field)
@@ -159,23 +162,23 @@ class Right(_OfText):
 
     arity = 2
 
-    def __init__(self, expression: Any, length: Any, *, output_field: Any = None) -> None:
+    def __init__(self, expression: object, length: object, *, output_field: object = None) -> None:
         if isinstance(length, int) and length < 1:
             raise ValueError("'length' must be greater than 0")
         super().__init__(expression, length, output_field=output_field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.text_function("right", [scope.as_text(arguments[0]), scope.as_integer(arguments[1])])
 
 
 class Replace(_OfText):
     """``text`` with every occurrence of ``old`` replaced by ``new``; the latter two are bound text or expressions."""
 
-    def __init__(self, expression: Any, old: Any, new: Any = None, *, output_field: Any = None) -> None:
+    def __init__(self, expression: object, old: object, new: object = None, *, output_field: object = None) -> None:
         from_, to = _literal(old), _literal("" if new is None else new)
         super().__init__(expression, from_, to, output_field=output_field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return sa.func.replace(*(scope.as_text(a) for a in arguments))
 
 
@@ -185,7 +188,7 @@ class StrIndex(Func):
     result = "IntegerField"
     arity = 2
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.text_function("strpos", [scope.as_text(a) for a in arguments])
 
 
@@ -194,17 +197,17 @@ class Repeat(_OfText):
 
     arity = 2
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         return scope.hooks.text_function("repeat", [scope.as_text(arguments[0]), scope.as_integer(arguments[1])])
 
 
 class _Pad(_OfText):
-    def __init__(self, expression: Any, length: Any, fill: Any = None, *, output_field: Any = None) -> None:
+    def __init__(self, expression: object, length: object, fill: object = None, *, output_field: object = None) -> None:
         if isinstance(length, int) and length < 0:
             raise ValueError("'length' must be greater or equal to 0.")
         super().__init__(expression, length, _literal(" ") if fill is None else fill, output_field=output_field)
 
-    def element(self, scope: Any, arguments: list[Built]) -> Any:
+    def element(self, scope: Scope, arguments: list[Built]) -> Element:
         text, length, fill = arguments
         return scope.hooks.text_function(
             self.function, [scope.as_text(text), scope.as_integer(length), scope.as_text(fill)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseList, Grouping
@@ -11,6 +11,10 @@ from dorm.expressions.base import Built
 from dorm.lookups import registry
 from dorm.lookups.base import Lookup, Transform
 from dorm.lookups.text import TextLookup
+
+if TYPE_CHECKING:
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import ComparingScope
 
 
 class TemplateLookup(TextLookup):
@@ -24,14 +28,14 @@ class TemplateLookup(TextLookup):
     def prepare(self, field: Any, value: Any) -> Any:
         return value if self.value_transform is None else self.value_transform(value)
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Element:
         before, _, after = self.template.partition("{col}")
         middle, _, rest = after.partition("%s")
         text: list[Any] = [sa.literal_column(part) for part in (before, middle, rest)]
         parts = (text[0], left.sql, text[1], right.bound(None), text[2])
         joined: Any = ClauseList(*parts, group=False)
         joined.operator = None
-        element: Any = Grouping(joined)
+        element: Element = Grouping(joined)
         element.type = sa.Boolean()
         return element
 

@@ -13,7 +13,8 @@ from dorm.functions.base import Func
 from dorm.lookups import registry
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldLike
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import ComparingScope, FieldLike
 
 INTEGER_LIMIT = 2**63
 
@@ -52,7 +53,7 @@ class RightOperand(Protocol):
         """Part ``position`` as an element; a value is bound with the type of ``field``, or with its own."""
         ...
 
-    def bound(self, type_: Any = None, position: int = 0) -> Any:
+    def bound(self, type_: object = None, position: int = 0) -> Any:
         """Value ``position`` as a parameter of an SQLAlchemy type, or with its own type."""
         ...
 
@@ -78,7 +79,7 @@ class Lookup:
     # a NULL operand makes the condition unknown, so that its joins may be inner ones
     strict: ClassVar[bool] = True
 
-    def __new__(cls, *arguments: Any) -> Self:
+    def __new__(cls, *arguments: object) -> Self:
         # lookups are parts of cache keys: unpickling must give the same object
         if cls.__init__ is not object.__init__:
             return super().__new__(cls)
@@ -86,7 +87,7 @@ class Lookup:
         cls._only = only
         return only
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: Any) -> Right:
         """Analyse the right-hand side.
 
         :param field: the field of the left side, or None when it is not known.
@@ -106,7 +107,7 @@ class Lookup:
             return self.read_out_of_range(value)
         return Right("value", (value,))
 
-    def read_fraction(self, value: Any) -> Right:
+    def read_fraction(self, value: object) -> Right:
         """The right-hand side for a number between two integers, compared with a column of integers."""
         return NOTHING
 
@@ -123,11 +124,11 @@ class Lookup:
             return value
         return field.get_prep_value(value)
 
-    def beside(self, field: Any, value: Any) -> Expression:
+    def beside(self, field: FieldLike, value: object) -> Expression:
         """A value among expressions: prepared and bound as a value of the field."""
         return make.prepared(self.prepare(field, value), field)
 
-    def build(self, scope: Any, left: Built, right: RightOperand) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: RightOperand) -> Element:
         """The SQLAlchemy condition.
 
         :param scope: the query being built; ``scope.compare("=", left, right)`` makes a plain comparison.
@@ -168,7 +169,7 @@ def is_fraction(field: object, value: object) -> bool:
     )
 
 
-def require_iterable(name: str, value: object) -> list[Any]:
+def require_iterable(name: str, value: object) -> list[object]:
     """``value`` as a list.
 
     :raises ValueError: naming the lookup, for what cannot be iterated.

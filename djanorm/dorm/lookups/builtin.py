@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm import fields
 from dorm.functions import dates
@@ -94,7 +94,7 @@ def _documents() -> None:
     registry.any_key(fields.JSONField, _key)
 
 
-def _key(name: str) -> Any:
+def _key(name: str) -> object:
     """The transform of a step into a document: any name, except those of lookups that only arrays have."""
     if name == documents.ArrayOverlap.lookup_name:
         return None

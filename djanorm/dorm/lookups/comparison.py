@@ -13,7 +13,8 @@ from dorm.expressions.values import RawSQL
 from dorm.lookups.base import EVERYTHING, INTEGER_LIMIT, NOTHING, NULL, Lookup, Right, is_fraction, require_iterable
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldLike
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import ComparingScope, FieldLike
 
 
 class Exact(Lookup):
@@ -24,13 +25,13 @@ class Exact(Lookup):
     def read_none(self, field: FieldLike) -> Right:
         return NULL
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         right = super().read(field, value)
         if right.expressions and isinstance(right.expressions[0], Subquery):
             _one_row(right.expressions[0], self.lookup_name)
         return right
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Element:
         if right.variant == "null":
             return left.sql.is_(None)
         return scope.compare("=", left, right)
@@ -41,13 +42,13 @@ class NotEqual(Exact):
 
     lookup_name = "ne"
 
-    def read_fraction(self, value: Any) -> Right:
+    def read_fraction(self, value: object) -> Right:
         return EVERYTHING
 
     def read_out_of_range(self, value: int) -> Right:
         return EVERYTHING
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Element:
         if right.variant == "null":
             return left.sql.is_not(None)
         return scope.compare("<>", left, right)
@@ -63,7 +64,7 @@ class _Ordered(Lookup):
     def read_out_of_range(self, value: int) -> Right:
         return EVERYTHING if (value > 0) == (self.operator[0] == "<") else NOTHING
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: object) -> Element:
         return scope.compare(self.operator, left, right)
 
 
@@ -100,7 +101,7 @@ class Range(Lookup):
 
     lookup_name = "range"
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         bounds = require_iterable(self.lookup_name, value)
         if len(bounds) != 2:
             raise ValueError(f"The lookup 'range' needs exactly two bounds, not {len(bounds)}.")
@@ -123,12 +124,12 @@ class Range(Lookup):
             low, high = max(low, -INTEGER_LIMIT), min(high, INTEGER_LIMIT - 1)
         return Right("value", (low, high))
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Element:
         low, high = (right.sql(left.field, position=n) for n in (0, 1))
         return sa.between(left.sql, low, high)
 
 
-def _are_ready(field: Any, items: Any) -> bool:
+def _are_ready(field: FieldLike, items: Any) -> bool:
     """Whether values can be bound as they stand: all of types that ``field`` takes, and no integer too large."""
     kinds = set(map(type, items))
     if not kinds or not kinds.issubset(field.exact_types):
@@ -143,7 +144,7 @@ class In(Lookup):
 
     lookup_name = "in"
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         if is_operand(value) and not isinstance(value, list | tuple | set):
             return self._computed(as_operand(value))
         items = require_iterable(self.lookup_name, value)
@@ -180,7 +181,7 @@ class In(Lookup):
             return Right(("values", len(prepared)), tuple(prepared))
         return Right("list", (prepared,))
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Any:
         if right.variant == "subquery":
             return left.sql.in_(right.select())
         if right.variant == "raw":
@@ -196,12 +197,12 @@ class IsNull(Lookup):
     lookup_name = "isnull"
     strict = False
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         if not isinstance(value, bool):
             raise ValueError("The QuerySet value for an isnull lookup must be True or False.")
         return Right(value)
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Any:
         return left.sql.is_(None) if right.variant else left.sql.is_not(None)
 
 
@@ -210,7 +211,7 @@ class IsNotNull(IsNull):
 
     lookup_name = "isnotnull"
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         return Right(not super().read(field, value).variant)
 
 

@@ -14,7 +14,8 @@ from dorm.lookups.base import NOTHING, NULL, Lookup, Right, require_iterable
 from dorm.lookups.comparison import Exact, In, IsNull, NotEqual, Range
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldAlgebra, FieldLike, Scope
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import ComparingScope, FieldAlgebra, FieldLike, Scope
 
 
 class KeyTransform(Expression):
@@ -22,9 +23,9 @@ class KeyTransform(Expression):
 
     anatomy = ("source", "key")
     strict = True
-    lookups: ClassVar[dict[str, Any]] = {}
+    lookups: ClassVar[dict[str, object]] = {}
 
-    def __init__(self, source: Expression, key: str, output_field: Any) -> None:
+    def __init__(self, source: Expression, key: str, output_field: object) -> None:
         self.source = source
         self.key = key
         self.output_field = output_field
@@ -37,7 +38,7 @@ class KeyTransform(Expression):
             return root, (*keys, self.key)
         return self.source, (self.key,)
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         root, keys = self.steps()
         document = root.build(scope).sql
         form = scope.hooks.json_form(document, keys, "any")
@@ -73,7 +74,7 @@ def _sides(field: Any, items: Sequence[object]) -> Right:
 class DocumentExact(Exact):
     """A whole document equals a value; None is SQL NULL."""
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         if value is None:
             return NULL
         if is_operand(value):
@@ -91,7 +92,7 @@ class DocumentExact(Exact):
 class KeyExact(Exact):
     """A value inside a document equals a value, kind included; None is JSON's null."""
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         return NULL if value is None else _sides(field, (value,))
 
     def build(self, scope: Any, left: Built, right: Any) -> Any:
@@ -101,10 +102,10 @@ class KeyExact(Exact):
 class DocumentNotEqual(NotEqual):
     """There is a value and it differs from this one; None: there is a value."""
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         return NULL if value is None else _sides(field, (value,))
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: Any, left: Built, right: Any) -> Element:
         present = left.sql.is_not(None)
         if right.variant == "null":
             return present
@@ -117,7 +118,7 @@ class _DocumentOrdered(Lookup):
 
     operator: ClassVar[str]
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         if value is None:
             return self.read_none(field)
         return _ordered(self.lookup_name, _sides(field, (value,)))
@@ -163,10 +164,10 @@ class DocumentLessThanOrEqual(_DocumentOrdered):
 class DocumentRange(Range):
     """Between two bounds, both included, and of the kind of both."""
 
-    def read_bounds(self, field: FieldLike, bounds: list[Any]) -> Right:
+    def read_bounds(self, field: FieldLike, bounds: list[object]) -> Right:
         return _ordered(self.lookup_name, _sides(field, bounds))
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: Any, left: Built, right: Any) -> Element:
         return sa.and_(
             scope.json_compare(">=", right.left, right, position=0),
             scope.json_compare("<=", right.left, right, position=1),
@@ -176,7 +177,7 @@ class DocumentRange(Range):
 class DocumentIn(In):
     """One of a list; each compares by its own kind."""
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         if is_operand(value) and not isinstance(value, list | tuple | set):
             return super().read(field, value)
         items = [item for item in require_iterable(self.lookup_name, value) if item is not None]
@@ -203,10 +204,10 @@ class HasKey(Lookup):
     takes_field_values = False
     every: ClassVar[bool] = True
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         return Right(1, (self.key(value),))
 
-    def key(self, value: Any) -> str:
+    def key(self, value: object) -> str:
         """A key as text.
 
         :raises ValueError: for anything but text or a number, such as None, which would mean the key ``"None"``.
@@ -215,7 +216,7 @@ class HasKey(Lookup):
             raise ValueError(f"The lookup '{self.lookup_name}' needs the name of a key, not {value!r}.")
         return str(value)
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: Any, left: Built, right: Any) -> Element:
         tests = [scope.hooks.json_has_key(left.sql, right.text(position=n)) for n in range(right.variant)]
         return sa.and_(*tests) if self.every else sa.or_(*tests)
 
@@ -226,7 +227,7 @@ class HasAnyKey(HasKey):
     lookup_name = "json_has_any"
     every = False
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         items = require_iterable(self.lookup_name, [value] if isinstance(value, str) else value)
         keys = [self.key(item) for item in items]
         return Right(len(keys), tuple(keys)) if keys else Right("nothing")
@@ -238,7 +239,7 @@ class HasAllKeys(HasAnyKey):
     lookup_name = "json_has_all"
     every = True
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         right = super().read(field, value)
         return Right("everything") if right.variant == "nothing" else right
 
@@ -246,7 +247,7 @@ class HasAllKeys(HasAnyKey):
 class Contains(text.Contains):
     """A dict or list is contained, at every level; another value is looked for in the text."""
 
-    def read(self, field: Any, value: Any) -> Right:
+    def read(self, field: FieldLike, value: object) -> Right:
         if isinstance(value, dict | list | tuple):
             return Right("document", (field.get_prep_value(value),))
         right = super().read(field, value)
@@ -259,7 +260,7 @@ class Contains(text.Contains):
             return super().build(scope, left, right)
         return self.contained(scope, left.sql, right.sql(left.field))
 
-    def contained(self, scope: Scope, whole: Any, part: Any) -> Any:
+    def contained(self, scope: Scope, whole: object, part: object) -> Element:
         return scope.hooks.json_contains(whole, part)
 
 
@@ -275,7 +276,7 @@ class DocumentContainedBy(Lookup):
 class _Array(Lookup):
     operator: ClassVar[str]
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Any:
         if not scope.features.native_arrays:
             raise UnsupportedFeature(
                 scope.features.display_name,
@@ -319,14 +320,14 @@ class ArrayLength(Expression):
     anatomy = ("source",)
     strict = True
 
-    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> Any:
+    def derived_field(self, types: FieldAlgebra, fields: Sequence[FieldLike]) -> FieldLike | None:
         return types.field_named("IntegerField")
 
     def __init__(self, source: Expression) -> None:
         self.source = source
         self._refresh_flags()
 
-    def build(self, scope: Any) -> Built:
+    def build(self, scope: Scope) -> Built:
         if not scope.features.native_arrays:
             raise UnsupportedFeature(scope.features.display_name, "arrays", "use a related model, or PostgreSQL")
         return Built(sa.func.cardinality(self.source.build(scope).sql), scope.field_named("IntegerField"))

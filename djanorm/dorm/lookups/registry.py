@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_lookups: dict[type, dict[str, Any]] = {}
-_transforms: dict[type, dict[str, Any]] = {}
+_lookups: dict[type, dict[str, object]] = {}
+_transforms: dict[type, dict[str, object]] = {}
 
 # the common base of all fields; set when the built-in lookups are installed
 base_field: Any = None

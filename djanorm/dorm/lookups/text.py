@@ -10,7 +10,8 @@ from dorm.expressions.base import Built
 from dorm.lookups.base import NULL, Lookup, Right
 
 if TYPE_CHECKING:
-    from dorm.expressions.contract import FieldLike
+    from dorm.dialects.elements import Element
+    from dorm.expressions.contract import ComparingScope, FieldLike
 
 
 def _either(conditions: list[Any]) -> Any:
@@ -44,7 +45,7 @@ class _Pattern(TextLookup):
     position: ClassVar[str]  # "any", "start" or "end"
     ignore_case: ClassVar[bool] = False
 
-    def build(self, scope: Any, left: Built, right: Any) -> Any:
+    def build(self, scope: ComparingScope, left: Built, right: object) -> Element:
         texts = scope.text_forms(left)
         return _either([scope.hooks.matches(text, right, self.position, self.ignore_case) for text in texts])
 

@@ -34,8 +34,8 @@ def add_annotations(body: dict[str, Any], made: Mapping[str, Any]) -> None:
 
 if sys.version_info >= (3, 14):
 
-    def _deferred(annotate: object, made: Mapping[str, object]) -> Any:
-        def annotations(format: Any) -> dict[str, Any]:
+    def _deferred(annotate: object, made: Mapping[str, object]) -> object:
+        def annotations(format: object) -> dict[str, object]:
             own = annotationlib.call_annotate_function(annotate, format)
             as_text = format == annotationlib.Format.STRING
             return {**(annotationlib.annotations_to_string(made) if as_text else made), **own}

@@ -55,7 +55,7 @@ def checker(field: Field, checks: Iterable[Callable[[object], object]]) -> Calla
     """A function that runs validators on a payload's value, unless it is empty, and reports what they refuse."""
     checks = tuple(checks)
 
-    def check(value: object) -> Any:
+    def check(value: object) -> object:
         if reading.get() or value in field.empty_values:
             return value
         for run in checks:
@@ -75,7 +75,7 @@ def _built_in(field: Any) -> list[Any]:
     if field.kind is Kind.INTEGER and hasattr(field, "bounds"):
         # the range of the column's type says nothing about the value, except that it is positive
         low, high = field.bounds
-        of_type: list[Any] = [validators.MaxValueValidator(high)]
+        of_type: list[object] = [validators.MaxValueValidator(high)]
         if low:
             of_type.append(validators.MinValueValidator(low))
         known = [each for each in known if each not in of_type]
@@ -102,7 +102,7 @@ def _keyword(validator: object, field: Field, made: object) -> str | None:
     return None
 
 
-def _tighten(limits: dict[str, Any], keyword: str, limit: Any) -> None:
+def _tighten(limits: dict[str, object], keyword: str, limit: Any) -> None:
     pick = max if keyword in ("ge", "min_length") else min
     limits[keyword] = pick(limits[keyword], limit) if keyword in limits else limit
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dorm
 from dorm.contrib.pydantic.library import FACTORIES_TAKE_VALUES, BaseModel
@@ -51,7 +51,7 @@ def _own_default(field: Field) -> dict[str, object]:
     return {"default_factory": lambda values: _default_for(field, values)}
 
 
-def _default_for(field: Field, values: Mapping[str, object]) -> Any:
+def _default_for(field: Field, values: Mapping[str, object]) -> object:
     """The default of a field that looks at the instance: that of an instance with the values validated so far."""
     model = field.model
     columns = {each.name for each in model._meta.concrete_fields if each is not field}

@@ -25,7 +25,7 @@ def annotations_of(options: SchemaOptions) -> dict[str, object]:
     :raises ImproperlyConfigured: when the target of a relation does not exist yet.
     """
     reverse = dict(reverse_relations(options.model))
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for name in options.names():
         optional = name in options.optional
         if name in options.nested:
@@ -39,14 +39,14 @@ def annotations_of(options: SchemaOptions) -> dict[str, object]:
 def _column(field: Any, *, optional: bool) -> Any:
     plain = value_type(field)
     made = nullable(plain) if optional or field.null else plain
-    details: dict[str, Any] = {"default": None} if optional else default_of(field)
+    details: dict[str, object] = {"default": None} if optional else default_of(field)
     if field.help_text:
         details["description"] = str(field.help_text)
     annotation = described(field, made, plain, details)
     return or_left_out(annotation) if made is plain and made_elsewhere(field) else annotation
 
 
-def _nested(relation: Relation, schema: type[BaseModel], *, optional: bool) -> Any:
+def _nested(relation: Relation, schema: type[BaseModel], *, optional: bool) -> object:
     """``relation`` is a field of the model, or a relation that points at it."""
     many = relation.many_to_many or relation.one_to_many
     plain: Any = list_of(schema) if many else schema

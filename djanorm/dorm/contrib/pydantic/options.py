@@ -43,7 +43,7 @@ class SchemaOptions:
         return [name for name in order if name not in self.exclude and (name in columns or name in self.nested)]
 
 
-def read_meta(schema: str, meta: type[Any], inherited: SchemaOptions | None) -> SchemaOptions:
+def read_meta(schema: str, meta: type, inherited: SchemaOptions | None) -> SchemaOptions:
     """The options of ``class Meta``; what it leaves out comes from the schema that is inherited from.
 
     :param schema: the name of the schema, for messages.
@@ -71,7 +71,7 @@ def check_model(where: str, model: Any) -> None:
         raise TypeError(f"{where}: {model.__name__} is abstract; name a model that inherits from it.")
 
 
-def known_names(where: str, model: type[dorm.Model], names: Any, *, fields_only: bool = False) -> tuple[str, ...]:
+def known_names(where: str, model: type[dorm.Model], names: object, *, fields_only: bool = False) -> tuple[str, ...]:
     """``names`` as a tuple.
 
     :raises TypeError: for anything but a collection of names, and for names the model does not have.
@@ -113,7 +113,7 @@ def _refuse_contradiction(where: str, meta: type) -> None:
             return
 
 
-def _combined(where: str, start: SchemaOptions, given: Mapping[str, Any]) -> SchemaOptions:
+def _combined(where: str, start: SchemaOptions, given: Mapping[str, object]) -> SchemaOptions:
     model, made = start.model, start
     if "nested" in given:
         made = replace(made, nested=_nested(f"{where}.nested", model, given["nested"]))

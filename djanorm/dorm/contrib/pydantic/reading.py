@@ -22,7 +22,7 @@ Reader = Callable[[Any], Any]
 class InstanceValues:
     """A stand-in for an instance that Pydantic reads: the values of the schema's fields, then the instance itself."""
 
-    def __init__(self, instance: Any, values: dict[str, Any]) -> None:
+    def __init__(self, instance: Instance, values: dict[str, object]) -> None:
         self.__dict__.update(values)
         self.__dict__["_instance"] = instance
 
@@ -59,7 +59,7 @@ def readers_of(schema: type[BaseModel], options: SchemaOptions) -> dict[str, Rea
     made: dict[str, Reader] | None = schema.__dict__.get("__dorm_readers__")
     if made is None:
         meta = options.model._meta
-        sources: dict[str, Any] = {field.name: field for field in meta.fields}
+        sources: dict[str, object] = {field.name: field for field in meta.fields}
         sources.update(reverse_relations(options.model))
         made = {
             name: _reader(name, sources[name], info.annotation)
@@ -90,7 +90,7 @@ def _rows(instance: Any, name: str) -> list[Any]:
     return [] if instance.pk is None else list(getattr(instance, name).all())
 
 
-def _row(instance: Instance, name: str) -> Any:
+def _row(instance: Instance, name: str) -> object:
     try:
         return getattr(instance, name)
     except dorm.ObjectDoesNotExist:

@@ -54,7 +54,7 @@ def nullable(made: Any) -> Any:
     return made if made is Any else made | None
 
 
-def or_left_out(annotation: Any) -> Any:
+def or_left_out(annotation: object) -> object:
     """``annotation`` for a value that the database or the library supplies: every row has one, a payload may omit it.
 
     None stands for a value that does not exist yet. The type itself is not nullable, so clients need not expect null.
@@ -66,7 +66,7 @@ def _unless_none(value, handler):  # type: ignore[no-untyped-def] # noqa: ANN001
     return None if value is None else handler(value)
 
 
-def list_of(made: Any) -> Any:
+def list_of(made: object) -> object:
     """``list[made]``, for a type that is known only at run time."""
     return types.GenericAlias(list, (made,))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from dorm.expressions.base import Expression, Uncacheable
 from dorm.expressions.conditions import AND
+from dorm.expressions.contract import Slots
 from dorm.lookups.base import Right
 
 
@@ -38,7 +39,7 @@ class Predicate:
         values.extend(self.values)
         return self.key
 
-    def parameterized(self, slots: object) -> Predicate:
+    def parameterized(self, slots: Slots) -> Predicate:
         """A copy in which every value is a numbered slot."""
         raise NotImplementedError
 
@@ -115,7 +116,7 @@ class Term(Predicate):
             self.key = None
             self.values = ()
 
-    def parameterized(self, slots: object) -> Term:
+    def parameterized(self, slots: Slots) -> Term:
         return Term(self.expression.parameterized(slots))
 
     def expressions(self) -> Iterator[Expression]:
@@ -137,7 +138,7 @@ class Junction(Predicate):
         self.key = None if None in keys else (connector, negated, keys)
         self.values = tuple([value for child in children for value in child.values])
 
-    def parameterized(self, slots: object) -> Junction:
+    def parameterized(self, slots: Slots) -> Junction:
         return Junction(tuple(child.parameterized(slots) for child in self.children), self.connector, self.negated)
 
     def expressions(self) -> Iterator[Expression]:
