@@ -7,12 +7,14 @@ a node twice.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.expressions.base import Expression, Uncacheable
 from dorm.expressions.conditions import AND
-from dorm.expressions.contract import Slots
 from dorm.lookups.base import Right
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import Slots
 
 
 class Predicate:
