@@ -260,7 +260,7 @@ class Contains(text.Contains):
             return super().build(scope, left, right)
         return self.contained(scope, left.sql, right.sql(left.field))
 
-    def contained(self, scope: Scope, whole: object, part: object) -> Element:
+    def contained(self, scope: Scope, whole: Element, part: Element) -> Element:
         return scope.hooks.json_contains(whole, part)
 
 
@@ -310,7 +310,7 @@ class ContainedBy(_Array):
 class ArrayHolds(Contains):
     """A list: holds every one of its elements; another value is looked for in the text."""
 
-    def contained(self, scope: Scope, whole: Any, part: Any) -> Any:
+    def contained(self, scope: Scope, whole: Element, part: Element) -> Element:
         return whole.op("@>", is_comparison=True)(part)
 
 

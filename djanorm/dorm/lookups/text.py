@@ -45,7 +45,7 @@ class _Pattern(TextLookup):
     position: ClassVar[str]  # "any", "start" or "end"
     ignore_case: ClassVar[bool] = False
 
-    def build(self, scope: ComparingScope, left: Built, right: object) -> Element:
+    def build(self, scope: ComparingScope, left: Built, right: Any) -> Element:
         texts = scope.text_forms(left)
         return _either([scope.hooks.matches(text, right, self.position, self.ignore_case) for text in texts])
 
