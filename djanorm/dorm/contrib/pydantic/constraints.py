@@ -102,7 +102,7 @@ def _keyword(validator: object, field: Field, made: object) -> str | None:
     return None
 
 
-def _tighten(limits: dict[str, object], keyword: str, limit: Any) -> None:
+def _tighten(limits: dict[str, Any], keyword: str, limit: Any) -> None:
     pick = max if keyword in ("ge", "min_length") else min
     limits[keyword] = pick(limits[keyword], limit) if keyword in limits else limit
 

@@ -54,7 +54,7 @@ def nullable(made: Any) -> Any:
     return made if made is Any else made | None
 
 
-def or_left_out(annotation: object) -> object:
+def or_left_out(annotation: Any) -> object:
     """``annotation`` for a value that the database or the library supplies: every row has one, a payload may omit it.
 
     None stands for a value that does not exist yet. The type itself is not nullable, so clients need not expect null.
