@@ -34,7 +34,17 @@ class Membership(dorm.Model):
     role = dorm.CharField(max_length=20, default="member")
 
 
-pytestmark = pytest.mark.models(Tag, Article, Person, Team, Membership)
+class Choir(dorm.Model):
+    name = dorm.CharField(max_length=20)
+    singers = dorm.ManyToManyField(Person, through="Seat", related_name="choirs")
+
+
+class Seat(dorm.Model):
+    choir = dorm.ForeignKey(Choir, dorm.CASCADE)
+    person = dorm.ForeignKey(Person, dorm.SET_NULL, null=True)
+
+
+pytestmark = pytest.mark.models(Tag, Article, Person, Team, Membership, Choir, Seat)
 
 
 async def setup(mode, tags=3):
@@ -192,3 +202,12 @@ async def test_linking_is_safe_against_a_concurrent_link(database, mode):
     database.run("INSERT INTO test_many_to_many_article_tags (article_id, tag_id) VALUES (?, ?)", article.pk, one.pk)
     await mode.call(article.tags, "add", one)
     assert 1 == database.count("test_many_to_many_article_tags")
+
+
+async def test_links_that_lead_nowhere_stay_when_the_others_are_set(database, mode):
+    choir = await mode.call(Choir.objects, "create", name="a")
+    ann, bob = await mode.call(Person.objects, "bulk_create", [Person(name="ann"), Person(name="bob")])
+    await mode.call(Seat.objects, "bulk_create", [Seat(choir=choir), Seat(choir=choir, person=ann)])
+    await mode.call(choir.singers, "set", [bob])
+    seats = Seat.objects.order_by("pk").values_list("person", flat=True)
+    assert await mode.fetch(seats) == [None, bob.pk]

@@ -262,7 +262,9 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         if keys is not None:
             lookups[f"{junction.target.attname}__in"] = keys
         rows = junction.model._default_manager.using(alias).filter(**lookups)
-        return frozenset(rows.order_by().values_list(junction.target.attname, flat=True))
+        keys = rows.order_by().values_list(junction.target.attname, flat=True)
+        # a row of a junction of one's own may lead nowhere
+        return frozenset(key for key in keys if key is not None)
 
     def _announced(self, action: str, keys: list[Any] | None, alias: str, links: QuerySet) -> None:
         """Delete links, and send the signals before and after."""
