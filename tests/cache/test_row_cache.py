@@ -7,6 +7,7 @@ import pytest
 import dorm
 from dorm.cache import RowCache
 from dorm.db.write_events import subscriptions
+from dorm.events import subscribe
 
 
 class Town(dorm.Model):
@@ -77,6 +78,27 @@ async def test_nothing_is_kept_before_its_transaction_has_ended(towns, mode, que
             raise LookupError
     assert (await mode.call(towns, "get", 1)).name == "a"
     assert await asked(mode, towns, queries, 1) == 0
+
+
+def test_a_write_that_the_cache_did_not_hear_of_does_not_settle_the_one_before(database, queries):
+    Town.objects.create(name="a")
+
+    def refuses(event):
+        if event.phase == "after" and event.fields == ("people",):
+            raise LookupError
+
+    with subscribe(refuses):
+        cache = RowCache(Town)
+        with dorm.transaction.atomic():
+            Town.objects.update(name="new")
+            with pytest.raises(LookupError):
+                Town.objects.update(people=5)
+            with queries() as log:
+                assert [cache.get(1).name, cache.get(1).name] == ["new", "new"]
+            dorm.transaction.set_rollback(True)
+        assert log.count == 2
+        assert cache.get(1).name == "a"
+        cache.detach()
 
 
 def test_a_row_that_is_written_while_it_is_read_is_not_kept(towns, monkeypatch):

@@ -8,6 +8,7 @@ import weakref
 import pytest
 
 import dorm
+from dorm.db.connection import get_connection
 from dorm.db.write_events import subscriptions
 from dorm.events import WriteEvent, subscribe
 
@@ -36,7 +37,15 @@ class Stamp(dorm.Model):
     price = dorm.IntegerField(default=0)
 
 
-pytestmark = pytest.mark.models([Letter, Parcel, Stamp])
+class Pass(dorm.Model):
+    token = dorm.CharField(max_length=20, primary_key=True)
+
+
+class Gate(dorm.Model):
+    opened_by = dorm.OneToOneField(Pass, on_delete=dorm.CASCADE, primary_key=True)
+
+
+pytestmark = pytest.mark.models([Letter, Parcel, Stamp, Pass, Gate])
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +136,21 @@ async def test_each_receiver_gets_what_it_wants_and_no_more(database, mode):
     assert told["old"].old == {1: {"id": 1, "day": 1, "text": "hush"}}
     assert told["old"].values is None
     assert "hush" not in repr(told)
+
+
+def test_no_secret_is_shown(database):
+    told: list[WriteEvent] = []
+    subscribe(told.append)
+    Letter.objects.create(id=4711, text="a")
+    assert "keys=(4711,)" in repr(told)
+    told.clear()
+    Pass.objects.create(token="hush")
+    Gate.objects.create(opened_by_id="hush")
+    get_connection().execute_write(f"UPDATE {Pass._meta.db_table} SET token = 'hush' WHERE token = %s", ["x"])
+    assert [event.keys for event in told if event.phase == "after"] == [("hush",), ("hush",), None]
+    assert "hush" not in repr(told)
+    get_connection().execute_write(f"UPDATE {Parcel._meta.db_table} SET weight = 4")
+    assert "SET weight = 4" in repr(told[-1])
 
 
 async def test_coroutine_receivers_are_awaited_by_async_verbs_and_skipped_by_others(database, mode, caplog):

@@ -149,6 +149,12 @@ async def test_what_raises_after_the_write_undoes_it_outside_a_block_too(databas
     assert database.count(Wallet._meta.db_table) == 0
 
 
+async def test_who_did_not_hear_of_the_write_does_not_hear_of_its_end(database, mode):
+    with subscribe(raising("after")), subscribe(ears := Ears()), pytest.raises(Broken):
+        await mode.call(Wallet.objects, "create", owner="a")
+    assert ears.told == ["before insert ?"]
+
+
 async def test_inside_a_block_it_undoes_that_write_and_no_other(database, mode):
     async with mode.atomic():
         await mode.call(Wallet.objects, "create", owner="a")

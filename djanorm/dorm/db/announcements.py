@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Container, Generator, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -16,6 +16,8 @@ from dorm.db.write_events import Kind, Origin, Phase, Rows, Subscription, Want, 
 
 Result = TypeVar("Result")
 Keys = tuple[Hashable, ...]
+_Reached = set[tuple[int, int]]
+"""The subscriptions that were told of events, both by identity."""
 # the verb that calls other verbs to do its work
 _verb: ContextVar[Origin | None] = ContextVar("dorm_writing_verb", default=None)
 
@@ -76,7 +78,7 @@ class Announcement:
     def before(self, keys: Keys | None, old: Rows | None = None) -> None:
         """Announce that the statement is about to run; an exception of a receiver is a veto."""
         for event in self._events("before", keys, None, old, None):
-            self._tell(event)
+            self._tell(event, set())
 
     def after(
         self,
@@ -86,24 +88,29 @@ class Announcement:
         old: Rows | None = None,
         inserted: frozenset[Hashable] | None = None,
     ) -> None:
-        """Announce that the statement has run, and arrange for the end of the transaction to be announced."""
+        """Announce that the statement has run, and arrange for the end of the transaction to be announced.
+
+        When a receiver raises, those after it hear neither of the write nor of its end.
+        """
         events = list(self._events("after", keys, values, old, inserted))
+        reached: _Reached = set()
         committed: list[Callable[[], object]]
         committed = [partial(one.tell_end, event, "committed") for event in events for one in self.heard]
         if self.transaction is not None:
-            rolled_back = [partial(one.tell_end, event, "rolled_back") for event in events for one in self.heard]
+            rolled_back = [partial(_tell_undone, one, event, reached) for event in events for one in self.heard]
             self.transaction.commit_callbacks += committed
             self.transaction.rollback_callbacks += rolled_back
         for event in events:
-            self._tell(event)
+            self._tell(event, reached)
         if self.transaction is None:
             transactions.run_callbacks(committed)
 
-    def _tell(self, event: WriteEvent) -> None:
+    def _tell(self, event: WriteEvent, reached: _Reached) -> None:
         # writes of a receiver have their own origin
         token = _verb.set(None)
         try:
             for one in self.heard:
+                reached.add((id(one), id(event)))
                 one.tell(event)
         finally:
             _verb.reset(token)
@@ -146,6 +153,11 @@ class Announcement:
         for key in keys or ():
             parts.setdefault(_through_verb(self.asked.origin_of(key)), []).append(key)
         return [(name, tuple(part)) for name, part in parts.items()]
+
+
+def _tell_undone(one: Subscription, event: WriteEvent, reached: _Reached) -> Awaitable[object] | None:
+    """Tell a receiver that a write was undone, if it was told of the write."""
+    return one.tell_end(event, "rolled_back") if (id(one), id(event)) in reached else None
 
 
 def _through_verb(origin: Origin) -> Origin:

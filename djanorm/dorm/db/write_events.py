@@ -12,11 +12,12 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, Self, get_args
 
 from dorm.db import bridge
+from dorm.db.masking import MASK, in_doubt
 from dorm.utils.suggest import hint
 
 logger = logging.getLogger("dorm.events")
@@ -33,9 +34,9 @@ WANTS: tuple[Want, ...] = get_args(Want)
 NO_ROWS: Rows = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class WriteEvent:
-    """One statement writes rows of one model.
+    """One statement writes rows of one model. Its ``repr`` shows no values, and keys and SQL only where they hold no secret.
 
     :ivar phase: ``"before"`` the statement; ``"after"`` it, in the same transaction; ``"committed"`` or
         ``"rolled_back"`` once that transaction, or the savepoint around the write, has ended so.
@@ -64,10 +65,18 @@ class WriteEvent:
     fields: tuple[str, ...]
     origin: Origin
     transaction: int | None
-    values: Rows | None = field(default=None, repr=False)
-    old: Rows | None = field(default=None, repr=False)
+    values: Rows | None = None
+    old: Rows | None = None
     sql: str | None = None
-    inserted: frozenset[Hashable] | None = field(default=None, repr=False)
+    inserted: frozenset[Hashable] | None = None
+
+    def __repr__(self) -> str:
+        keys = MASK if self.keys is not None and self.model is not None and _has_secret_key(self.model) else self.keys
+        sql = MASK if self.sql is not None and in_doubt(self.sql) else self.sql
+        return (
+            f"WriteEvent(phase={self.phase!r}, kind={self.kind!r}, model={self.model!r}, alias={self.alias!r}, keys={keys!r}, "
+            f"fields={self.fields!r}, origin={self.origin!r}, transaction={self.transaction!r}, sql={sql!r})"
+        )
 
     def kind_of(self, key: Hashable) -> Kind:
         """What became of one row: for an upsert ``"insert"`` or ``"update"``, else the kind of the event.
@@ -282,6 +291,11 @@ def _stands_for(wanted: type | str, model: Model) -> bool:
     options: Any = getattr(wanted, "_meta", None)
     concrete = getattr(options, "concrete_model", None)
     return issubclass(model, concrete if isinstance(concrete, type) else wanted)
+
+
+def _has_secret_key(model: Model) -> bool:
+    pk = model._meta.pk
+    return pk.is_secret() or (pk.is_relation and _has_secret_key(pk.target_field.model))
 
 
 def _proxies(model: Model) -> Iterator[Model]:
