@@ -10,7 +10,7 @@ from dorm.events import subscribe
 from dorm.exceptions import DatabaseError, ReadOnlyModelError
 from dorm.functions import Upper
 from dorm.query.write import row_writes
-from dorm.signals import pre_save
+from dorm.signals import pre_delete, pre_save
 
 
 class Entry(dorm.Model):
@@ -62,6 +62,24 @@ async def test_nobody_is_told_of_a_row_that_is_not_going_to_be_saved(database, m
     finally:
         pre_save.disconnect(receiver, Ledger)
     assert told == []
+
+
+async def test_nobody_is_told_of_a_row_that_is_not_going_to_be_deleted(database, mode):
+    await mode.call(Entry.objects, "create", name="a")
+    told = []
+
+    def receiver(sender, **_):
+        told.append(sender)
+
+    pre_delete.connect(receiver, Ledger)
+    try:
+        for target in (await mode.call(Ledger.objects, "get"), Ledger.objects.all()):
+            with pytest.raises(ReadOnlyModelError):
+                await mode.call(target, "delete")
+    finally:
+        pre_delete.disconnect(receiver, Ledger)
+    assert told == []
+    assert await mode.call(Ledger.objects, "count") == 1
 
 
 def test_a_row_is_not_updated_by_its_key_either(database):
