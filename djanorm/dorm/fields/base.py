@@ -30,6 +30,7 @@ from dorm.utils.identifiers import check_identifier
 if TYPE_CHECKING:
     from dorm.dialects.elements import SqlType
     from dorm.expressions.paths import FieldRef, RelationRef
+    from dorm.fields.options import Deconstructed, Validator
     from dorm.fields.related import ForeignKey, ManyToManyField
     from dorm.lookups.base import Lookup
 
@@ -119,7 +120,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
         db_column: str | None = None,
         db_comment: str | None = None,
         db_tablespace: str | None = None,
-        validators: Iterable[Callable[[Any], Any]] = (),
+        validators: Iterable[Validator] = (),
         error_messages: Mapping[str, str] | None = None,
         pii: bool = False,
         auto_created: bool = False,
@@ -293,7 +294,7 @@ class Field(Stored, Checked, PathOperators, Generic[T]):
             return (_restore_field, (type(self), {**self.__dict__, "_sql_types": {}}))
         return (_model_field, (self.model, self.name))
 
-    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> Deconstructed:
         """``(name, path, args, kwargs)``: what builds an equal field again; only options that differ from the defaults."""
         module = type(self).__module__
         if module.startswith("dorm.fields."):

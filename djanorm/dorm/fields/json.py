@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
 from typing_extensions import TypeVar, Unpack
@@ -21,6 +21,7 @@ from dorm.validators import MaxLengthValidator
 if TYPE_CHECKING:
     from dorm.dialects.elements import SqlType
     from dorm.fields.instances import Instance
+    from dorm.fields.options import Validator
 
 J = TypeVar("J", default=Any)
 H = TypeVar("H", default=dict[str, str | None])
@@ -244,7 +245,7 @@ class ArrayField(Field[L], Generic[L]):
             return [self.base_field.get_prep_value(item) for item in value]
         return super().get_prep_value(value)
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         return () if self.size is None else (MaxLengthValidator(self.size),)
 
     def validate(self, value: Any, instance: Instance | None = None) -> None:

@@ -23,6 +23,7 @@ from dorm.validators import DecimalValidator, MaxValueValidator, MinValueValidat
 if TYPE_CHECKING:
     from dorm.dialects.elements import SqlType
     from dorm.fields.instances import Instance
+    from dorm.fields.options import Validator
 
 I = TypeVar("I", default=int)  # noqa: E741
 F = TypeVar("F", default=float)
@@ -108,7 +109,7 @@ class IntegerField(Field[I], Generic[I]):
 
     exact_types: tuple[type, ...] = (int,)
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         """Those of the class, and the range of the column."""
         low, high = self.bounds
         return (*self.default_validators, MinValueValidator(low), MaxValueValidator(high))
@@ -391,7 +392,7 @@ class DecimalField(Field[D], Generic[D]):
                 DecimalValidator(self.max_digits, self.decimal_places)(value)
         return value
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         return (*self.default_validators, DecimalValidator(self.max_digits, self.decimal_places))
 
     def column_type(self) -> SqlType:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", default=Any)
 
+#: What is called with a value and raises when the value is not allowed.
+Validator: TypeAlias = "Callable[[Any], Any]"
+#: A field as its name, the path of its class, and the arguments that make it again.
+Deconstructed: TypeAlias = "tuple[str | None, str, list[Any], dict[str, Any]]"
 ChoicesOption: TypeAlias = "Iterable[tuple[Any, Any]] | Mapping[Any, Any] | Callable[[], Any] | type[Enum] | None"
 
 
@@ -57,7 +61,7 @@ class FieldOptions(TypedDict, Generic[T], total=False):
     db_column: str | None
     db_comment: str | None
     db_tablespace: str | None
-    validators: Iterable[Callable[[Any], Any]]
+    validators: Iterable[Validator]
     error_messages: Mapping[str, str] | None
     pii: bool
     unique_for_date: str | None

@@ -28,6 +28,7 @@ from dorm.validators import (
 if TYPE_CHECKING:
     from dorm.dialects.elements import SqlType
     from dorm.fields.instances import Instance
+    from dorm.fields.options import Validator
 
 U = TypeVar("U", default=uuid.UUID)
 Y = TypeVar("Y", default=bytes)
@@ -158,7 +159,7 @@ class BinaryField(Field[Y], Generic[Y]):
 
     exact_types = (bytes,)
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         return () if self.max_length is None else (MaxLengthValidator(self.max_length),)
 
     def column_type(self) -> SqlType:
@@ -228,7 +229,7 @@ class GenericIPAddressField(Field[S], Generic[S]):
             return str(mapped) if self.unpack_ipv4 else f"::ffff:{mapped}"
         return str(address)
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         """The check of the protocol."""
         return (_ADDRESS_CHECKS[self.protocol],)
 

@@ -25,6 +25,7 @@ from dorm.utils.suggest import hint
 if TYPE_CHECKING:
     from dorm.dialects.elements import SqlType
     from dorm.fields.instances import Instance
+    from dorm.fields.options import Deconstructed
 
 N = TypeVar("N", default=Any)
 N_co = TypeVar("N_co", default=Any, covariant=True)
@@ -119,7 +120,7 @@ class RelatedField(Field[N], Generic[N]):
         meta = getattr(target, "_meta", None)
         return meta.label if meta is not None else target
 
-    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> Deconstructed:
         name, path, args, kwargs = super().deconstruct()
         kwargs["to"] = self._to_option()
         relation = self.remote_field
@@ -255,7 +256,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
         made._target_field = None
         return made
 
-    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> Deconstructed:
         name, path, args, kwargs = super().deconstruct()
         kwargs["on_delete"] = self.on_delete
         if self.remote_field.parent_link:
@@ -530,7 +531,7 @@ class ManyToManyField(RelatedField, Generic[N_co]):
     def get_default_column(self, attname: str) -> None:
         return None
 
-    def deconstruct(self) -> tuple[str | None, str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> Deconstructed:
         name, path, args, kwargs = super().deconstruct()
         relation = self.remote_field
         through = relation.given_through

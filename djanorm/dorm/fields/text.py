@@ -26,6 +26,7 @@ from dorm.validators import (
 
 if TYPE_CHECKING:
     from dorm.dialects.elements import SqlType
+    from dorm.fields.options import Validator
 
 S = TypeVar("S", default=str)
 E = TypeVar("E", bound=Enum)
@@ -55,7 +56,7 @@ class TextBase(Field[S], Generic[S]):
 
     exact_types: tuple[type, ...] = (str,)
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         """Those of the class, and the length of the column."""
         if self.max_length is None:
             return self.default_validators
@@ -312,7 +313,7 @@ class SlugField(CharField[S], Generic[S]):
 
     allow_unicode: bool
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         return (validate_unicode_slug if self.allow_unicode else validate_slug, *super().built_in_validators())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,13 +13,14 @@ from dorm.fields.choices import BLANK_CHOICE, flat_choices, with_blank
 
 if TYPE_CHECKING:
     from dorm.fields.instances import Instance
+    from dorm.fields.options import Validator
 
 
 class Checked:
     """The part of a field that validates. It runs in ``full_clean()``, never on assignment."""
 
     empty_values: ClassVar[tuple[object, ...]] = (None, "", [], (), {})
-    default_validators: ClassVar[tuple[Callable[[Any], Any], ...]] = ()
+    default_validators: ClassVar[tuple[Validator, ...]] = ()
     default_error_messages: ClassVar[Mapping[str, str]] = {
         "null": "This field cannot be null.",
         "blank": "This field cannot be blank.",
@@ -33,7 +34,7 @@ class Checked:
     blank: bool
     choices: Any
     filled_by_database: bool
-    _own_validators: tuple[Callable[[Any], Any], ...]
+    _own_validators: tuple[Validator, ...]
     _error_messages: dict[str, str]
 
     def is_secret(self) -> bool:
@@ -73,11 +74,11 @@ class Checked:
         return ValidationError(FinishedText(self.error_message(code, **values)), code=code, params=values)
 
     @property
-    def validators(self) -> list[Callable[[Any], Any]]:
+    def validators(self) -> list[Validator]:
         """Built-in checks of the class, then the ones given."""
         return [*self.built_in_validators(), *self._own_validators]
 
-    def built_in_validators(self) -> Sequence[Callable[[Any], Any]]:
+    def built_in_validators(self) -> Sequence[Validator]:
         return self.default_validators
 
     @property
