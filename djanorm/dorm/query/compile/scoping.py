@@ -65,11 +65,10 @@ def restriction(scope: Scope, options: Options, table: Any, far: ForeignKey[Any]
     """The condition on an appearance of a table, as an element; None when there is none.
 
     :param far: of a junction, the foreign key to the other side. A link to a hidden row is hidden, because a key of the
-        other side is compared and counted here, without a join to it.
+        other side is compared and counted here, without a join to it. A junction with a condition decides by that alone.
     """
-    asked = [_of_the_row(scope, options, table), None if far is None else _of_the_other_side(scope, table, far)]
-    found = [element for element in asked if element is not None]
-    return sa.and_(*found) if found else None
+    asked = _of_the_row(scope, options, table)
+    return _of_the_other_side(scope, table, far) if asked is None and far is not None else asked
 
 
 def _of_the_other_side(scope: Scope, table: Any, far: ForeignKey[Any]) -> Any:
