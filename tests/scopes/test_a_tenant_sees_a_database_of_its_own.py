@@ -81,7 +81,11 @@ def fill(chance: random.Random) -> None:
                 values |= {"name": letter, "score": chance.randint(0, 5), "team": some_of(made[Team], tenant)}
                 values["mentor"] = some_of(made[Member], tenant)
             elif model is Grade:
-                values |= {"member": some_of(made[Member], tenant), "skill": some_of(made[Skill], tenant)}
+                # a link to a hidden row is hidden; without the others it would be a link to nothing, which no database has
+                ends = [[row for row in made[end] if row.tenant == tenant] for end in (Member, Skill)]
+                if not all(ends):
+                    continue
+                values |= {"member": chance.choice(ends[0]), "skill": chance.choice(ends[1])}
                 values["points"] = chance.randint(1, 3)
             else:
                 taken = {row.member_id for row in made[Desk]}
