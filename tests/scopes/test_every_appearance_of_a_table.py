@@ -10,6 +10,7 @@ import pytest
 
 import dorm
 from dorm import Avg, Count, Exists, F, Max, OuterRef, Prefetch, Q, Subquery, Sum, scopes
+from dorm.events import WriteEvent, subscribe
 
 TENANT: ContextVar[int] = ContextVar("tenant", default=1)
 
@@ -288,6 +289,16 @@ def test_update_writes_the_rows_of_the_tenant_only(filled):
     assert ITEMS.exclude(labels__name="l9").update(price=2) == 4
     assert ITEMS.order_by("price").filter(pk__in=ITEMS.values("pk")).update(price=3) == 4
     assert [row for row in everything() if row[0] == 2] == before
+
+
+async def test_the_event_of_a_row_that_is_moved_out_of_the_scope_has_its_new_values(filled, mode):
+    stray = await mode.call(ITEMS, "get", name="stray")
+    told: list[WriteEvent] = []
+    with subscribe(told.append, want=["old", "values"]):
+        assert await mode.call(ITEMS.filter(name="stray"), "update", tenant=2) == 1
+    assert [event.keys for event in told] == [(stray.pk,)] * 3
+    assert [row["tenant"] for row in (told[1].old or {}).values()] == [1]
+    assert [row["tenant"] for row in (told[1].values or {}).values()] == [2]
 
 
 def test_delete_removes_the_rows_of_the_tenant_only(filled):

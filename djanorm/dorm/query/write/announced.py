@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
+from dorm import scopes
 from dorm.db.announcements import Announcement, Keys
 from dorm.db.sessions import session as session_of
 from dorm.db.write_events import NO_ROWS, Rows
@@ -226,6 +227,7 @@ def _tell_changed(
     """
     values: Rows | None = None
     if "values" in announcement.want and announcement.kind != "delete":
-        now = rows_of(options, renamed.values(), using, options.concrete_fields)
+        with scopes.unscoped():  # the write may have moved them out of a scope
+            now = rows_of(options, renamed.values(), using, options.concrete_fields)
         values = {key: now[new] for key, new in renamed.items() if new in now}
     announcement.after(tuple(renamed), values=values, old=old)
