@@ -6,7 +6,7 @@ inherits from ``Instance``.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 N_contra = TypeVar("N_contra", contravariant=True)
 Manager_co = TypeVar("Manager_co", covariant=True)
@@ -16,6 +16,12 @@ class Instance:
     """An instance of some model: the part of ``Model`` that lower layers may rely on."""
 
     _meta: ClassVar[Any]
+
+    if TYPE_CHECKING:
+        _base_manager: ClassVar[Any]
+        _default_manager: ClassVar[Any]
+        _state: Any
+        pk: Any
 
 
 class Linked(Protocol[Manager_co]):

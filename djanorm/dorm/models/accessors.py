@@ -40,7 +40,7 @@ class _ManyDescriptor:
         parts["instance"] = instance
         return manager
 
-    def _shared(self) -> tuple[type[RelatedManager[Any]], dict[str, Any]]:
+    def _shared(self) -> tuple[type[RelatedManager[Any]], dict[str, object]]:
         """The class of all managers of this relation, and what they have in common."""
         default = self._model()._meta.default_manager
         side = self._side(default)
@@ -52,10 +52,10 @@ class _ManyDescriptor:
         name = f"{type(instance).__name__}.{self.accessor}"
         raise TypeError(f"{name} cannot be assigned. Call .{self.accessor}.set(…) instead.")
 
-    def _on_class(self) -> Any:
+    def _on_class(self) -> object:
         raise NotImplementedError
 
-    def _model(self) -> Any:
+    def _model(self) -> type[Instance]:
         raise NotImplementedError
 
     def _side(self, default: Any) -> Side:
@@ -92,7 +92,7 @@ class ManyToManyForward(_ManyDescriptor):
         self.field = field
         self.accessor = field.name
 
-    def _on_class(self) -> Any:
+    def _on_class(self) -> object:
         return self.field
 
     def _model(self) -> Any:
@@ -119,7 +119,7 @@ def install_reverse(relation: Relation) -> None:
     if name is None:
         return
     if relation.one_to_one:
-        descriptor: Any = ReverseOneToOne(relation)
+        descriptor: object = ReverseOneToOne(relation)
     elif relation.many_to_many:
         descriptor = ManyToManyReverse(relation)
     else:

@@ -69,10 +69,10 @@ def key_converter(field: Field) -> Callable[[Any], Any]:
     Which classes need no conversion is known once the target exists, and may change when it is redefined.
     """
     convert, relation = converter(field), field.remote_field
-    known_target: Any = None
+    known_target = None
     exact: frozenset[type] = frozenset()
 
-    def convert_key(value: int) -> Any:
+    def convert_key(value: int) -> object:
         nonlocal known_target, exact
         if relation.model is not known_target:
             known_target, exact = relation.model, frozenset(field.exact_types)

@@ -13,6 +13,7 @@ from dorm.models.keys import PrimaryKey
 from dorm.models.manager import DefaultManager
 from dorm.models.metaclass import ModelBase
 from dorm.models.state import LazyState
+from dorm.query.describe.base import QueryRoot
 from dorm.query.run.lazy_access import description
 from dorm.utils.lazy import lazy_import
 
@@ -65,7 +66,7 @@ class Model(Instance, metaclass=ModelBase):
         @property
         def _linked_manager(self) -> ManyRelatedManager[Self]: ...
         @property
-        def _unknown_manager(self) -> ManyRelatedManager[Any]: ...
+        def _unknown_manager(self) -> ManyRelatedManager[object]: ...
         def _manager_of(self, row: N, /) -> ManyRelatedManager[N]: ...
 
         def __init_subclass__(
@@ -73,24 +74,24 @@ class Model(Instance, metaclass=ModelBase):
             *,
             abstract: bool = ...,
             app_label: str = ...,
-            constraints: Iterable[Any] = ...,
+            constraints: Iterable[object] = ...,
             db_table: str = ...,
             db_table_comment: str = ...,
             db_tablespace: str = ...,
             default_manager_name: str = ...,
             base_manager_name: str = ...,
             get_latest_by: str | Iterable[str] = ...,
-            indexes: Iterable[Any] = ...,
+            indexes: Iterable[object] = ...,
             managed: bool = ...,
-            ordering: Iterable[Any] = ...,
-            permissions: Iterable[Any] = ...,
+            ordering: Iterable[object] = ...,
+            permissions: Iterable[object] = ...,
             proxy: bool = ...,
             read_only: bool = ...,
             registry: Registry = ...,
-            unique_together: Iterable[Any] = ...,
+            unique_together: Iterable[object] = ...,
             verbose_name: str = ...,
             verbose_name_plural: str = ...,
-            **kwargs: Any,
+            **kwargs: object,
         ) -> None: ...
 
     else:
@@ -206,7 +207,7 @@ class Model(Instance, metaclass=ModelBase):
     # -- reading ------------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_db(cls, db: str, field_names: Collection[str], values: Collection[Any]) -> Self:
+    def from_db(cls, db: str, field_names: Collection[str], values: Collection[object]) -> Self:
         """Make an instance of a loaded row; override it to take part in loading.
 
         :param db: the alias the row came from.
@@ -230,7 +231,7 @@ class Model(Instance, metaclass=ModelBase):
         loading.refresh(self, using, fields, from_queryset)
 
     async def arefresh_from_db(
-        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: Any = None
+        self, using: str | None = None, fields: Iterable[str] | None = None, from_queryset: QueryRoot | None = None
     ) -> None:
         return await bridge.run_async(self.refresh_from_db, using, fields, from_queryset)
 
@@ -242,7 +243,7 @@ class Model(Instance, metaclass=ModelBase):
         """The attnames of the columns that were not loaded."""
         return loading.deferred_fields(self)
 
-    def _load_deferred(self, attname: str) -> Any:
+    def _load_deferred(self, attname: str) -> object:
         return loading.load_deferred(self, attname)
 
     # -- validating ---------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class _Candidate:
         return sa.select(what).select_from(self.table, *others).add_cte(self.rows).limit(1)
 
 
-def _cell(field: Field, values: dict[str, Any], options: Options, table: Any) -> Element:
+def _cell(field: Field, values: dict[str, object], options: Options, table: Any) -> Element:
     """The value an INSERT would store: the instance's, or the default of the column."""
     value = values.get(field.attname)
     if field.attname not in values and field.has_db_default():
@@ -129,7 +129,7 @@ def _clash(constraint: Any, options: Any, instance: Any, candidate: _Candidate) 
     return candidate.select(sa.literal(1), stored).where(sa.and_(*conditions))
 
 
-def _parts(constraint: Any) -> Iterator[tuple[Any, str]]:
+def _parts(constraint: Any) -> Iterator[tuple[object, str]]:
     """The parts in which two rows must not agree, each with the operator of the comparison."""
     if isinstance(constraint, ExclusionConstraint):
         yield from constraint.expressions
@@ -154,7 +154,7 @@ def _names(constraint: BaseConstraint, options: Options) -> Iterator[str]:
         yield from _names_in(condition, options)
 
 
-def _names_in(what: Any, options: Options) -> Iterator[str]:
+def _names_in(what: object, options: Options) -> Iterator[str]:
     """The fields that a condition or an expression names."""
     if isinstance(what, Q):
         for child in what.children:
@@ -178,7 +178,7 @@ def _field_of(path: str, options: Options) -> Iterator[str]:
     yield options.pk.name if name == "pk" else options.get_field(name).name
 
 
-def _complaint(constraint: Any, model: type[Any]) -> ValidationError:
+def _complaint(constraint: Any, model: type[Instance]) -> ValidationError:
     told = constraint.violation_error_code is not None or constraint._given_message is not None
     fields = getattr(constraint, "fields", ())
     if told or not fields or constraint.condition is not None:

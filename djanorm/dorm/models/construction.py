@@ -98,7 +98,7 @@ def _after_model(cls: type) -> Callable[[object], None] | None:
     return next((vars(base)["__init__"] for base in classes if "__init__" in vars(base) and base is not object), None)
 
 
-def generate_init(cls: type[Any]) -> Callable[..., None]:
+def generate_init(cls: type[Instance]) -> Callable[..., None]:
     """Write and compile ``__init__`` for the concrete fields of a model."""
     text = _InitText(cls)
     generated: Any = define("__init__", text.source(), text.scope, f"constructor of {cls._meta.label}")
@@ -329,7 +329,7 @@ def is_filled_by_database(field: Field) -> bool:
 
 
 def _refuse_values(
-    model: type[Any], first: ValidationError, given: dict[str, object], extra: dict[str, object]
+    model: type[Instance], first: ValidationError, given: dict[str, object], extra: dict[str, object]
 ) -> NoReturn:
     """Raise one error about all invalid arguments, not only about the first."""
     problems: dict[str, list[ValidationError]] = {}
@@ -366,7 +366,7 @@ def _assign_extra(model: type[Any], instance: Instance, extra: dict[str, object]
         _refuse(model, unknown)
 
 
-def _assign_key(model: type[Any], instance: Any, value: Any) -> None:
+def _assign_key(model: type[Instance], instance: Instance, value: object) -> None:
     """Set ``pk``, which may have been given under the key's own name as well.
 
     :raises TypeError: naming both, when they differ.
@@ -379,16 +379,16 @@ def _assign_key(model: type[Any], instance: Any, value: Any) -> None:
         raise TypeError(f"{model.__name__}() got pk={value!r} and {key.attname}={given!r}: give the key once.")
 
 
-def _filling(field: Field, setters: dict[str, Callable[[Any, Any], None]]) -> Callable[[Any, object], None]:
+def _filling(field: Field, setters: dict[str, Callable[[object, object], None]]) -> Callable[[Any, object], None]:
     """The setter of a default: of the key, when the database computes it, else of the relation."""
 
-    def fill(instance: Instance, value: Any) -> None:
+    def fill(instance: Instance, value: object) -> None:
         setters[field.attname if is_expression(value) else field.name](instance, value)
 
     return fill
 
 
-def _agreeing(field: Field, relate: Callable[[Any, object], None]) -> Callable[[Any, Any, object], None]:
+def _agreeing(field: Field, relate: Callable[[object, object], None]) -> Callable[[Any, Any, object], None]:
     """The setter of a relation that was given together with its key."""
 
     def relate_both(instance: Instance, value: object, key: object) -> None:
@@ -402,7 +402,7 @@ def _agreeing(field: Field, relate: Callable[[Any, object], None]) -> Callable[[
     return relate_both
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: Any) -> bool:
     return one is other or (not is_expression(one) and not is_expression(other) and bool(one == other))
 
 

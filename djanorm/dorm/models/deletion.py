@@ -14,6 +14,7 @@ from dorm.db import routers, transactions
 from dorm.db.announcements import Asked
 from dorm.exceptions import ProtectedError, ReadOnlyModelError, RestrictedError
 from dorm.fields.deletion_rules import CASCADE, PROTECT, RESTRICT, SET_DEFAULT, SET_NULL, SetValue
+from dorm.fields.instances import Instance
 from dorm.fields.relations import Relation
 from dorm.meta.options import Options
 from dorm.query.describe.names import Names
@@ -39,7 +40,7 @@ class _Batch:
     def __init__(self, options: Any) -> None:
         self.options = options
         # the keys that deletion was asked for; the others go with them
-        self.asked: set[Any] = set()
+        self.asked: set[object] = set()
         self.keys: dict[Any, None] = {}
         self.instances: dict[Any, Any] = {}
 
@@ -66,14 +67,14 @@ class Collector:
         self.origin = origin
         self._batches: dict[Any, _Batch] = {}
         # rows that nothing refers to: deleted by their foreign key, without reading them
-        self._leaves: list[tuple[Any, Any, list[Any]]] = []
+        self._leaves: list[tuple[Any, Any, list[object]]] = []
         # (model's options, foreign key, value to put there, keys referred to)
-        self._updates: list[tuple[Any, Any, Any, list[Any]]] = []
+        self._updates: list[tuple[Any, Any, Any, list[object]]] = []
         # child model -> the models it refers to, to delete children first
-        self._parents: dict[Any, set[Any]] = {}
-        self._blocked: list[tuple[Any, list[Any]]] = []
+        self._parents: dict[Any, set[object]] = {}
+        self._blocked: list[tuple[Any, list[object]]] = []
         # (relation, keys that must not be referred to by rows that stay)
-        self._restricted: list[tuple[Any, list[Any]]] = []
+        self._restricted: list[tuple[Any, list[object]]] = []
 
     @classmethod
     def is_direct(cls, options: Options, *, signals: bool = False) -> bool:
@@ -84,7 +85,7 @@ class Collector:
 
     # -- collecting ---------------------------------------------------------------------------------------------------
 
-    def collect(self, instances: Sequence[Any]) -> None:
+    def collect(self, instances: Sequence[Instance]) -> None:
         """Add instances of one model, and all rows that are deleted with them.
 
         :raises ProtectedError: from `delete`, when something protects a row; nothing is written then.
@@ -119,7 +120,7 @@ class Collector:
                     pending.extend(self._follow(options, relation, new, instances))
                 self._collect_generic(options, new, instances)
 
-    def _batch_of(self, options: Any) -> _Batch:
+    def _batch_of(self, options: Options) -> _Batch:
         batch = self._batches.get(options)
         if batch is None:
             batch = self._batches[options] = _Batch(options)
@@ -160,11 +161,13 @@ class Collector:
         elif isinstance(rule, SetValue) and (not callable(rule.value) or self._is_referred_to(child, field, keys)):
             self._updates.append((child, field, field.to_python(rule.resolve()), keys))
 
-    def _is_referred_to(self, child: Options, field: Field, keys: list[Any]) -> bool:
+    def _is_referred_to(self, child: Options, field: Field, keys: list[object]) -> bool:
         """Whether a row refers to ``keys``: a user's function is called only if its value will be used."""
         return bool(self._rows(child.model).filter(**{f"{field.attname}__in": keys}).exists())
 
-    def _target_values(self, options: Options, field: Any, keys: list[Any], instances: dict[Any, Any]) -> list[Any]:
+    def _target_values(
+        self, options: Options, field: Any, keys: list[object], instances: dict[object, object]
+    ) -> list[object]:
         """The values of the foreign key for rows with these keys: the keys, unless it points at another column."""
         target = field.target_field
         if target.primary_key:
@@ -175,23 +178,23 @@ class Collector:
             known.extend(self._rows(options.model).filter(pk__in=missing).values_list(target.attname, flat=True))
         return [value for value in known if value is not None]
 
-    def _rows(self, model: type[Any]) -> QuerySet:
+    def _rows(self, model: type[Instance]) -> QuerySet:
         return QuerySet(model, using=self.using).order_by()
 
-    def _keys(self, child: Any, field: Any, keys: list[Any]) -> list[Any]:
+    def _keys(self, child: Options, field: Field, keys: list[object]) -> list[object]:
         """The keys of the rows that refer to ``keys``. What does not depend on these is made once per model."""
         state = child.derived("keys only", _keys_only, child)
         lookup = {field.attname: keys[0]} if len(keys) == 1 else {f"{field.attname}__in": keys}
         state = state.with_step(FilterStep(Names(state).lookups(lookup, False)))
         return pipeline.fetch(state, self.using)
 
-    def _instances(self, model: type, name: str, keys: list[Any]) -> dict[Any, Any]:
+    def _instances(self, model: type, name: str, keys: list[object]) -> dict[object, object]:
         return {instance.pk: instance for instance in self._rows(model).filter(**{f"{name}__in": keys})}
 
     def _listens(self, model: type[Any]) -> bool:
         return self.signals and (pre_delete.has_listeners(model) or post_delete.has_listeners(model))
 
-    def _collect_generic(self, options: Options, keys: list[Any], instances: dict[Any, Any]) -> None:
+    def _collect_generic(self, options: Options, keys: list[object], instances: dict[object, object]) -> None:
         """Collect the rows of fields without a column (`bulk_related_objects`), such as generic relations."""
         for field in getattr(options, "private_fields", ()):
             related = getattr(field, "bulk_related_objects", None)
@@ -310,10 +313,10 @@ class Collector:
         if number and not options.auto_created:
             counts[options.label] = counts.get(options.label, 0) + number
 
-    def _children_first(self) -> list[Any]:
+    def _children_first(self) -> list[Options]:
         """The models with rows to delete, in an order in which none goes before those that refer to it, cycles aside."""
-        ordered: list[Any] = []
-        visited: set[Any] = set()
+        ordered: list[Options] = []
+        visited: set[object] = set()
         involved = {*self._batches, *(options for options, _, _ in self._leaves)}
         # rows referred to with RESTRICT are deleted after the rows that refer to them, which are deleted for another
         # reason
@@ -325,7 +328,7 @@ class Collector:
             for parent in parents:
                 children.setdefault(parent, []).append(child)
 
-        def visit(options: Any) -> None:
+        def visit(options: Options) -> None:
             if options in visited:
                 return
             visited.add(options)
@@ -338,9 +341,9 @@ class Collector:
             visit(options)
         return ordered
 
-    def _in_cycle(self, options: Any) -> bool:
+    def _in_cycle(self, options: object) -> bool:
         """Whether rows of the model refer, directly or not, to rows of the same model."""
-        seen: set[Any] = set()
+        seen: set[object] = set()
         pending = list(self._parents.get(options, ()))
         while pending:
             parent = pending.pop()
@@ -352,7 +355,7 @@ class Collector:
         return False
 
 
-def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, list[Any]]:
+def _in_the_way(blocked: list[tuple[Any, list[object]]], kind: str) -> tuple[str, list[object]]:
     """The message about rows that forbid a deletion, and the rows."""
     relation, _ = blocked[0]
     blockers = [blocker for _, found in blocked for blocker in found]
@@ -365,7 +368,7 @@ def _in_the_way(blocked: list[tuple[Any, list[Any]]], kind: str) -> tuple[str, l
     return text, blockers
 
 
-def _rules(options: Options) -> tuple[Any, ...]:
+def _rules(options: Options) -> tuple[object, ...]:
     """The relations to a model that require something when its rows are deleted."""
     return _known(options)[0]
 
@@ -398,7 +401,7 @@ def _has_generic_relations(options: Options) -> bool:
     return any(hasattr(field, "bulk_related_objects") for field in getattr(options, "private_fields", ()))
 
 
-def delete_instance(instance: Any, using: str | None) -> tuple[int, dict[str, int]]:
+def delete_instance(instance: Instance, using: str | None) -> tuple[int, dict[str, int]]:
     """The body of `Model.delete()`; see there."""
     model, key, state = type(instance), instance.pk, instance._state
     options = model._meta.concrete_model._meta

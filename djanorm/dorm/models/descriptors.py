@@ -80,7 +80,7 @@ class ForwardRelation:
             return self.field
         return self.load(instance)
 
-    def load(self, instance: Any) -> Any:
+    def load(self, instance: Any) -> object:
         """Fetch and remember the related instance; None when the key is NULL."""
         field, values = self.field, instance.__dict__
         key = getattr(instance, field.attname)
@@ -121,7 +121,7 @@ class ReverseOneToOne:
             raise self.missing(f"{type(instance).__name__} has no {self.name}.")
         return found
 
-    def load(self, instance: Any) -> Any:
+    def load(self, instance: Instance) -> object:
         """Fetch and remember the instance that refers to this one; None when there is none."""
         field, related = self.relation.field, self.relation.related_model
         key = key_of(field, instance)

@@ -40,7 +40,7 @@ def load_deferred(instance: Any, attname: str) -> Any:
 
 
 def refresh(
-    instance: Any, using: str | None, fields: Iterable[str] | None, from_queryset: QuerySet | None = None
+    instance: Instance, using: str | None, fields: Iterable[str] | None, from_queryset: QuerySet | None = None
 ) -> None:
     """Replace the values of an instance by those its row has now.
 
@@ -100,7 +100,7 @@ def _named_columns(instance: Instance, names: Iterable[str]) -> list[Field]:
     return list(columns.values())
 
 
-def _reverse_names(model: type[Any]) -> list[str]:
+def _reverse_names(model: type[Instance]) -> list[str]:
     names = [relation.accessor_name() for relation in model._meta.related_objects]
     return [name for name in names if name is not None]
 
@@ -180,7 +180,7 @@ async def aload(instances: Instance, *names: str) -> None:
     await bridge.run_async(load, instances, *names)
 
 
-async def run(function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+async def run(function: Callable[..., T], /, *args: object, **kwargs: object) -> T:
     """Run synchronous code that uses the library on the async connections, without blocking the event loop.
 
     Lazy relations and deferred columns work inside, in the transaction of the calling task.

@@ -79,7 +79,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
                 self._insert(missing, alias, through_defaults)
             self._announce("post_add", missing, alias)
 
-    def _writes_once(self, through_defaults: Any) -> bool:
+    def _writes_once(self, through_defaults: object) -> bool:
         """Whether links can be inserted without reading first: an automatic junction, and no receivers of signals."""
         return bool(self.through._meta.auto_created) and not through_defaults and not m2m_changed.connected
 
@@ -114,7 +114,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         alias = self._link_alias()
         self._announced("remove", keys, alias, self._links(alias, self._visible(alias, keys)))
 
-    async def aremove(self, *objs: Any, bulk: bool = True) -> None:
+    async def aremove(self, *objs: object, bulk: bool = True) -> None:
         return await bridge.run_async(self.remove, *objs, bulk=bulk)
 
     def clear(self, *, bulk: bool = True) -> None:
@@ -143,17 +143,19 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
 
     # -- creating rows ------------------------------------------------------------------------------------------------
 
-    def create(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
+    def create(self, *, through_defaults: Mapping[str, object] | None = None, **kwargs: object) -> M:
         """Create and link a row."""
         with transactions.atomic(write_alias(self)):
             made = super().create(**kwargs)
             self.add(made, through_defaults=through_defaults)
         return made
 
-    async def acreate(self, *, through_defaults: Any = None, **kwargs: Any) -> M:
+    async def acreate(self, *, through_defaults: object = None, **kwargs: Any) -> M:
         return await bridge.run_async(self.create, through_defaults=through_defaults, **kwargs)
 
-    def get_or_create(self, defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any) -> tuple[M, bool]:
+    def get_or_create(
+        self, defaults: Any = None, *, through_defaults: Mapping[str, object] | None = None, **kwargs: Any
+    ) -> tuple[M, bool]:
         """Like `QuerySet.get_or_create`, among the linked rows; a new row is linked."""
         with transactions.atomic(write_alias(self)):
             found, created = super().get_or_create(defaults, **kwargs)
@@ -162,12 +164,17 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return found, created
 
     async def aget_or_create(
-        self, defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
+        self, defaults: object = None, *, through_defaults: object = None, **kwargs: Any
     ) -> tuple[M, bool]:
         return await bridge.run_async(self.get_or_create, defaults, through_defaults=through_defaults, **kwargs)
 
     def update_or_create(
-        self, defaults: Any = None, create_defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
+        self,
+        defaults: Any = None,
+        create_defaults: Any = None,
+        *,
+        through_defaults: Mapping[str, object] | None = None,
+        **kwargs: Any,
     ) -> tuple[M, bool]:
         """Like `QuerySet.update_or_create`, among the linked rows; a new row is linked."""
         with transactions.atomic(write_alias(self)):
@@ -177,13 +184,13 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         return found, created
 
     async def aupdate_or_create(
-        self, defaults: Any = None, create_defaults: Any = None, *, through_defaults: Any = None, **kwargs: Any
+        self, defaults: object = None, create_defaults: object = None, *, through_defaults: object = None, **kwargs: Any
     ) -> tuple[M, bool]:
         return await bridge.run_async(
             self.update_or_create, defaults, create_defaults, through_defaults=through_defaults, **kwargs
         )
 
-    def exists_or_create(self, defaults: Any = None, **kwargs: Any) -> tuple[bool, M]:
+    def exists_or_create(self, defaults: object = None, **kwargs: Any) -> tuple[bool, M]:
         """Like `QuerySet.exists_or_create`, among the linked rows; a new row is linked."""
         found, created = self.get_or_create(defaults, **kwargs)
         return not created, found
@@ -247,7 +254,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
         attname = self._side.end.junction.target.target_field.attname
         return (seen if keys is None else seen.filter(**{f"{attname}__in": keys})).order_by().values(attname)
 
-    def _links(self, alias: str, keys: Any = None) -> Any:
+    def _links(self, alias: str, keys: object = None) -> Any:
         """The junction's rows of the owner, or those that lead to ``keys``."""
         junction, owner = self._side.end.junction, self._owner_key
         near, far = junction.source.attname, junction.target.attname
@@ -256,7 +263,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             links |= _link_condition(far, owner, near, keys)
         return junction.model._default_manager.using(alias).filter(links)
 
-    def _linked_keys(self, alias: str, keys: Any = None) -> frozenset[Any]:
+    def _linked_keys(self, alias: str, keys: object = None) -> frozenset[Any]:
         junction = self._side.end.junction
         lookups = {junction.source.attname: self._owner_key}
         if keys is not None:

@@ -222,7 +222,7 @@ def _restore_exception(model: type[Instance], name: str, args: tuple[object, ...
 
 def _reduce_class(cls: Any) -> Any:
     """Pickles a model class that cannot be imported by name, such as one defined in a function, by the registry."""
-    found: Any = sys.modules.get(cls.__module__)
+    found = sys.modules.get(cls.__module__)
     for part in cls.__qualname__.split("."):
         found = getattr(found, part, None)
     if found is not cls and "_meta_options" in cls.__dict__:

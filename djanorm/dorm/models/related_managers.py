@@ -6,7 +6,7 @@ of a user-defined manager. Each access creates a small object; its class is crea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, Self, TypeVar, overload
 
 from dorm.db import bridge
@@ -75,8 +75,8 @@ class RelatedManager(BaseManager[M], Generic[M]):
         def __get__(self, instance: Any, owner: Any) -> Any: ...  # pyright: ignore # ty: ignore
         def __set__(self, instance: Any, value: Never) -> None: ...
 
-        def remove(self, *objs: Any, bulk: bool = True) -> None: ...
-        async def aremove(self, *objs: Any, bulk: bool = True) -> None: ...
+        def remove(self, *objs: object, bulk: bool = True) -> None: ...
+        async def aremove(self, *objs: object, bulk: bool = True) -> None: ...
         def clear(self, *, bulk: bool = True) -> None: ...
         async def aclear(self, *, bulk: bool = True) -> None: ...
 
@@ -116,7 +116,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return prefetched.get(self._side.accessor)
 
     @property
-    def _identity(self) -> tuple[Any, ...]:
+    def _identity(self) -> tuple[object, ...]:
         return (*super()._identity, self.instance)
 
     @property
@@ -129,7 +129,7 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return getattr(self.instance, self._side.owner_key)
 
     @property
-    def _hints(self) -> dict[str, Any]:  # type: ignore[override] # pyright: ignore # ty: ignore
+    def _hints(self) -> dict[str, object]:  # type: ignore[override] # pyright: ignore # ty: ignore
         """The hints for the routers."""
         return {"instance": self.instance}
 
@@ -162,7 +162,9 @@ class RelatedManager(BaseManager[M], Generic[M]):
         """Relate more rows to the owner."""
         raise NotImplementedError
 
-    async def aadd(self, *objs: Any, bulk: bool = True, through_defaults: Any = None) -> None:
+    async def aadd(
+        self, *objs: object, bulk: bool = True, through_defaults: Mapping[str, object] | None = None
+    ) -> None:
         return await bridge.run_async(self.add, *objs, bulk=bulk, through_defaults=through_defaults)
 
     def set(self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None) -> None:
@@ -182,7 +184,12 @@ class RelatedManager(BaseManager[M], Generic[M]):
         return tuple(objs)
 
     async def aset(
-        self, objs: Iterable[Any], *, bulk: bool = True, clear: bool = False, through_defaults: Any = None
+        self,
+        objs: Iterable[object],
+        *,
+        bulk: bool = True,
+        clear: bool = False,
+        through_defaults: Mapping[str, object] | None = None,
     ) -> None:
         return await bridge.run_async(self.set, objs, bulk=bulk, clear=clear, through_defaults=through_defaults)
 
@@ -272,7 +279,7 @@ class ReverseManager(RelatedManager[M], Generic[M]):
                 self.remove(*(obj for obj in before if obj not in objs), bulk=bulk)
                 self.add(*(obj for obj in objs if obj not in before), bulk=bulk)
 
-    def create(self, **kwargs: Any) -> M:
+    def create(self, **kwargs: object) -> M:
         """Create a row that refers to the owner."""
         self._start_writing()
         return super().create(**{**kwargs, self._side.field.name: self.instance})
@@ -340,7 +347,7 @@ class NullableReverseManager(ReverseManager[M], Generic[M]):
             for obj in objs:
                 setattr(obj, field.name, None)
 
-    async def aremove(self, *objs: Any, bulk: bool = True) -> None:
+    async def aremove(self, *objs: object, bulk: bool = True) -> None:
         return await bridge.run_async(self.remove, *objs, bulk=bulk)
 
     def clear(self, *, bulk: bool = True) -> None:

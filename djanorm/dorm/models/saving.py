@@ -95,7 +95,7 @@ class Columns:
         self.names = [field.attname for field in fields]
         self.prepared = [(n, field) for n, field in enumerate(fields) if field.attname in plan.prepared]
 
-    def read(self, instance: Any, add: bool) -> list[Any] | None:
+    def read(self, instance: object, add: bool) -> list[Any] | None:
         """The values to write; None when one is missing, or computed by the database."""
         values = instance.__dict__
         for position, field in self.prepared:
@@ -316,7 +316,7 @@ def _validate_on(instance: Any, alias: str) -> None:
         state.db = before
 
 
-def _update(instance: Any, plan: SavePlan, alias: str, fields: list[Field] | None, *, must_match: bool) -> bool:
+def _update(instance: Instance, plan: SavePlan, alias: str, fields: list[Field] | None, *, must_match: bool) -> bool:
     """UPDATE by key; inserts when no row matched and none was required. Returns True when it inserted."""
     if plan.options.select_on_save and not must_match and not _row_exists(instance, alias):
         matched = 0
@@ -333,7 +333,7 @@ def _update(instance: Any, plan: SavePlan, alias: str, fields: list[Field] | Non
     return True
 
 
-def _update_row(instance: Any, plan: SavePlan, alias: str, fields: list[Field] | None) -> int:
+def _update_row(instance: Instance, plan: SavePlan, alias: str, fields: list[Field] | None) -> int:
     if fields is None and not plan.made:
         row = plan.updated.read(instance, False)
         if row:
@@ -341,11 +341,11 @@ def _update_row(instance: Any, plan: SavePlan, alias: str, fields: list[Field] |
     return _update_one_by_one(instance, plan, alias, plan.values if fields is None else fields)
 
 
-def _row_exists(instance: Any, alias: str) -> bool:
+def _row_exists(instance: Instance, alias: str) -> bool:
     return type(instance)._base_manager.using(alias).filter(pk=instance.pk).exists()
 
 
-def _update_one_by_one(instance: Any, plan: SavePlan, alias: str, fields: list[Field]) -> int:
+def _update_one_by_one(instance: Instance, plan: SavePlan, alias: str, fields: list[Field]) -> int:
     """Update some columns, or ones that the database computes."""
     values = instance.__dict__
     chosen, row = [], []

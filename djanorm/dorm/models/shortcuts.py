@@ -41,7 +41,7 @@ def _is_users(base: type) -> bool:
 
 
 def _display(field: Field) -> Callable[[Any], Any]:
-    def display(self: Instance) -> Any:
+    def display(self: Instance) -> object:
         """The label of the chosen value, or the value itself when it is none of the choices."""
         value = getattr(self, field.attname)
         stored = getattr(value, "value", value)
@@ -54,7 +54,7 @@ def _display(field: Field) -> Callable[[Any], Any]:
 
 
 def _neighbour(field: Field, forward: bool) -> Callable[..., object]:
-    def neighbour(self: Any, **lookups: Any) -> Any:
+    def neighbour(self: Any, **lookups: Any) -> object:
         """The next or previous instance by this date, then by key; `DoesNotExist` at the end."""
         if self.pk is None:
             raise ValueError(f"{self!r} must be saved before its neighbours can be found.")
@@ -71,7 +71,7 @@ def _neighbour(field: Field, forward: bool) -> Callable[..., object]:
 
 
 def _async_wrapper(method: Callable[..., object]) -> Callable[..., object]:
-    async def wrapper(self: object, **lookups: object) -> Any:
+    async def wrapper(self: object, **lookups: object) -> object:
         return await bridge.run_async(method, self, **lookups)
 
     return wrapper

@@ -60,7 +60,7 @@ def _unique_sets(options: Options) -> Iterator[tuple[str, ...]]:
                 yield names
 
 
-def unique_checks_of(instance: Any) -> UniqueChecks:
+def unique_checks_of(instance: Instance) -> UniqueChecks:
     """The uniqueness checks of the instance's model."""
     model = type(instance)
     checks: UniqueChecks = model._meta.derived(UniqueChecks, UniqueChecks, model)
@@ -153,7 +153,7 @@ def validate_unique(instance: Instance, exclude: Collection[str] | None) -> None
         raise ValidationError(_flat(problems), code=code)
 
 
-def _check_sets_and_key(instance: Any, excluded: set[str]) -> None:
+def _check_sets_and_key(instance: Instance, excluded: set[str]) -> None:
     """:func:`check_sets`, and the key of an instance that is to become a new row."""
     key = type(instance)._meta.concrete_model._meta.pk
     check_sets(instance, excluded, ((key,),) if instance._state.adding else ())
@@ -220,7 +220,7 @@ def other_rows(instance: Any) -> Any:
     return queryset
 
 
-def _same_values(instance: Any, fields: tuple[Any, ...], excluded: set[str]) -> Q[Any] | None:
+def _same_values(instance: Instance, fields: tuple[Field, ...], excluded: set[str]) -> Q | None:
     """The condition that a row has the same values, or None when there is nothing to compare."""
     values = instance.__dict__
     lookups = {}
@@ -247,7 +247,7 @@ def unique_message(model: type[Any], fields: tuple[Any, ...]) -> str:
     return f"{name} with this {', '.join(labels[:-1])} and {labels[-1]} already exists."
 
 
-def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None:
+def validate_constraints(instance: Instance, exclude: Collection[str] | None) -> None:
     """Check the instance against each constraint that can be checked here; see `Model.validate_constraints`."""
     problems: Problems = {}
     exclude = left_out_names(exclude)
@@ -256,7 +256,7 @@ def validate_constraints(instance: Any, exclude: Collection[str] | None) -> None
         try:
             constraint.validate(type(instance), instance, exclude=exclude, using=alias)
         except ValidationError as error:
-            fields: tuple[Any, ...] = tuple(getattr(constraint, "fields", ()))
+            fields: tuple[Field, ...] = tuple(getattr(constraint, "fields", ()))
             if error.code == "unique" and len(fields) == 1:
                 error = ValidationError({fields[0]: error})
             _add(problems, error)

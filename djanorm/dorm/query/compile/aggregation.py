@@ -10,6 +10,7 @@ from dorm.aggregates import Aggregate
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built
 from dorm.expressions.references import ColumnRef
+from dorm.fields.relations import Hop
 from dorm.query.compile import aggregate_subqueries
 from dorm.query.compile.aggregate_subqueries import counts_each_row, different
 from dorm.query.compile.compiler import QueryScope, fresh_name, needs_order
@@ -56,7 +57,7 @@ class OverRows(QueryScope):
                 if chain or counts_each_row(node):
                     yield chain
 
-    def _leaves(self, hops: tuple[Any, ...]) -> int | None:
+    def _leaves(self, hops: tuple[Hop, ...]) -> int | None:
         """The index of the hop that leads outside the rows, if there is one."""
         joins, grouped = self.select.scope.joins, self.select.groups.any
         return next(
@@ -86,7 +87,7 @@ class OverRows(QueryScope):
                 self._join(key, hop, source)
         return Built(self._outside[key][0].c[path.field.column], path.field)
 
-    def _join(self, key: Any, hop: Any, source: Any) -> None:
+    def _join(self, key: object, hop: Any, source: Any) -> None:
         table = fresh_table(hop.target.query_table, self.compilation.table_names)
         scope = self.select.scope
         asked = None if scope.compilation.scoping is None else scope.restriction(hop.target, table, hop.far)

@@ -349,7 +349,7 @@ class Clauses:
         self.read.extend(part for part in parts if isinstance(part, AnnotationRef))
 
 
-def _conditions_of(inner: Scope, clause: Clause) -> list[Any] | None:
+def _conditions_of(inner: Scope, clause: Clause) -> list[Element] | None:
     """The conditions of a rerooted scope, whose joins become inner; None when they are known to be false."""
     if clause.sql is False:
         return None
@@ -380,7 +380,7 @@ def _path_inside(expression: Expression) -> Any:
     return _path_inside(children[0])
 
 
-def _other_paths(leaf: Leaf, path: Any) -> Iterator[Any]:
+def _other_paths(leaf: Leaf, path: object) -> Iterator[Any]:
     """The paths over relations of several rows that a comparison reads, other than ``path`` on its left side."""
     for expression in leaf.expressions():
         for part in expression.flatten():
@@ -422,7 +422,7 @@ def _any(clauses: list[Clause]) -> Clause:
 def _odd(clauses: list[Clause]) -> Clause:
     """XOR of several: an odd number of them holds."""
     one: Any = sa.literal_column("1")
-    zero: Any = sa.literal_column("0")
+    zero: object = sa.literal_column("0")
     terms: list[Any] = [
         (one if clause.sql else zero) if isinstance(clause.sql, bool) else sa.case((clause.sql, one), else_=zero)
         for clause in clauses
@@ -498,7 +498,7 @@ def names_inside(expression: Expression) -> Iterator[str]:
             yield " ".join(str(getattr(node, part, "")) for part in ("function", "template", "extra"))
 
 
-def _is_document(field: Any) -> bool:
+def _is_document(field: object) -> bool:
     return field is not None and key_of(field).kind is Kind.JSON
 
 
@@ -509,7 +509,7 @@ def beside(scope: Scope, built: Built, field: Any) -> Element:
     return scope.hooks.json_form(built.sql, (), json_kind(field))
 
 
-def json_kind(field: Any) -> str:
+def json_kind(field: object) -> str:
     """The JSON kind that corresponds to a field's type, for comparing values inside documents."""
     base = key_of(field)
     if _is_document(base):
@@ -537,7 +537,7 @@ def json_member(scope: Scope, left: Expression, right: RightSide) -> Element:
     return sa.or_(*conditions)
 
 
-def json_absent(scope: Scope, left: Expression, absent: bool) -> Any:
+def json_absent(scope: Scope, left: Expression, absent: bool) -> Element:
     """Whether the key is missing."""
     present = scope.hooks.json_present(*_document(scope, left))
     return sa.not_(present) if absent else present

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.dialects.elements import Element, Label
 from dorm.expressions.base import Built, Expression, Uncacheable
 from dorm.expressions.references import AnnotationRef
 from dorm.query.compile.joins import Join
@@ -24,15 +25,15 @@ class Columns:
 
     def __init__(self) -> None:
         self.related: tuple[Join, ...] = ()
-        self._all: list[Any] = []
-        self._hidden: list[Any] = []
-        self._labels: dict[str, sa.Label[Any]] = {}
-        self._computed: dict[Any, sa.Label[Any]] = {}
+        self._all: list[Element] = []
+        self._hidden: list[Element] = []
+        self._labels: dict[str, Label] = {}
+        self._computed: dict[Any, Label] = {}
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Element]:
         return iter(self._all)
 
     @property
@@ -82,27 +83,27 @@ class Columns:
         if not self.has(element):
             self._all.append(element)
 
-    def has(self, element: Any) -> bool:
+    def has(self, element: Element) -> bool:
         """Whether ``element`` is one of the columns, as it stands."""
         return any(element is column for column in self._all)
 
-    def annotation(self, name: str) -> sa.Label[Any] | None:
+    def annotation(self, name: str) -> Label | None:
         """The selected column of an annotation."""
         return self._labels.get(name)
 
-    def label_of(self, expression: Expression) -> sa.Label[Any] | None:
+    def label_of(self, expression: Expression) -> Label | None:
         """The selected column that holds ``expression``; None when it is not selected, or a column as it stands."""
         if isinstance(expression, AnnotationRef):
             return self._labels.get(expression.name)
         return self._computed.get(_key_of(expression)) if self._computed else None
 
-    def place_of(self, label: Any) -> Any:
+    def place_of(self, label: object) -> Element:
         """A selected column by its position. (A name would refer to a column of the table that has the same one.)"""
         place = next(n for n, column in enumerate(self._all, 1) if column is label)
         return sa.literal_column(str(place))
 
 
-def _key_of(expression: Expression) -> Any:
+def _key_of(expression: Expression) -> object:
     """A key that is equal for equal expressions; None for an expression that has none."""
     try:
         return expression.cache_key([])

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import FromClause
 
 from dorm.aggregates import Aggregate
+from dorm.dialects.elements import AnySelect, Element
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.references import AnnotationRef, ColumnRef, F
@@ -42,11 +44,11 @@ class QueryScope(Scope):
         super().__init__(compilation, state, parent, table=table)
         self.separate_aggregates = aggregate_subqueries.find_separate(state)
 
-    def compare(self, operator: str, left: Built, right: RightSide) -> Any:
+    def compare(self, operator: str, left: Built, right: RightSide) -> Element:
         """``left operator right``."""
         return clauses.compare(self, operator, left, right)
 
-    def member(self, left: Built, right: RightSide) -> Any:
+    def member(self, left: Built, right: RightSide) -> object:
         """``left IN (…)`` with the whole list as one parameter."""
         return clauses.member(self, left, right)
 
@@ -54,15 +56,15 @@ class QueryScope(Scope):
         """A condition as a value."""
         return clauses.condition_value(self, predicate)
 
-    def json_compare(self, operator: str, left: Expression, right: RightSide, position: int = 0) -> Any:
+    def json_compare(self, operator: str, left: Expression, right: RightSide, position: int = 0) -> object:
         """A document, or a value inside one, compared with part ``position`` of the right side."""
         return clauses.json_compare(self, operator, left, right, position)
 
-    def json_member(self, left: Expression, right: RightSide) -> Any:
+    def json_member(self, left: Expression, right: RightSide) -> Element:
         """Whether a value inside a document is one of several."""
         return clauses.json_member(self, left, right)
 
-    def json_absent(self, left: Expression, absent: bool) -> Any:
+    def json_absent(self, left: Expression, absent: bool) -> Element:
         """Whether the key is missing."""
         return clauses.json_absent(self, left, absent)
 
@@ -223,7 +225,7 @@ def count(compilation: Compilation, state: QueryState) -> Statement:
     return Statement(sa.select(sa.func.count()).select_from(inner.subquery(fresh_name(compilation))), layout)
 
 
-def _inner(compilation: Compilation, state: QueryState) -> Any:
+def _inner(compilation: Compilation, state: QueryState) -> AnySelect:
     """The rows of a queryset, with only the columns needed to tell them apart."""
     if state.combined is not None:
         return combined_rows(compilation, state, None).sql
@@ -343,11 +345,11 @@ def _places(layout: Layout | None, first: Layout | None) -> list[int]:
     return [named[output.name] for output in _all_outputs(first)]
 
 
-def _unlabelled(column: Any) -> Any:
+def _unlabelled(column: Element) -> Element:
     return column.element if isinstance(column, sa.Label) else column
 
 
-def _around(compilation: Compilation, state: QueryState, inner: Any, layout: Layout) -> Statement:
+def _around(compilation: Compilation, state: QueryState, inner: FromClause, layout: Layout) -> Statement:
     outputs = _all_outputs(layout)
     position: dict[str, int] = {}
     for number, output in enumerate(outputs):

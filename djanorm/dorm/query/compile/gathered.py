@@ -21,7 +21,7 @@ class Gathered(NamedTuple):
 
     where: Sequence[Any] = ()
     having: Sequence[Any] = ()
-    beside: Sequence[Any] = ()
+    beside: Sequence[object] = ()
     built: Mapping[str, Built] = {}
 
     def matching_nothing(self) -> Gathered:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.sql import elements
 
+from dorm.dialects.elements import Element
 from dorm.expressions.base import Expression
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import AnnotationRef, ColumnRef
@@ -41,7 +42,7 @@ class Groups:
         self._names: tuple[str, ...] = group if isinstance(group, tuple) else ()
         self._selecting = use in SELECTING
 
-    def columns_beside(self, expression: Expression) -> list[Any]:
+    def columns_beside(self, expression: Expression) -> list[Element]:
         """The columns, and values in documents, that an expression with aggregates reads outside of them: they belong
         to the groups.
         """
@@ -102,7 +103,7 @@ class Groups:
         related = [join.table.c[f.column] for join in columns.related for f in join.hop.target.concrete_fields]
         return [root.c[self.scope.opts.pk.column], *related]
 
-    def _value(self, name: str, columns: Columns) -> Any:
+    def _value(self, name: str, columns: Columns) -> object:
         """One of the values that make a group."""
         scope = self.scope
         if name in scope.state.annotations:
@@ -133,16 +134,16 @@ class Groups:
     def _fans_out(self, name: str, expression: Expression) -> bool:
         return multiplies(expression) and is_annotated(self.scope.state, name)
 
-    def _beside_aggregates(self, gathered: Gathered) -> list[Any]:
+    def _beside_aggregates(self, gathered: Gathered) -> list[object]:
         """The columns that annotations with aggregates read beside them."""
-        terms: list[Any] = []
+        terms: list[object] = []
         for name, expression in self.scope.state.annotations.items():
             if name in gathered.built and expression.contains_aggregate:
                 with self.scope.reading(name):
                     terms += self.columns_beside(expression)
         return terms
 
-    def _beside_selected(self) -> list[Any]:
+    def _beside_selected(self) -> list[object]:
         """The columns that ``values()`` selects beside the groups."""
         state = self.scope.state
         if state.row == "instance":
@@ -177,7 +178,7 @@ class GroupBy(NamedTuple):
     :ivar hidden: columns that are selected only to group by them.
     """
 
-    terms: Sequence[Any]
+    terms: Sequence[Element]
     where: Sequence[Any]
     having: Sequence[Any]
     hidden: Sequence[Any] = ()
@@ -212,7 +213,7 @@ def _without_outer_columns(scope: Scope, terms: list[Any], columns: Columns, gat
     return GroupBy(placed, gathered.where, gathered.having, hidden)
 
 
-def is_aggregate(expression: Any) -> bool:
+def is_aggregate(expression: Expression) -> bool:
     """Whether ``expression`` is computed over the rows of a group."""
     return hasattr(expression, "build_here")
 
@@ -227,7 +228,7 @@ def _depends(expression: Expression) -> bool:
     return any(True for _ in expression.flatten())
 
 
-def _unique(terms: list[Any]) -> list[Any]:
+def _unique(terms: list[object]) -> list[Any]:
     found: list[Any] = []
     for term in terms:
         if not any(term is other or str(term) == str(other) for other in found):

@@ -15,6 +15,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import FromClause
+
+from dorm.dialects.elements import Element
+from dorm.fields.relations import Hop
 
 
 class Join:
@@ -31,7 +35,7 @@ class Join:
         # what the scope of its model asks of its rows, None for nothing
         self.condition: Any = None
 
-    def makes(self, parent: Join, hop: Any) -> bool:
+    def makes(self, parent: Join, hop: Hop) -> bool:
         """Whether this is the join of ``hop`` from ``parent``."""
         mine = self.hop
         return self.parent is parent and mine.source_field is hop.source_field and mine.target_field is hop.target_field
@@ -73,7 +77,7 @@ class Joins:
         self.seen: list[Join] = []
         self.spare: list[Join] = []
 
-    def follow(self, hops: tuple[Any, ...], reuse: set[Join] | None = None, start: Join | None = None) -> Join:
+    def follow(self, hops: tuple[Hop, ...], reuse: set[Join] | None = None, start: Join | None = None) -> Join:
         """The join at the end of ``hops``: the latest of each relation, created if there is none.
 
         :param reuse: the multi-valued joins that may be shared (those of the same ``filter()`` call); None: any.
@@ -89,26 +93,26 @@ class Joins:
             here = found
         return here
 
-    def has(self, hops: tuple[Any, ...], reuse: set[Join] | None) -> bool:
+    def has(self, hops: tuple[Hop, ...], reuse: set[Join] | None) -> bool:
         """Whether these hops are joined already, multi-valued ones among ``reuse`` (None: any)."""
         here: Join | None = self.root
         for hop in hops:
             here = self._find(here, hop, reuse) if here is not None else None
         return here is not None
 
-    def _find(self, parent: Join, hop: Any, reuse: set[Join] | None) -> Join | None:
+    def _find(self, parent: Join, hop: Hop, reuse: set[Join] | None) -> Join | None:
         for join in reversed(self.seen):
             if join.makes(parent, hop) and (not hop.multiple or reuse is None or join in reuse):
                 return join
         return None
 
-    def _taken_over(self, parent: Join, hop: Any) -> Join | None:
+    def _taken_over(self, parent: Join, hop: Hop) -> Join | None:
         found = next((join for join in reversed(self.spare) if join.makes(parent, hop)), None)
         if found is not None:
             self.spare.remove(found)
         return found
 
-    def _made(self, parent: Join, hop: Any) -> Join:
+    def _made(self, parent: Join, hop: Hop) -> Join:
         made = Join(self.fresh(hop.target.query_table), parent, hop, len(self.joins) + 1)
         self.joins.append(made)
         if self._restrict is not None:
@@ -134,7 +138,7 @@ class Joins:
         finally:
             self.seen, self.spare = before
 
-    def fresh(self, table: Any) -> Any:
+    def fresh(self, table: Any) -> FromClause:
         """``table`` itself, or an alias when its name is taken in this statement."""
         return fresh_table(table, self._names)
 
@@ -143,7 +147,7 @@ class Joins:
         for join in joins:
             join.make_inner()
 
-    def owns(self, element: Any) -> bool:
+    def owns(self, element: object) -> bool:
         """Whether ``element`` is a column of one of these tables, as it stands."""
         tables = [self.root.table, *(join.table for join in self.joins)]
         return isinstance(element, sa.Column) and any(element.table is table for table in tables)
@@ -177,7 +181,7 @@ class Joins:
         return clause
 
     @staticmethod
-    def on_clause(join: Join) -> Any:
+    def on_clause(join: Join) -> Element:
         """The condition of a join."""
         hop = join.hop
         assert join.parent is not None
@@ -185,7 +189,7 @@ class Joins:
         return tie if join.condition is None else sa.and_(tie, join.condition)
 
 
-def fresh_table(table: Any, names: set[str]) -> Any:
+def fresh_table(table: Any, names: set[str]) -> FromClause:
     """``table`` itself, or an alias when its name is taken."""
     name = table.name
     if name not in names:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.sql import elements as sql
 
+from dorm.dialects.elements import Element, Label
 from dorm.expressions.ordering import OrderBy
 from dorm.fields.types import JSONType
 from dorm.query.compile.columns import Columns
@@ -22,7 +23,7 @@ class Order(NamedTuple):
     :ivar hidden: the columns to select only for sorting.
     """
 
-    terms: Sequence[tuple[OrderBy, Any]] = ()
+    terms: Sequence[tuple[OrderBy, object]] = ()
     hidden: Sequence[Any] = ()
 
     def directed(self) -> list[Any]:
@@ -56,7 +57,7 @@ def order_by(scope: Scope, terms: Sequence[OrderBy], columns: Columns, *, of_val
     return Order(found, hidden)
 
 
-def _keys(scope: Scope, term: OrderBy, label: sa.Label[Any] | None) -> Sequence[Any]:
+def _keys(scope: Scope, term: OrderBy, label: Label | None) -> Sequence[Element]:
     """The elements that sort the rows by ``term``; none for a constant.
 
     :param label: the selected column that holds its expression, if there is one.
@@ -65,17 +66,16 @@ def _keys(scope: Scope, term: OrderBy, label: sa.Label[Any] | None) -> Sequence[
     if isinstance(expression, RandomOrder):
         return (scope.hooks.random(),)
     if label is not None:
-        element: Any = label.element
+        element = label.element
     else:
         with scope.reusing(None):
             element = expression.build(scope).sql
         if is_constant(element):
             return ()
-    keys: Sequence[Any] = scope.hooks.sort_keys(element, isinstance(element.type, JSONType))
-    return keys
+    return scope.hooks.sort_keys(element, isinstance(element.type, JSONType))
 
 
-def is_constant(element: Any) -> bool:
+def is_constant(element: object) -> bool:
     """Whether ``element`` is a constant keyword, which sorts nothing; a number would be the position of a column."""
     while isinstance(element, sa.TypeCoerce | sql.Grouping):
         element = element.element if isinstance(element, sql.Grouping) else element.clause

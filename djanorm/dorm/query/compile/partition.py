@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from dorm.dialects.elements import AnySelect
 from dorm.expressions.ordering import OrderBy
 from dorm.expressions.references import AnnotationRef
 from dorm.query.compile.columns import Columns
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dorm.dialects.elements import Element
 
 
-def key_of(scope: Scope, columns: Columns) -> Any:
+def key_of(scope: Scope, columns: Columns) -> Element | None:
     """The column that identifies the parent of a row; None when the slice is of all rows at once."""
     expression = scope.state.partition
     if isinstance(expression, AnnotationRef):
@@ -31,7 +32,9 @@ def key_of(scope: Scope, columns: Columns) -> Any:
         return expression.build(scope).sql
 
 
-def sliced(statement: Any, key: Any, order: Sequence[tuple[OrderBy, Any]], shown: int, low: Any, high: Any) -> Any:
+def sliced(
+    statement: AnySelect, key: Element, order: Sequence[tuple[OrderBy, Any]], shown: int, low: object, high: Any
+) -> Any:
     """A SELECT of those rows of ``statement`` whose numbers among the rows of their key are in the slice.
 
     :param order: the terms that order the rows, each with its element, which ``statement`` selects.

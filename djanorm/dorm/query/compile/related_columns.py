@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dorm.exceptions import InvalidRelationPath
+from dorm.fields.base import Field
 from dorm.query.compile.joins import Join
 from dorm.query.compile.layout import Block, Output
 from dorm.query.compile.scope import Scope
@@ -51,7 +52,7 @@ class _Place(NamedTuple):
     join: Join
     block: int | None
     prefix: str
-    loaded: tuple[Any, ...]
+    loaded: tuple[Field, ...]
 
 
 class _Related:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 names_of = Names
 
 # kind of a field -> whether a parameter of its type carries a Python value unchanged
-_HOLDS: dict[Kind, Callable[[Any], bool]] = {
+_HOLDS: dict[Kind, Callable[[object], bool]] = {
     Kind.BOOLEAN: lambda value: isinstance(value, bool),
     Kind.INTEGER: lambda value: isinstance(value, int) and not isinstance(value, bool),
     Kind.DECIMAL: lambda value: isinstance(value, int | Decimal) and not isinstance(value, bool),
@@ -120,7 +120,7 @@ class FieldAlgebra:
         sample = expression.sample if isinstance(expression, Slot) else expression.value
         return field if self.can_hold(field, sample) else self.natural_field(sample)
 
-    def moment_kept(self, given: Any, field: Field) -> Any:
+    def moment_kept(self, given: Any, field: Field) -> object:
         """The field to cast a date, time or moment to that becomes the value of ``field``; None where it is of that kind."""
         is_now, wanted = kind_of(key_of(given)), kind_of(key_of(field))
         return field_named(_CLOCK_FIELDS[wanted]) if {is_now, wanted} <= CLOCKS and is_now != wanted else None
@@ -134,7 +134,7 @@ class FieldAlgebra:
     def is_decimal(self, field: Field) -> bool:
         return kind_of(key_of(field)) is Kind.DECIMAL
 
-    def common_field(self, found: Sequence[object], expression: Expression) -> Any:
+    def common_field(self, found: Sequence[object], expression: Expression) -> object:
         """One field for several branches.
 
         :raises FieldError: when their types do not go together and none is stated.
@@ -366,7 +366,7 @@ def _approximate(field: Field) -> bool | None:
     return {Kind.FLOAT: True, Kind.DECIMAL: False}.get(kind_of(field))
 
 
-def _widest(known: list[Any], bases: list[Any]) -> Any:
+def _widest(known: list[Any], bases: list[Any]) -> object:
     for wanted in (Kind.FLOAT, Kind.DECIMAL):
         found = [(field, base) for field, base in zip(known, bases, strict=True) if kind_of(base) is wanted]
         if not found:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause
 
+from dorm.dialects.elements import AnySelect
 from dorm.dialects.sql import hooks_for
 from dorm.exceptions import FieldError
 from dorm.expressions.base import Built, Expression
@@ -90,7 +91,7 @@ class Compilation:
         finally:
             self._near, self._alone = previous
 
-    def bind(self, source: str, type_: Any, column: str | None = None) -> Any:
+    def bind(self, source: str, type_: Any, column: str | None = None) -> Element:
         """A parameter computed by ``source`` from the values ``v``; the same one for the same source.
 
         :param column: the names of the column that it is compared with or written to; None if unknown.
@@ -135,7 +136,7 @@ class Compilation:
         return f"{names} {text}" if names else None
 
 
-def _type_key(type_: object) -> Any:
+def _type_key(type_: object) -> object:
     """A key that is equal for types that bind values alike."""
     if type_ is None or isinstance(type_, StoredType):
         return id(type_)
@@ -281,7 +282,7 @@ class Scope(result_types.ResultTypes):
 
     # -- subqueries ------------------------------------------------------------------------------------------------
 
-    def rerooted(self, prefix: tuple[Any, ...], *, own_annotations: bool = False) -> Scope:
+    def rerooted(self, prefix: tuple[Hop, ...], *, own_annotations: bool = False) -> Scope:
         """A scope for the rows at the end of ``prefix``, whose last hop becomes a correlated condition.
 
         :param prefix: hops from this scope's rows; empty for another view of the same row.
@@ -338,11 +339,11 @@ class Scope(result_types.ResultTypes):
         """A SELECT inside another one: all tables but its own belong to enclosing queries."""
         return select.correlate_except(self.joins.root.table, *(join.table for join in self.joins.joins))
 
-    def scalar(self, state: QueryState) -> tuple[Any, Any]:
+    def scalar(self, state: QueryState) -> tuple[object, object]:
         """A subquery's SELECT of one column, and that column's field."""
         return self.compile_subquery(state, "scalar")
 
-    def members(self, state: QueryState, field: Field) -> Any:
+    def members(self, state: QueryState, field: Field) -> AnySelect:
         """A subquery's SELECT for use with IN."""
         return self.compile_subquery(state, "members", field)[0]
 
@@ -395,7 +396,7 @@ class Scope(result_types.ResultTypes):
             return built
         return built._replace(sql=self.hooks.computed_decimal(built.sql))
 
-    def verbatim(self, pieces: list[Any], field: Field | None) -> Element:
+    def verbatim(self, pieces: list[object], field: Field | None) -> Element:
         """Text with elements in between, as one element in parentheses."""
         return Verbatim(pieces, field.sql_type() if field is not None else sa.types.NULLTYPE)
 
@@ -410,13 +411,13 @@ class Scope(result_types.ResultTypes):
         raise NotImplementedError
 
 
-def same_hops(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+def same_hops(a: tuple[Hop, ...], b: tuple[Hop, ...]) -> bool:
     """Whether two sequences of hops lead to the same joins."""
     return len(a) == len(b) and all(
         x.source_field is y.source_field and x.target_field is y.target_field for x, y in zip(a, b, strict=True)
     )
 
 
-def names_of_column(field: Any) -> str:
+def names_of_column(field: Field) -> str:
     """The names that a value of a column belongs to, for masking: the column's, and the field's if it differs."""
     return field.column if field.column == field.name else f"{field.column} {field.name}"

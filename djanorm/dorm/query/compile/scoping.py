@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.selectable import FromClause
 
 from dorm.exceptions import FieldError
 from dorm.expressions.references import ColumnRef
 from dorm.expressions.subqueries import Subquery
 from dorm.fields.related import ForeignKey
+from dorm.fields.relations import Hop
 from dorm.meta.options import Options
 from dorm.query.compile.clauses import Clauses
 from dorm.query.compile.joins import Joins
@@ -107,7 +109,7 @@ def _of_the_row(scope: Scope, options: Options, table: Any) -> Any:
     return element
 
 
-def _over(scope: Scope, options: Options, table: Any) -> Scope:
+def _over(scope: Scope, options: Options, table: FromClause) -> Scope:
     """A scope in which names mean the columns of one table that stands in the statement already."""
     made = object.__new__(type(scope))
     made.__dict__.update(scope.__dict__)
@@ -131,7 +133,7 @@ def is_about_the_row(condition: Predicate) -> bool:
     return not any(isinstance(n, Subquery) or (isinstance(n, ColumnRef) and n.path.hops) for n in nodes)
 
 
-def may_be_absent(scope: Scope, hop: Any) -> bool:
+def may_be_absent(scope: Scope, hop: Hop) -> bool:
     """Whether a join may find no row: where the relation allows it, and where a scope hides rows."""
     if hop.nullable or hop.multiple:
         return True
@@ -139,7 +141,7 @@ def may_be_absent(scope: Scope, hop: Any) -> bool:
     return scoping is not None and scoping.condition(hop.target) is not None
 
 
-def resolved(options: Options, condition: Any) -> Predicate:
+def resolved(options: Options, condition: object) -> Predicate:
     """A condition on the rows of a model, with its names looked up.
 
     :raises FieldDoesNotExist: for a name that the model does not have.

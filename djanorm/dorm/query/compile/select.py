@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import sqlalchemy as sa
 
+from dorm.dialects.elements import AnySelect
 from dorm.exceptions import UnsupportedFeature
 from dorm.expressions.base import Built, Expression
 from dorm.expressions.ordering import OrderBy
@@ -106,7 +108,7 @@ class Select:
         label = f"x{len(self._columns)}"
         self._columns.add(built.sql.label(label))
         if grouping and self.groups.any:
-            place: Any = sa.literal_column(str(len(self._columns)))
+            place: object = sa.literal_column(str(len(self._columns)))
             self._gathered = self._gathered._replace(beside=(*self._gathered.beside, place))
         return label
 
@@ -175,7 +177,7 @@ class Select:
             select = select.group_by(*groups.terms)
         return select.having(*groups.having) if groups.having else select
 
-    def _distinct(self, select: Any, key: Any) -> Any:
+    def _distinct(self, select: AnySelect, key: Hashable) -> AnySelect:
         """The SELECT of different rows, or of the first row for each value of some terms."""
         terms, scope = self.scope.state.distinct, self.scope
         if isinstance(terms, bool) or not terms:
@@ -191,7 +193,7 @@ class Select:
         first = [] if key is None else [key]
         return scope.hooks.distinct_on(select, first + columns)
 
-    def _limited_per_key(self, select: Any, key: Any, order: Order, shown: int) -> Any:
+    def _limited_per_key(self, select: AnySelect, key: Any, order: Order, shown: int) -> Any:
         state, bind = self.scope.state, self.scope.compilation.bind
         low = bind(_source(state.low), sa.BigInteger()) if state.low else None
         high = None if state.high is None else bind(_source(state.high), sa.BigInteger())
@@ -208,7 +210,7 @@ class Select:
         return scope.hooks.lock(select, lock, tables)
 
 
-def with_slice(select: Any, state: QueryState, compilation: Compilation) -> Any:
+def with_slice(select: Any, state: QueryState, compilation: Compilation) -> AnySelect:
     """``select`` with the slice of ``state``."""
     low, high = state.low, state.high
     if high is not None:

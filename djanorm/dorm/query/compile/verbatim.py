@@ -24,7 +24,7 @@ class Verbatim(sa.ColumnElement[Any]):
 
 
 @compiles(Verbatim)
-def _text_of(element: Verbatim, compiler: Any, **options: Any) -> str:
+def _text_of(element: Verbatim, compiler: Any, **options: object) -> str:
     parts = [
         compiler.post_process_text(piece) if isinstance(piece, str) else compiler.process(piece, **options)
         for piece in element.pieces
