@@ -18,8 +18,6 @@ class Instance:
     _meta: ClassVar[Any]
 
     if TYPE_CHECKING:
-        _base_manager: ClassVar[Any]
-        _default_manager: ClassVar[Any]
         _state: Any
         pk: Any
 

@@ -98,7 +98,7 @@ def _after_model(cls: type) -> Callable[[object], None] | None:
     return next((vars(base)["__init__"] for base in classes if "__init__" in vars(base) and base is not object), None)
 
 
-def generate_init(cls: type[Instance]) -> Callable[..., None]:
+def generate_init(cls: type[Any]) -> Callable[..., None]:
     """Write and compile ``__init__`` for the concrete fields of a model."""
     text = _InitText(cls)
     generated: Any = define("__init__", text.source(), text.scope, f"constructor of {cls._meta.label}")

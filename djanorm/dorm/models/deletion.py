@@ -178,7 +178,7 @@ class Collector:
             known.extend(self._rows(options.model).filter(pk__in=missing).values_list(target.attname, flat=True))
         return [value for value in known if value is not None]
 
-    def _rows(self, model: type[Instance]) -> QuerySet:
+    def _rows(self, model: type[Any]) -> QuerySet:
         return QuerySet(model, using=self.using).order_by()
 
     def _keys(self, child: Options, field: Field, keys: list[object]) -> list[object]:

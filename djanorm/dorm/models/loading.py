@@ -40,7 +40,7 @@ def load_deferred(instance: Any, attname: str) -> Any:
 
 
 def refresh(
-    instance: Instance, using: str | None, fields: Iterable[str] | None, from_queryset: QuerySet | None = None
+    instance: Any, using: str | None, fields: Iterable[str] | None, from_queryset: QuerySet | None = None
 ) -> None:
     """Replace the values of an instance by those its row has now.
 

@@ -341,7 +341,7 @@ def _update_row(instance: Instance, plan: SavePlan, alias: str, fields: list[Fie
     return _update_one_by_one(instance, plan, alias, plan.values if fields is None else fields)
 
 
-def _row_exists(instance: Instance, alias: str) -> bool:
+def _row_exists(instance: Any, alias: str) -> bool:
     return type(instance)._base_manager.using(alias).filter(pk=instance.pk).exists()
 
 

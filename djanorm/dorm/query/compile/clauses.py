@@ -422,7 +422,7 @@ def _any(clauses: list[Clause]) -> Clause:
 def _odd(clauses: list[Clause]) -> Clause:
     """XOR of several: an odd number of them holds."""
     one: Any = sa.literal_column("1")
-    zero: object = sa.literal_column("0")
+    zero: Any = sa.literal_column("0")
     terms: list[Any] = [
         (one if clause.sql else zero) if isinstance(clause.sql, bool) else sa.case((clause.sql, one), else_=zero)
         for clause in clauses
