@@ -263,7 +263,7 @@ class ManyRelatedManager(RelatedManager[M], Generic[M]):
             links |= _link_condition(far, owner, near, keys)
         return junction.model._default_manager.using(alias).filter(links)
 
-    def _linked_keys(self, alias: str, keys: object = None) -> frozenset[Any]:
+    def _linked_keys(self, alias: str, keys: Any = None) -> frozenset[Any]:
         junction = self._side.end.junction
         lookups = {junction.source.attname: self._owner_key}
         if keys is not None:

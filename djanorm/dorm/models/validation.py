@@ -220,7 +220,7 @@ def other_rows(instance: Any) -> Any:
     return queryset
 
 
-def _same_values(instance: Instance, fields: tuple[Field, ...], excluded: set[str]) -> Q | None:
+def _same_values(instance: Any, fields: tuple[Any, ...], excluded: set[str]) -> Q | None:
     """The condition that a row has the same values, or None when there is nothing to compare."""
     values = instance.__dict__
     lookups = {}
