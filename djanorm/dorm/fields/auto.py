@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import sqlalchemy as sa
 from typing_extensions import TypeVar, Unpack
@@ -37,7 +37,7 @@ class AutoField(IntegerField[I], Generic[I]):
             options["blank"] = True
             super().__init__(verbose_name, **options)
 
-    def validate(self, value: object, instance: Instance | None = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Accepts everything: the database generates the value."""
 
     def column_type(self) -> SqlType:

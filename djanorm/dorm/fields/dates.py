@@ -78,7 +78,7 @@ class ClockField(Field[T], Generic[T]):
             return value
         return super().pre_save(instance, add)
 
-    def validate(self, value: object, instance: Instance | None = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         if value is None and (self.auto_now or self.auto_now_add):
             return
         super().validate(value, instance)
@@ -116,7 +116,7 @@ class DateField(ClockField[DA], Generic[DA]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or value.__class__ is datetime.date:
             return value
         if isinstance(value, datetime.datetime):
@@ -179,7 +179,7 @@ class TimeField(ClockField[TI], Generic[TI]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None:
             return None
         if isinstance(value, datetime.datetime):
@@ -236,7 +236,7 @@ class DateTimeField(ClockField[DT], Generic[DT]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, datetime.datetime):
             return value
         if isinstance(value, datetime.date):
@@ -338,7 +338,7 @@ class DurationField(Field[TD], Generic[TD]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, datetime.timedelta):
             return value
         if isinstance(value, str):

@@ -83,7 +83,7 @@ class JSONField(Field[J], Generic[J]):
             self.encoder, self.decoder = encoder, decoder
             super().__init__(verbose_name, **options)
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or value.__class__ in (str, int, bool):
             return value
         try:
@@ -149,7 +149,7 @@ class HStoreField(Field[H], Generic[H]):
         "invalid": "“{value}” is not a mapping of text to text or None."
     }
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None:
             return None
         if isinstance(value, str):
@@ -220,7 +220,7 @@ class ArrayField(Field[L], Generic[L]):
         super().set_attributes_from_name(name)
         self.base_field.set_attributes_from_name(name)
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None:
             return None
         if isinstance(value, str):
@@ -238,7 +238,7 @@ class ArrayField(Field[L], Generic[L]):
                 raise self.refuse(value, "item_invalid", position=position, why=problem) from problem
         return made
 
-    def get_prep_value(self, value: object) -> Any:
+    def get_prep_value(self, value: Any) -> Any:
         if value is None or isinstance(value, Expression):
             return value
         if isinstance(value, (list, tuple)):

@@ -430,7 +430,7 @@ class BooleanField(Field[B], Generic[B]):
         ) -> None: ...
         def __init__(self, verbose_name: str | None = None, **options: object) -> None: ...
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or value.__class__ is bool:
             return value
         if isinstance(value, str):
@@ -447,7 +447,7 @@ class BooleanField(Field[B], Generic[B]):
 
     exact_types = (bool,)
 
-    def validate(self, value: object, instance: Instance | None = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         # False is a value, not an empty one
         super().validate(value, instance)
 

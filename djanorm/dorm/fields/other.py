@@ -88,7 +88,7 @@ class UUIDField(Field[U], Generic[U]):
             return NOT_PROVIDED
         return super()._option(option)
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, uuid.UUID):
             return value
         try:
@@ -150,7 +150,7 @@ class BinaryField(Field[Y], Generic[Y]):
         value = super().get_default(instance)
         return b"" if value is None and not self.has_default() and not self.null else value
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or value.__class__ is bytes:
             return value
         if isinstance(value, (bytearray, memoryview)):
@@ -353,7 +353,7 @@ class EnumField(Field[T], Generic[T]):
     def _option(self, option: str) -> object:
         return self._given_length if option == "max_length" else super()._option(option)
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or isinstance(value, self.enum_cls):
             return value
         try:
@@ -367,7 +367,7 @@ class EnumField(Field[T], Generic[T]):
             names = ", ".join(repr(member.value) for member in self.enum_cls)
             raise self.refuse(value, names=names) from problem
 
-    def get_prep_value(self, value: object) -> Any:
+    def get_prep_value(self, value: Any) -> Any:
         made = super().get_prep_value(value)
         return made.value if isinstance(made, Enum) else made
 

@@ -315,7 +315,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
             return ()
         return self.target_field.exact_types
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         """The raw key, from a key or an instance of the target."""
         if value is None:
             return None
@@ -328,7 +328,7 @@ class ForeignKey(RelatedField[N], Generic[N]):
             value = getattr(value, self.target_field.attname)
         return self.target_field.to_python(value)
 
-    def get_prep_value(self, value: object) -> Any:
+    def get_prep_value(self, value: Any) -> Any:
         if value is None or isinstance(value, Expression):
             return value
         if getattr(value, "_meta", None) is not None and not isinstance(value, type):
@@ -563,10 +563,10 @@ class ManyToManyField(RelatedField, Generic[N_co]):
     def has_default(self) -> bool:
         return False
 
-    def validate(self, value: object, instance: Instance | None = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Does nothing: links are not values of the row."""
 
-    def clean(self, value: object, instance: Instance | None = None) -> Any:
+    def clean(self, value: Any, instance: Instance | None = None) -> Any:
         return value
 
     def column_type(self) -> SqlType:

@@ -39,14 +39,14 @@ class Stored:
     _hook_takes: tuple[str, ...] | None = None
     _sql_types: dict[Any, SqlType]
 
-    def get_db_prep_value(self, value: object, connection: object = None, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: Any, connection: object = None, prepared: bool = False) -> Any:
         """Hook for user-defined fields: returns the driver's value. An override may omit the last two parameters.
 
         :param connection: the SQLAlchemy dialect of the database, whose ``name`` tells which it is.
         """
         return value if prepared else self.get_prep_value(value)
 
-    def get_prep_value(self, value: object) -> Any:
+    def get_prep_value(self, value: Any) -> Any:
         raise NotImplementedError
 
     @property

@@ -47,7 +47,7 @@ class TextBase(Field[S], Generic[S]):
         if self.choice_enum is not None:
             self.exact_types = (self.choice_enum,)
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         if value is None or value.__class__ is str:
             return value
         if isinstance(value, Enum):
@@ -228,13 +228,13 @@ class EmailField(CharField[S], Generic[S]):
         """True of the text that :meth:`to_python` would return as it is; None where a subclass converts."""
         return email_shape() if type(self).to_python is EmailField.to_python else None
 
-    def to_python(self, value: object) -> Any:
+    def to_python(self, value: Any) -> Any:
         value = super().to_python(value)
         if value:
             validate_email(value)
         return value
 
-    def get_prep_value(self, value: object) -> Any:
+    def get_prep_value(self, value: Any) -> Any:
         # a lookup's value need not be a whole address (`email__endswith`)
         return value if value is None or value.__class__ is str else super().get_prep_value(value)
 

@@ -105,7 +105,7 @@ class Checked:
     def _rows_to_choose(self, limit_choices_to: object, ordering: Sequence[str]) -> list[tuple[object, object]]:
         raise TypeError(f"{self!r} has neither choices nor a relation to choose from.")
 
-    def validate(self, value: object, instance: Instance | None = None) -> None:
+    def validate(self, value: Any, instance: Instance | None = None) -> None:
         """Choices, null and blank.
 
         :raises ValidationError: with a plain message.
@@ -122,7 +122,7 @@ class Checked:
         if not self.blank and value in self.empty_values:
             raise self.refuse(value, "blank")
 
-    def run_validators(self, value: object) -> None:
+    def run_validators(self, value: Any) -> None:
         """Every validator; skipped for empty values.
 
         :raises ValidationError: holding all the messages.
@@ -141,7 +141,7 @@ class Checked:
         if problems:
             raise problems[0] if len(problems) == 1 else ValidationError(problems)
 
-    def clean(self, value: object, instance: Instance | None = None) -> Any:
+    def clean(self, value: Any, instance: Instance | None = None) -> Any:
         """Convert, validate and run the validators; returns the converted value."""
         value = self.converted(value)
         self.validate(value, instance)
