@@ -31,7 +31,7 @@ def server_default(options: Options, field: Field, features: Features) -> Any:
     return literal_default(field.sql_type(), field.get_prep_value(given), features)
 
 
-def literal_default(stored: object, value: object, features: Features) -> Any:
+def literal_default(stored: object, value: object, features: Features) -> object:
     """A plain value, stored the way ``stored`` stores it, as literal SQL."""
     if value is None:
         return sa.text("NULL")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm import fields
 from dorm.conf import settings
@@ -22,7 +22,7 @@ def implicit_key_class() -> type:
     """
     given = settings.get("DEFAULT_AUTO_FIELD") or "dorm.fields.BigAutoField"
     if isinstance(given, type):
-        found: Any = given
+        found: object = given
     else:
         module, _, name = str(given).rpartition(".")
         if module in ("", "dorm", "dorm.fields"):

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 #: The options of ``class Meta``, with their defaults.
 T = TypeVar("T")
 
-OPTION_DEFAULTS: Final[Mapping[str, Any]] = {
+OPTION_DEFAULTS: Final[Mapping[str, object]] = {
     "abstract": False,
     "app_label": None,
     "auto_created": False,
@@ -156,11 +156,11 @@ class Options:
         self.verbose_name_plural: str = given.get("verbose_name_plural") or f"{self.verbose_name}s"
         self.managers: list[Any] = []
         #: Attributes that behave like fields but are not (generic relations).
-        self.private_fields: list[Any] = []
+        self.private_fields: list[object] = []
         self._fields: list[Any] = []
-        self._reverse: list[Any] = []
+        self._reverse: list[object] = []
         self._valid_for = 0
-        self._names: dict[str, Any] = {}
+        self._names: dict[str, object] = {}
         self._derived: dict[Hashable, Any] = {}
         self.pk: Any = None
         self.fields: tuple[Any, ...] = ()

@@ -60,8 +60,8 @@ class Registry:
         self.version = Version(next(_numbers))
         self.compiled: OrderedDict[Hashable, Any] = OrderedDict()
         self.by_label: dict[str, Any] = {}
-        self.abstract_by_label: dict[str, Any] = {}
-        self._pending: dict[int, Any] = {}
+        self.abstract_by_label: dict[str, object] = {}
+        self._pending: dict[int, object] = {}
         self._lock = threading.RLock()
         with _registering:
             _registries.add(self)
@@ -104,7 +104,7 @@ class Registry:
         return meta is not None and self.by_label.get(meta.label) is model
 
     @property
-    def pending(self) -> list[Any]:
+    def pending(self) -> list[object]:
         """Relation fields whose target, or through model, does not exist yet."""
         return list(self._pending.values())
 
@@ -146,20 +146,20 @@ class Registry:
                 self._take_back(model, old)
                 raise
 
-    def _take_back(self, model: Any, old: Any) -> None:
+    def _take_back(self, model: type[Instance], old: Any) -> None:
         """The model cannot be registered; the one that it was to replace stays."""
         waiting = self._remove(model)
         if old is not None:
             self._wait(field for field in waiting if field.model is not model)
             self.register(old)
 
-    def unregister(self, model: Any) -> None:
+    def unregister(self, model: object) -> None:
         """Take a model back: its relations disappear from their targets, and those to it wait again."""
         with self._lock:
             if model in self:
                 self._wait(field for field in self._remove(model) if field.model is not model)
 
-    def field_added(self, model: Any, field: Field) -> None:
+    def field_added(self, model: type[Instance], field: Field) -> None:
         """Called when a field joins a registered model: links it if it is a relation."""
         if model in self and any(field is known for known in model._meta.relation_fields()):
             with self._lock:
@@ -174,11 +174,11 @@ class Registry:
         for field in fields:
             self._pending[id(field)] = field
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> dict[str, object]:
         """The models by label now; for :meth:`restore`."""
         return dict(self.by_label)
 
-    def restore(self, snapshot: dict[str, Any]) -> None:
+    def restore(self, snapshot: dict[str, object]) -> None:
         """Back to a snapshot: models made since then go, replaced ones return. For tests."""
         with self._lock:
             for label, model in list(self.by_label.items()):
@@ -257,7 +257,7 @@ class Registry:
         type(target).relation_linked(target, relation)
         return True
 
-    def _link_through(self, field: Field, newcomer: Any) -> bool:
+    def _link_through(self, field: Field, newcomer: object) -> bool:
         relation = field.remote_field
         if relation.through is not None:
             if relation.given_through is not None:
@@ -345,7 +345,7 @@ class Registry:
         relation.relinked()
         field.relinked()
 
-    def _going_through(self, model: Any) -> list[Field]:
+    def _going_through(self, model: object) -> list[Field]:
         """Many-to-many fields whose junction is ``model``."""
         every = (field for other in self.by_label.values() for field in other._meta.many_to_many)
         return [field for field in every if field.remote_field.through is model]
@@ -396,7 +396,7 @@ def _is_of_own_app(field: Field, target: type[Instance]) -> bool:
     return field.model._meta.app_label == target._meta.app_label
 
 
-def _refers_to_abstract(field: Field, model: Any) -> str:
+def _refers_to_abstract(field: Field, model: type[Instance]) -> str:
     return (
         f"{field.label} refers to the abstract model {model._meta.label}, which has no table. "
         "Refer to one of its concrete children."

@@ -53,12 +53,12 @@ def drop_tables(*models: type[Instance], using: str = "default") -> None:
             table.drop(connection, checkfirst=CheckFirst.TYPES)
 
 
-async def acreate_tables(*models: Any, using: str = "default") -> None:
+async def acreate_tables(*models: object, using: str = "default") -> None:
     """Async twin of :func:`create_tables`."""
     await bridge.run_async(create_tables, *models, using=using)
 
 
-async def adrop_tables(*models: Any, using: str = "default") -> None:
+async def adrop_tables(*models: object, using: str = "default") -> None:
     """Async twin of :func:`drop_tables`."""
     await bridge.run_async(drop_tables, *models, using=using)
 

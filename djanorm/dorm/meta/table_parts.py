@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dorm.meta.options import Options
 
 
-def add_index(options: Any, index: Any, table: sa.Table, features: Features) -> None:
+def add_index(options: Options, index: Any, table: sa.Table, features: Features) -> None:
     """The index on ``table``; what the database lacks (method, operator classes, include) is left out."""
     _make_index(
         options,
@@ -67,7 +67,7 @@ def _add_unique(
 
 
 def _add_exclusion(
-    options: Any, constraint: ExclusionConstraint, table: sa.Table, features: Features, info: dict[str, Any]
+    options: Options, constraint: ExclusionConstraint, table: sa.Table, features: Features, info: dict[str, object]
 ) -> None:
     if not features.exclusion_constraints:
         raise UnsupportedFeature(
@@ -152,5 +152,4 @@ def _column(options: Any, table: sa.Table, name: str) -> sa.Column[Any]:
     if field is None or not field.concrete:
         known = [each.name for each in options.concrete_fields]
         raise ImproperlyConfigured(f"{options.label} has no column {name!r}. {hint(name, known)}")
-    found: sa.Column[Any] = table.c[field.column]
-    return found
+    return table.c[field.column]

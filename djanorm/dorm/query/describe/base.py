@@ -48,7 +48,7 @@ class QueryRoot(Generic[M, R]):
         cls._own_root = cls.get_queryset is not QueryRoot.get_queryset
         cls._kind = cls
 
-    def __class_getitem__(cls, item: object) -> Any:
+    def __class_getitem__(cls, item: object) -> object:
         return super().__class_getitem__(item)  # type: ignore[misc]
 
     # -- the description -------------------------------------------------------------------------------------------

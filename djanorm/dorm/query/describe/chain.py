@@ -104,7 +104,7 @@ class Chaining(QueryRoot[M, R]):
             raise TypeError("Cannot reverse a query once a slice has been taken.")
         return with_state(root, state.evolve(reversed=not state.reversed))
 
-    def distinct(self, *names: Any) -> Self:
+    def distinct(self, *names: object) -> Self:
         """Removes duplicate rows; with names, keeps the first row of each value, where the database supports it."""
         root = root_of(self)
         state = root.state
@@ -118,7 +118,7 @@ class Chaining(QueryRoot[M, R]):
 
     # -- annotations -----------------------------------------------------------------------------------------------
 
-    def annotate(self, *expressions: Any, **named: object) -> Self:
+    def annotate(self, *expressions: object, **named: object) -> Self:
         """Computed values per row, as attributes.
 
         :raises ValueError: when a name is that of a field.
@@ -167,7 +167,7 @@ class Chaining(QueryRoot[M, R]):
         select = tuple((name, _selectable(resolver, name)) for name in names)
         return with_state(root, selecting(state, row, select))
 
-    def select_related(self, *paths: Any) -> Self:
+    def select_related(self, *paths: object) -> Self:
         """Loads related objects of single-valued relations in the same query; None clears.
 
         :raises FieldDoesNotExist: for an unknown name or a plain field.
@@ -191,7 +191,7 @@ class Chaining(QueryRoot[M, R]):
                 opts = step_of(opts, name, path).hops()[-1].target
         return with_state(root, state.evolve(select_related=tuple(dict.fromkeys((*before, *named)))))
 
-    def prefetch_related(self, *lookups: Any) -> Self:
+    def prefetch_related(self, *lookups: object) -> Self:
         """Loads related objects in one further query per relation; None clears.
 
         :raises FieldDoesNotExist: for a name that is not a relation.
@@ -310,7 +310,7 @@ def _need_unsliced(state: QueryState, what: str) -> None:
         )
 
 
-def condition(state: QueryState, conditions: tuple[Any, ...], lookups: dict[str, Any], negated: bool) -> Predicate:
+def condition(state: QueryState, conditions: tuple[object, ...], lookups: dict[str, Any], negated: bool) -> Predicate:
     """The resolved condition of one ``filter()`` or ``exclude()``.
 
     :raises FieldError: for an aggregate when the rows are not groups.
@@ -347,7 +347,7 @@ def with_annotation(state: QueryState, name: str, value: object, selected: bool)
     check_number(len(state.annotations), "annotations")
     if state.annotations and weight(expression) > PARTS:
         raise too_large()
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     if isinstance(expression, AnnotationRef) and expression.name == name:
         expression = state.annotations[name]  # promoted to an annotation, or turned into an alias
     else:

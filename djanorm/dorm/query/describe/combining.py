@@ -80,7 +80,7 @@ def _apart(left: QueryState, right: QueryState, count: int) -> tuple[QueryState,
 
 def _merged(left: QueryState, right: QueryState, steps: tuple[object, ...]) -> QueryState:
     """``left`` with the annotations of both, and with the order of ``right`` where that has one (Django 5.2)."""
-    changes: dict[str, Any] = {"steps": steps, "annotations": {**left.annotations, **right.annotations}}
+    changes: dict[str, object] = {"steps": steps, "annotations": {**left.annotations, **right.annotations}}
     if left.selected is not None or right.selected is not None:
         shown = [state.annotations if state.selected is None else state.selected for state in (left, right)]
         changes["selected"] = tuple(dict.fromkeys((*shown[0], *shown[1])))

@@ -6,7 +6,7 @@ columns are not read. Aggregates do not fan out: their groups are the rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm.expressions.base import Expression
 from dorm.expressions.references import ColumnRef
@@ -64,7 +64,7 @@ def selecting(state: QueryState, row: str, select: tuple[tuple[str, Expression],
 
     :param row: the kind of row, see :class:`QueryState`.
     """
-    changes: dict[str, Any] = {"row": row, "select": select, "select_related": ()}
+    changes: dict[str, object] = {"row": row, "select": select, "select_related": ()}
     if any(isinstance(expression, ColumnRef) and multiplies(expression) for _, expression in select):
         before = (step for step in state.steps if not isinstance(step, Mark) or step.kind != "select")
         changes["steps"] = (*before, Mark("select"))

@@ -26,8 +26,8 @@ def linked_to(queryset: Q, junction: Any, keys: list[object], owner: str | None 
     name = f"{junction.model._meta.label}.{junction.source.name}"
     reference = ColumnRef(Path(state.opts, name, (hop,), junction.source, None, 0))
     predicate = Names(state).compare(reference, "in", keys)
-    link: tuple[Any, ...] = (FilterStep(predicate),)
-    changes: dict[str, Any] = {"sticky": not later}
+    link: tuple[object, ...] = (FilterStep(predicate),)
+    changes: dict[str, object] = {"sticky": not later}
     if owner is not None:
         link += (AnnotateStep(owner, reference),)
         changes["annotations"] = {**state.annotations, owner: reference}

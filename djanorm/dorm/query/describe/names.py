@@ -38,7 +38,7 @@ class Template:
 
     key: Hashable
 
-    def __init__(self, left: Expression, field: Any, relation: Any, lookup: Any) -> None:
+    def __init__(self, left: Expression, field: FieldLike | None, relation: Any, lookup: Any) -> None:
         self.left = left
         self.field = field
         self.relation = relation

@@ -29,7 +29,7 @@ def changed_inside(expression: Expression, change: Change) -> Expression:
 
 
 def _inside(state: QueryState, change: Change) -> QueryState:
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     steps = tuple([_step(step, change) for step in state.steps])
     if any(new is not old for new, old in zip(steps, state.steps, strict=True)):
         changes["steps"] = steps

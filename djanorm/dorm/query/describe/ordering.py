@@ -41,7 +41,7 @@ def _resolved(names: Names, term: Any) -> tuple[OrderBy, ...]:
     return (_checked(_as_order(term).resolve(names)),)
 
 
-def _as_order(term: Any) -> OrderBy:
+def _as_order(term: object) -> OrderBy:
     return term if isinstance(term, OrderBy) else OrderBy(as_operand(term))
 
 
@@ -85,7 +85,7 @@ def _named_terms(names: Names, term: str, followed: tuple[Any, ...]) -> tuple[Or
     return tuple(made.reverse_ordering() for made in found) if descending else tuple(found)
 
 
-def _relation_of(reference: Any, name: str) -> Any:
+def _relation_of(reference: object, name: str) -> Any:
     """The relation at the end of a term; None for columns, including those of keys."""
     if not isinstance(reference, ColumnRef) or name.rpartition("__")[2] == "pk":
         return None
@@ -97,7 +97,7 @@ class _NamesUnder(Names):
 
     __slots__ = ("_prefix",)
 
-    def __init__(self, state: Any, prefix: str) -> None:
+    def __init__(self, state: object, prefix: str) -> None:
         super().__init__(state)
         self._prefix = prefix
 
@@ -108,7 +108,7 @@ class _NamesUnder(Names):
         return super().template(f"{self._prefix}__{name}")
 
 
-def meta_order(opts: Any) -> tuple[OrderBy, ...]:
+def meta_order(opts: Options) -> tuple[OrderBy, ...]:
     """``Meta.ordering``, resolved once per model.
 
     :raises ImproperlyConfigured: for an unknown name.

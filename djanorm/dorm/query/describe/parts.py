@@ -23,7 +23,7 @@ class Slots:
     __slots__ = ("samples",)
 
     def __init__(self) -> None:
-        self.samples: list[Any] = []
+        self.samples: list[object] = []
 
     def take(self, value: object, field: object) -> Slot:
         """The slot of the next value."""
@@ -140,7 +140,7 @@ def _parameterized_high(high: int | None, slots: Slots) -> Slot | None:
     return None if high is None else slots.take(high, None)
 
 
-def _parameterized_combined(combined: tuple[str, bool, Sequence[Described]] | None, slots: Slots) -> Any:
+def _parameterized_combined(combined: tuple[str, bool, Sequence[Described]] | None, slots: Slots) -> object:
     if combined is None:
         return None
     operator, every, states = combined

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist
+from dorm.expressions.contract import FieldLike
 from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
 
@@ -31,7 +32,7 @@ class Path:
 
     __slots__ = ("field", "hops", "key", "last_relation", "multiple", "name", "opts", "relation")
 
-    def __init__(self, opts: Any, name: str, hops: tuple[Any, ...], field: Any, relation: Any, last: int) -> None:
+    def __init__(self, opts: Any, name: str, hops: tuple[Any, ...], field: FieldLike, relation: Any, last: int) -> None:
         self.opts = opts
         self.name = name
         self.hops = hops
@@ -41,7 +42,7 @@ class Path:
         self.multiple = any(hop.multiple for hop in hops)
         self.key = ("column", name, opts.registry.version)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         # made anew by whoever unpickles it: version numbers mean nothing in other processes
         return (Path, (self.opts, self.name, self.hops, self.field, self.relation, self.last_relation))
 

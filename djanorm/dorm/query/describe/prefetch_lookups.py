@@ -64,7 +64,7 @@ def _leads_on(item: Any, name: str) -> bool:
     return item.is_relation and (name == item.name or name != getattr(item, "attname", None))
 
 
-def check_lookups(opts: Any, lookups: Iterable[Any]) -> None:
+def check_lookups(opts: object, lookups: Iterable[Any]) -> None:
     """Refuse, when the chain is built, lookups that cannot be prefetched.
 
     :param lookups: all lookups of the query: one may continue below the ``to_attr`` of an earlier one.
@@ -104,7 +104,7 @@ def _check_model(path: str, target: Any, given: Any) -> None:
         )
 
 
-def _target(item: object) -> Any:
+def _target(item: object) -> object:
     hops = getattr(item, "hops", None)
     return hops()[-1].target if hops is not None else None
 

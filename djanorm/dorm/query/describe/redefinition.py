@@ -35,7 +35,7 @@ def set_aside(state: QueryState, name: str, hidden: str) -> QueryState:
     def moved(part: Any) -> Any:
         return _expression(part, name, old)
 
-    changes: dict[str, Any] = {
+    changes: dict[str, object] = {
         "steps": tuple(_step(step, name, old) for step in state.steps),
         "annotations": {hidden if n == name else n: moved(value) for n, value in state.annotations.items()},
         "selected": tuple(n for n in (state.annotations if state.selected is None else state.selected) if n != name),
@@ -47,7 +47,7 @@ def set_aside(state: QueryState, name: str, hidden: str) -> QueryState:
     return state.evolve(**changes)
 
 
-def _step(step: Any, name: str, old: AnnotationRef) -> Any:
+def _step(step: object, name: str, old: AnnotationRef) -> object:
     if isinstance(step, FilterStep):
         return FilterStep(_predicate(step.predicate, name, old), step.shared)
     if isinstance(step, AnnotateStep):

@@ -42,7 +42,7 @@ def _are_related(one: type, other: type) -> bool:
     return issubclass(one, other) or issubclass(other, one)
 
 
-def _key(relation: Relation, field: Field, value: Any) -> Any:
+def _key(relation: Relation, field: Field, value: Any) -> object:
     opts = getattr(value, "_meta", None)
     if opts is None or isinstance(value, type):
         return value

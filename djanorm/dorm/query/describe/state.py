@@ -67,7 +67,7 @@ class Mark:
     def cache_key(self, values: list[object]) -> Hashable:
         return (self.kind, self.connector)
 
-    def parameterized(self, slots: Any) -> Mark:
+    def parameterized(self, slots: object) -> Mark:
         return self
 
 
@@ -197,7 +197,7 @@ class QueryState:
         steps = tuple([step.cache_key(values) for step in data.get("steps", ())])
         if len(data) == 2 and steps:
             return (opts, steps)
-        parts: list[Any] = [opts, steps]
+        parts: list[object] = [opts, steps]
         for name, value in data.items():
             if name in KEYED:
                 read = KEYED[name]
@@ -208,7 +208,7 @@ class QueryState:
 
     def parameterized(self, slots: Slots) -> QueryState:
         """A copy in which every value is a numbered slot, in the order of :meth:`cache_key`."""
-        changes: dict[str, Any] = {}
+        changes: dict[str, object] = {}
         steps = tuple(step.parameterized(slots) for step in self.steps)
         changes["steps"] = steps
         changes["annotations"] = {s.name: s.expression for s in steps if isinstance(s, AnnotateStep)}

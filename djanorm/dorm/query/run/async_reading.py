@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm.db import bridge
 from dorm.expressions.base import Expression
@@ -23,7 +23,7 @@ class AsyncReading(Reading[M, R]):
 
     # -- awaiting --------------------------------------------------------------------------------------------------
 
-    def __await__(self) -> Generator[Any, None, list[R]]:
+    def __await__(self) -> Generator[object, None, list[R]]:
         return self._all_async().__await__()
 
     async def _all_async(self) -> list[R]:
@@ -43,10 +43,10 @@ class AsyncReading(Reading[M, R]):
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    async def aget(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R:
+    async def aget(self, *conditions: Q[M] | Expression | tuple[str, object], **lookups: object) -> R:
         return await bridge.run_async(self.get, *conditions, **lookups)
 
-    async def aget_or_none(self, *conditions: Q[M] | Expression | tuple[str, Any], **lookups: Any) -> R | None:
+    async def aget_or_none(self, *conditions: Q[M] | Expression | tuple[str, object], **lookups: object) -> R | None:
         return await bridge.run_async(self.get_or_none, *conditions, **lookups)
 
     async def afirst(self) -> R | None:

@@ -82,28 +82,26 @@ class CombinedQuerySet(AsyncReading[M, R]):
 
     def values(self, *fields: object, **expressions: object) -> CombinedQuerySet[M, dict[str, Any]]:
         """Rows as dicts of the named output columns."""
-        rows: CombinedQuerySet[M, dict[str, Any]] = self._values("dict", fields, expressions)
-        return rows
+        return self._values("dict", fields, expressions)
 
     def values_list(
         self, *fields: object, flat: bool = False, named: bool = False, **expressions: object
     ) -> CombinedQuerySet[M, Any]:
         """Rows as tuples of the named output columns; ``flat`` and ``named`` as for a queryset."""
         kind = kind_of_tuple(len(fields) + len(expressions), flat, named)
-        rows: CombinedQuerySet[M, Any] = self._values(kind, fields, expressions)
-        return rows
+        return self._values(kind, fields, expressions)
 
-    async def avalues(self, *fields: object, **expressions: object) -> list[dict[str, Any]]:
+    async def avalues(self, *fields: object, **expressions: object) -> list[dict[str, object]]:
         """The rows of :meth:`values`, fetched."""
         return await self.values(*fields, **expressions)
 
     async def avalues_list(
         self, *fields: object, flat: bool = False, named: bool = False, **expressions: object
-    ) -> list[Any]:
+    ) -> list[object]:
         """The rows of :meth:`values_list`, fetched."""
         return await self.values_list(*fields, flat=flat, named=named, **expressions)
 
-    def _ordered(self) -> Any:
+    def _ordered(self) -> object:
         state = self.state
         if state.order or state.is_sliced:
             return self
@@ -139,8 +137,8 @@ class CombinedQuerySet(AsyncReading[M, R]):
         )
 
 
-def _refusing(name: str) -> Any:
-    def method(self: CombinedQuerySet, *args: Any, **kwargs: object) -> NoReturn:
+def _refusing(name: str) -> object:
+    def method(self: CombinedQuerySet, *args: object, **kwargs: object) -> NoReturn:
         self._refuse(f"{name}()")
 
     method.__name__ = name
@@ -232,14 +230,14 @@ def combine(first: Any, operator: str, others: tuple[Any, ...], every: bool) -> 
     state = QueryState(root.state.opts)
     row = root.state.row
     using = next((s.using for s in states if s.using is not None), None)
-    changes: dict[str, Any] = {"combined": (operator, every, tuple(kept)), "row": row, "using": using}
+    changes = {"combined": (operator, every, tuple(kept)), "row": row, "using": using}
     if row == "instance":
         # a set operation has no columns of related models: select_related() of the first queryset becomes a prefetch
         changes["prefetch"] = (*paths_of(root.state), *root.state.prefetch)
     if not kept:
         changes["combined"] = (operator, every, (root.state,))
         changes["empty"] = True
-    made: CombinedQuerySet[Any, Any] = object.__new__(CombinedQuerySet)
+    made = object.__new__(CombinedQuerySet)
     made.__dict__.update(model=root.model, _query=state.evolve(**changes))
     return made
 
@@ -322,8 +320,8 @@ def union_with(head: Any, others: tuple[object, ...], every: bool, order_by: Any
     return made.order_by(*((order_by,) if isinstance(order_by, str) else order_by))
 
 
-def _branch(other: Any, columns: list[str]) -> Any:
-    mapping: dict[str, Any] = {}
+def _branch(other: Any, columns: list[str]) -> object:
+    mapping: dict[str, object] = {}
     if isinstance(other, tuple):
         if len(other) != 2 or not isinstance(other[1], dict):
             raise TypeError("union_with() takes querysets, managers, or (queryset, {column: expression}) pairs.")

@@ -43,7 +43,7 @@ class Evaluation(Chaining[M, R]):
         self.__dict__["_result_cache"] = rows
         return rows
 
-    def _fetch(self, state: QueryState) -> list[Any]:
+    def _fetch(self, state: QueryState) -> list[object]:
         """The rows of ``state`` as rows of this queryset."""
         alias = read_alias(self)
         rows = pipeline.fetch(state, alias)
@@ -109,7 +109,7 @@ class Evaluation(Chaining[M, R]):
     def __getitem__(self, item: int) -> R: ...
     @overload
     def __getitem__(self, item: slice) -> Self: ...
-    def __getitem__(self, item: Any) -> Any:
+    def __getitem__(self, item: object) -> Any:
         """One row, or a lazy slice.
 
         :raises IndexError: when there is no such row.
@@ -130,7 +130,7 @@ class Evaluation(Chaining[M, R]):
             raise IndexError(f"There is no row {item}.")
         return rows[0]
 
-    def _slice(self, item: slice) -> Any:
+    def _slice(self, item: slice) -> object:
         for bound in (item.start, item.stop):
             if bound is not None and not isinstance(bound, int):
                 raise TypeError("The bounds of a slice must be integers.")

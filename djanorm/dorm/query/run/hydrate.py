@@ -15,6 +15,8 @@ import sqlalchemy as sa
 
 from dorm.db.handles import get_connection
 from dorm.dialects.columns import plain_type
+from dorm.dialects.elements import SqlType
+from dorm.expressions.contract import FieldLike
 from dorm.meta.roots import root_of
 from dorm.query.compile.layout import Block, Layout, Output
 from dorm.query.run.instance_state import ModelState
@@ -63,7 +65,7 @@ class RowText(FunctionText):
             self.converts = True
         return converted
 
-    def _convert(self, raw: str, field: Any, type_: Any) -> str:
+    def _convert(self, raw: str, field: FieldLike | None, type_: SqlType) -> str:
         sql_type = plain_type(field.sql_type() if field is not None else type_)
         text = raw
         inline = getattr(sql_type, "inline_result", None)
@@ -110,7 +112,7 @@ def make_owned_hydrator(layout: Layout, dialect: object, alias: str, parent_key:
 @remembered(512)
 def row_class(names: tuple[str, ...]) -> Any:
     """The class of named rows; its rows can be pickled."""
-    made: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
+    made = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
     setattr(made, "__reduce__", lambda row: (make_row, (names, tuple(row))))  # noqa: B010  (checkers know no such slot)
     return made
 
@@ -259,7 +261,7 @@ def _attribute(owner: str, name: str) -> str:
     return f"{owner}.{str.__str__(name)}" if is_plain_name(name) else f"{owner}.__dict__[{quoted(name)}]"
 
 
-def twin_of(opts: Any) -> type:
+def twin_of(opts: Options) -> type:
     """A plain class whose objects can become instances of the model."""
     made: type = opts.derived("twin", _make_twin, opts)
     return made

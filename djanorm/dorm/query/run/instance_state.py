@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
 if TYPE_CHECKING:
     from dorm.fields.instances import Instance
@@ -23,7 +23,7 @@ class ModelState:
     adding: bool = True
     db: str | None = None
     written: bool = False
-    default_key: Any = None
+    default_key: object = None
     unique_checked: bool = False
     stale: frozenset[str] = frozenset()
 

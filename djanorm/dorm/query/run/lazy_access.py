@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dorm.conf import settings
 from dorm.db import bridge
@@ -34,7 +34,7 @@ _warned: set[str] = set()
 on_reset(_warned.clear)
 
 
-def check_lazy_access(instance: Any, name: str, alias: str) -> None:
+def check_lazy_access(instance: Instance, name: str, alias: str) -> None:
     """Check that ``instance.<name>`` may be loaded by a blocking query now.
 
     :raises LazyLoadError: in a `repr`, inside an open `aatomic` of that alias, and everywhere in async code when

@@ -82,7 +82,7 @@ def stream(state: QueryState, alias: str, chunk_size: int) -> Generator[list[Any
         chunks.close()
 
 
-def sql_of(state: QueryState, alias: str, use: str = "rows") -> tuple[str, tuple[Any, ...]]:
+def sql_of(state: QueryState, alias: str, use: str = "rows") -> tuple[str, tuple[object, ...]]:
     """The SQL text and the parameters of a query, without running it and without a connection."""
     statement, params = statement_of(state, alias, use)
     return ("", ()) if statement is None else (statement.sql, params)
@@ -121,7 +121,7 @@ def explain(state: QueryState, alias: str, analyze: bool, format: str | None, op
     return "\n".join(" ".join(_text(part) for part in row) for row in rows)
 
 
-def _text(part: Any) -> str:
+def _text(part: object) -> str:
     # drivers decode a plan in JSON format
     return json.dumps(part, indent=2) if isinstance(part, list | dict) else str(part)
 

@@ -69,14 +69,14 @@ class Plan:
         self.bind = bind
         self.hydrate = hydrate
         self.layout = layout
-        self.owned: dict[Any, Any] = {}
+        self.owned: dict[object, Any] = {}
         self.used = False
 
 
 EMPTY = Plan(None, None, lambda rows: [], None)
 
 
-def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan, list[object]]:
+def plan_for(state: QueryState, alias: str, use: str, engine: object) -> tuple[Plan, list[object]]:
     """The plan of a state, compiled when it is new, and the values to bind.
 
     :param engine: the alias's engine record (``dialect``, ``features``).
@@ -101,7 +101,7 @@ def plan_for(state: QueryState, alias: str, use: str, engine: Any) -> tuple[Plan
 
 
 def _scoped_plan_for(
-    state: QueryState, alias: str, use: str, engine: Any, conditions: InForce
+    state: QueryState, alias: str, use: str, engine: object, conditions: InForce
 ) -> tuple[Plan, list[Any]]:
     """The same under the conditions that registered scopes put on tables."""
     values: list[Any] = []
@@ -132,10 +132,10 @@ def compile_plan(
     state: QueryState,
     alias: str,
     use: str,
-    engine: Any,
+    engine: object,
     shape: Hashable = None,
     conditions: InForce | None = None,
-) -> tuple[Plan, list[Any]]:
+) -> tuple[Plan, list[object]]:
     """A newly compiled plan, and the values to bind: those of ``state``, then those of the conditions on its tables.
 
     :raises FieldError: for a query that is nested too deeply to be compiled.
@@ -150,7 +150,7 @@ def compile_plan(
 
 def _compile(
     state: QueryState, alias: str, use: str, engine: Any, shape: Hashable, conditions: InForce | None
-) -> tuple[Plan, list[Any]]:
+) -> tuple[Plan, list[object]]:
     slots = Slots()
     parameterized = state.parameterized(slots)
     if state.empty:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dorm.db import bridge
 from dorm.expressions.base import Uncacheable
-from dorm.query.describe.base import with_state
+from dorm.query.describe.base import QueryRoot, with_state
 from dorm.query.describe.linked import linked_to
 from dorm.query.describe.names import Names
 from dorm.query.describe.prefetch_lookups import Prefetch, as_objects, check_lookups, relation_of
@@ -41,7 +41,7 @@ class ChosenInOrder(Chosen):
     ordered = True
 
 
-def prefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> None:
+def prefetch_related_objects(instances: Iterable[Instance], *lookups: object) -> None:
     """Prefetch relations of instances that are already loaded (as in Django 5.2).
 
     :param instances: saved instances of one model.
@@ -55,13 +55,13 @@ def prefetch_related_objects(instances: Iterable[Any], *lookups: Any) -> None:
     prefetch_instances(rows, named, rows[0]._state.db)
 
 
-async def aprefetch_related_objects(instances: Iterable[object], *lookups: Any) -> None:
+async def aprefetch_related_objects(instances: Iterable[Instance], *lookups: object) -> None:
     return await bridge.run_async(prefetch_related_objects, instances, *lookups)
 
 
 def prefetch_instances(rows: list[Any], lookups: tuple[Any, ...], alias: str | None) -> None:
     """Run the prefetches of one level and of the levels below."""
-    steps: dict[tuple[str, str | None], list[Any]] = {}
+    steps: dict[tuple[str, str | None], list[object]] = {}
     chosen: dict[tuple[str, str | None], Any] = {}
     every = as_objects(lookups)
     attributes = {lookup.to_attr: lookup for lookup in every if lookup.to_attr and "__" not in lookup.lookup}
@@ -108,7 +108,7 @@ class _Owners(dict[Any, Any]):
         super().__init__(takers)
         self.stranger = stranger
 
-    def __missing__(self, key: object) -> Any:
+    def __missing__(self, key: object) -> object:
         return self.stranger
 
 
@@ -184,7 +184,7 @@ class _Step:
     def _reverse(self, rows: list[Any]) -> list[Any]:
         field = self.item.field
         keys = [getattr(row, field.target_field.attname) for row in rows]
-        lists: dict[Any, list[Any]] = {key: self.kind() for key in _different(keys)}
+        lists = {key: self.kind() for key in _different(keys)}
         found: list[Any] = []
         if lists:
             owners = {key: (row, lists[key].append) for row, key in zip(rows, keys, strict=True) if key is not None}
@@ -198,7 +198,7 @@ class _Step:
         junction = self.item.junction
         source = junction.source.target_field.attname
         keys = [getattr(row, source) for row in rows]
-        lists: dict[Any, list[Any]] = {key: self.kind() for key in _different(keys)}
+        lists = {key: self.kind() for key in _different(keys)}
         found: list[Any] = []
         if lists:
             owners = {key: mine.append for key, mine in lists.items()}
@@ -258,7 +258,7 @@ def _unsliced(queryset: Any) -> Any:
     return with_state(queryset, state.evolve(low=0, high=None)) if state.is_sliced else queryset
 
 
-def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
+def _sliced_as(sliced: Any, queryset: QueryRoot, name: str) -> object:
     """``queryset`` with the slice of ``sliced``, if any, taken separately for each value of ``name``."""
     if not sliced.state.is_sliced:
         return queryset
@@ -267,7 +267,7 @@ def _sliced_as(sliced: Any, queryset: Any, name: str) -> Any:
     return with_state(queryset, state.evolve(low=low, high=high, partition=Names(state).reference(name)))
 
 
-def _steps_of_manager(queryset: Any) -> int:
+def _steps_of_manager(queryset: QueryRoot) -> int:
     """The number of leading steps of a queryset that come from its model's default manager.
 
     The link to the owners comes after them, where a related manager puts it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import Any, Generic, TypeVar, overload
 
+from sqlalchemy import Dialect as SQLAlchemyDialect
+
 from dorm.db import announcements, bridge, placeholders, routers
 from dorm.db.execution import Statement, classify
 from dorm.db.sessions import session as session_of
@@ -44,7 +46,7 @@ class RawQuerySet(Generic[M]):
         self.translations = translations or {}
         self._using = using
         self._prefetch = prefetch
-        self._result_cache: list[Any] | None = None
+        self._result_cache: list[object] | None = None
         placeholders.check(sql, params)
 
     def __repr__(self) -> str:
@@ -64,7 +66,7 @@ class RawQuerySet(Generic[M]):
         """The same query on another database."""
         return RawQuerySet(self.model, self.sql, self.params, alias, self.translations, self._prefetch)
 
-    def prefetch_related(self, *lookups: Any) -> RawQuerySet[M]:
+    def prefetch_related(self, *lookups: object) -> RawQuerySet[M]:
         """Prefetch relations of the instances."""
         if lookups == (None,):
             chosen: tuple[Any, ...] = ()
@@ -84,12 +86,12 @@ class RawQuerySet(Generic[M]):
         names, rows, _ = announcements.raw(alias, statement, lambda: session.fetch_named(statement, values))
         return names, rows, alias
 
-    def _plain_params(self) -> Any:
+    def _plain_params(self) -> object:
         params = self.params
         return list(params) if isinstance(params, set | frozenset) else params
 
     @staticmethod
-    def _adapted(value: Any, dialect: Any) -> Any:
+    def _adapted(value: Any, dialect: SQLAlchemyDialect) -> object:
         """A Python value as its type stores it, so that raw SQL compares it with stored values correctly."""
         if hasattr(value, "_meta"):
             value = value.pk

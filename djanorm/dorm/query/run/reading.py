@@ -15,6 +15,7 @@ from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import Q
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import RawSQL, Value
+from dorm.fields.instances import Instance
 from dorm.fields.numbers import BooleanField
 from dorm.functions.comparison import Coalesce
 from dorm.query.describe.base import M, R, known_rows, root_of, with_state
@@ -71,7 +72,7 @@ class Reading(Evaluation[M, R]):
         rows = root._at_most_two(conditions, lookups)
         return root.get(*conditions, **lookups) if len(rows) > 1 else (rows[0] if rows else None)
 
-    def _at_most_two(self, conditions: tuple[Any, ...], lookups: dict[str, Any]) -> list[Any]:
+    def _at_most_two(self, conditions: tuple[object, ...], lookups: dict[str, Any]) -> list[Any]:
         state: QueryState = self.state
         sliced = state.low or state.high is not None
         if conditions or lookups:
@@ -173,7 +174,7 @@ class Reading(Evaluation[M, R]):
         root = root_of(self)
         return bool(pipeline.fetch(root.state, read_alias(root), "exists"))
 
-    def contains(self, instance: Any) -> bool:
+    def contains(self, instance: Instance) -> bool:
         """Whether the instance is among the rows (Django 5.2)."""
         root = root_of(self)
         if root.state.row != "instance":
@@ -190,7 +191,7 @@ class Reading(Evaluation[M, R]):
             return instance in rows
         return root.filter(pk=instance.pk).exists()
 
-    def aggregate(self, *expressions: Any, **named: Any) -> dict[str, Any]:
+    def aggregate(self, *expressions: object, **named: object) -> dict[str, Any]:
         """Aggregates over exactly the rows of the queryset.
 
         :param expressions: aggregates that get the name ``<field>__<function>``.
@@ -319,7 +320,7 @@ class Reading(Evaluation[M, R]):
         return raw.RawQuerySet(root.model, sql, params, state.using, translations, state.prefetch)
 
 
-def _inlined(expression: Expression, siblings: dict[str, object]) -> Any:
+def _inlined(expression: Expression, siblings: dict[str, object]) -> object:
     """References to earlier results of the same ``aggregate()`` call, replaced by those expressions."""
     if isinstance(expression, AnnotationRef) and expression.name in siblings:
         return siblings[expression.name]
@@ -330,7 +331,7 @@ class _AskError(Exception):
     """Raised when only the database knows the result."""
 
 
-def _of_nothing(expression: Expression | None) -> Any:
+def _of_nothing(expression: Expression | None) -> object:
     """The result of an aggregate over no rows, when no query was sent.
 
     :raises _AskError: for an expression whose result is not known here.

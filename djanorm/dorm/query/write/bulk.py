@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from dorm.fields.base import Field
 from dorm.meta.older_classes import older_class_hint
 from dorm.query.describe.base import M, R, root_of
 from dorm.query.run.aliases import write_alias
@@ -136,7 +137,7 @@ class Bulk(Writing[M, R]):
             raise
         return rows
 
-    def bulk_update(self, objs: Iterable[M], fields: Iterable[Any], batch_size: int | None = BATCH) -> int:
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[object], batch_size: int | None = BATCH) -> int:
         """Write ``fields`` of saved instances, one UPDATE per batch, all or none. No signals.
 
         :returns: the number of rows matched.
@@ -205,7 +206,7 @@ def check_instances(opts: Any, rows: list[Any]) -> None:
             )
 
 
-def _column(opts: Any, name: str, what: str) -> Any:
+def _column(opts: Any, name: str, what: str) -> Field:
     field = opts.pk if name == "pk" else opts.names.get(name)
     if field is None or not getattr(field, "concrete", False):
         why = "is no column" if field is not None else "does not exist"

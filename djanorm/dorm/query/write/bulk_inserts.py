@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from dorm.db import transactions
 from dorm.db.sessions import session as session_of
+from dorm.expressions.contract import FieldLike
+from dorm.fields.base import Field
 from dorm.meta.options import Options
 from dorm.query.write import row_writes
 from dorm.query.write.computed_inserts import computed
@@ -77,7 +79,7 @@ def _filled_in(opts: Any, batch: Group) -> list[Any]:
     return missing + computed(batch.fields, batch.values)
 
 
-def _take(opts: Options, rows: list[Any], names: list[str], found: list[tuple[Any, ...]]) -> None:
+def _take(opts: Options, rows: list[object], names: list[str], found: list[tuple[Any, ...]]) -> None:
     """Set the returned values on each of ``rows``.
 
     :raises DatabaseError: when they have no key. A column that does not count gives none to any of them.
@@ -125,13 +127,13 @@ def upsert(
     mark_written(rows, batching.alias)
 
 
-def _identified(opts: Any, groups: list[Group], unique: list[Any]) -> list[Any]:
+def _identified(opts: Any, groups: list[Group], unique: list[Field]) -> list[Field]:
     """The fields that identify the row of an instance, and those whose values the database supplies."""
     made = [field for group in groups for field in (opts.pk, *computed(group.fields, group.values))]
     return list({id(field): field for field in (*unique, *made)}.values())
 
 
-def _getter(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+def _getter(names: list[str]) -> Callable[[dict[str, object]], tuple[object, ...]]:
     """A function from an instance's values to a tuple of those called ``names``; None for one that is missing."""
     return lambda values: tuple([values.get(name) for name in names])
 
@@ -162,11 +164,11 @@ def prepare(opts: Any, rows: list[Any]) -> None:
                 row.__dict__[key.attname] = key.get_default(row)
 
 
-def _among(field: Any, fields: Iterable[Any]) -> bool:
+def _among(field: FieldLike, fields: Iterable[object]) -> bool:
     return any(field is other for other in fields)
 
 
-def by_columns(opts: Any, rows: list[Any]) -> list[Group]:
+def by_columns(opts: Options, rows: list[Any]) -> list[Group]:
     """Rows grouped by the columns that they have values for: the database fills in the others."""
     key = opts.pk
     columns = [field for field in opts.concrete_fields if not getattr(field, "generated", False)]
@@ -199,7 +201,7 @@ def _by_presence(columns: list[Any], rows: list[Any]) -> list[Group]:
         ]
 
 
-def _reader(fields: list[Any]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+def _reader(fields: list[Field]) -> Callable[[dict[str, object]], tuple[object, ...]]:
     """A function from an instance's values to a tuple of those of ``fields``."""
     names = [field.attname for field in fields]
     if len(names) > 1:

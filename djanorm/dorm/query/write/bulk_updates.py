@@ -71,7 +71,7 @@ def _lines(opts: Options, fields: list[Field], rows: list[Any]) -> list[tuple[ob
 def _plan_of(opts: Options, fields: list[Field], count: int, session: Session) -> RowsPlan:
     """The plan of writing ``count`` rows: their keys and the values of ``fields``."""
     written = [opts.pk, *fields]
-    make: Callable[[Any, list[Any], Any, Source], RowsPlan]
+    make: Callable[[Any, list[object], Any, Source], RowsPlan]
     if count <= CASES or not session.features.update_from_values:
         make = UpdateByCase
     else:

@@ -38,7 +38,7 @@ def portions(keys: Iterable[Key], using: str) -> list[list[Key]]:
     return [listed[at : at + size] for at in range(0, len(listed), size)]
 
 
-def chosen_by(state: QueryState, using: str, fields: Sequence[Field[Any]] = ()) -> Chosen:
+def chosen_by(state: QueryState, using: str, fields: Sequence[Field] = ()) -> Chosen:
     """The rows that an UPDATE or DELETE of ``state`` will affect, locked until the transaction ends.
 
     :param fields: what to read of each row besides its key.
@@ -84,13 +84,13 @@ def _has_annotations(state: QueryState) -> bool:
     return any(isinstance(step, AnnotateStep) for step in state.steps)
 
 
-def _read(state: QueryState, using: str, fields: Sequence[Field[Any]]) -> Chosen:
+def _read(state: QueryState, using: str, fields: Sequence[Field]) -> Chosen:
     state = _selecting(state.evolve(assignments=None, prefetch=(), order=(), using=using), "tuple", fields)
     names = [field.name for field in fields]
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in pipeline.fetch(state, using)}
 
 
-def _selecting(state: QueryState, row: str, fields: Sequence[Field[Any]]) -> QueryState:
+def _selecting(state: QueryState, row: str, fields: Sequence[Field]) -> QueryState:
     names = Names(state)
     select = [("pk", names.reference("pk")), *((field.attname, names.reference(field.attname)) for field in fields)]
     return state.evolve(row=row, select=tuple(select), select_related=(), only=None, defer=frozenset())

@@ -14,6 +14,7 @@ from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Value
 from dorm.functions.base import Func
 from dorm.functions.numbers import Round
+from dorm.meta.options import Options
 from dorm.query.compile.compiler import QueryScope
 from dorm.query.compile.scope import Compilation, names_of_column
 from dorm.query.describe.names import Names
@@ -89,7 +90,7 @@ def as_stored(expression: Expression, options: Any, name: str) -> Expression:
     return Round(expression, places)
 
 
-def _refuse(options: Any, field: Field, expression: Expression) -> None:
+def _refuse(options: Options, field: Field, expression: Expression) -> None:
     if expression.contains_aggregate:
         raise FieldError(f"Aggregate functions are not allowed in this query ({field.name}={expression!r}).")
     for node in expression.flatten():

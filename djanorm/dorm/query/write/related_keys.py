@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from dorm.meta.options import Options
 
 
-def key_of(field: Any, related: Any) -> Any:
+def key_of(field: Any, related: object) -> Any:
     """The value of the foreign key ``field`` for ``related``; None while that has no key.
 
     A column of ``related`` that was deferred is loaded.
@@ -19,7 +19,7 @@ def key_of(field: Any, related: Any) -> Any:
     return values[attname] if attname in values else getattr(related, attname)
 
 
-def settle(instance: Any, relations: Iterable[Any], verb: str) -> None:
+def settle(instance: object, relations: Iterable[Any], verb: str) -> None:
     """Update foreign keys from the instances assigned to them, right before they are written.
 
     An instance that was saved after it was assigned gives its key now; one whose key differs by now is dropped from the

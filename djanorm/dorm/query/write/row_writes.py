@@ -51,7 +51,7 @@ def without_key(options: Options) -> DatabaseError:
 
 def insert_one(
     options: Options, fields: Sequence[Field], values: Sequence[object], *, using: str, returning: Sequence[Field] = ()
-) -> tuple[Any, ...] | None:
+) -> tuple[object, ...] | None:
     """Insert one row.
 
     :param returning: fields to bring back, converted.
@@ -62,7 +62,7 @@ def insert_one(
 
 
 def _insert_one(
-    options: Any, fields: Sequence[Field], values: Sequence[object], using: str, returning: Sequence[Any]
+    options: Options, fields: Sequence[Field], values: Sequence[object], using: str, returning: Sequence[object]
 ) -> tuple[object, ...] | None:
     if any(isinstance(value, Expression) for value in values):
         rows = _insert_rows(options, fields, [values], using, returning, None)
@@ -89,14 +89,14 @@ def _insert_one(
 
 
 def insert_rows(
-    options: Any,
-    fields: Sequence[Any],
-    rows: Sequence[Sequence[Any]],
+    options: Options,
+    fields: Sequence[Field],
+    rows: Sequence[Sequence[object]],
     *,
     using: str,
-    returning: Sequence[Any] = (),
+    returning: Sequence[object] = (),
     on_conflict: OnConflict = None,
-) -> list[tuple[Any, ...]]:
+) -> list[tuple[object, ...]]:
     """Insert several rows in as few statements as the database takes.
 
     :param on_conflict: ``"ignore"`` skips rows that clash; ``("update", unique, updated)`` writes over them.
@@ -138,7 +138,7 @@ def update_where_key(
 
 
 def _update_by_key(
-    options: Any, pk_value: object, fields: Sequence[Field], values: Sequence[object], using: str
+    options: Options, pk_value: object, fields: Sequence[Field], values: Sequence[object], using: str
 ) -> int:
     session = session_of(using)
     key = ("update", using, options, options.registry.version, tuple([id(f) for f in fields]))

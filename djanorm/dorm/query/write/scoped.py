@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dorm import scopes
 from dorm.exceptions import NotSupportedError
+from dorm.meta.options import Options
 
 
 def by_query() -> bool:
@@ -13,7 +12,7 @@ def by_query() -> bool:
     return scopes.active and bool(scopes.in_force())
 
 
-def check_conflicts(options: Any, on_conflict: Any) -> None:
+def check_conflicts(options: Options, on_conflict: object) -> None:
     """Refuse an INSERT that would write over rows that a scope may hide: its conflict names them by unique columns alone.
 
     :raises NotSupportedError: when a scope puts a condition on the rows of the model.

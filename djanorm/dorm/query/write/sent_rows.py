@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy import Dialect as SQLAlchemyDialect
 
 from dorm.db.execution import Statement
 from dorm.db.identity import Source
@@ -131,13 +132,13 @@ def groups_of(fields: Sequence[Field], session: Session, *, typed: bool = False)
     return Repeated(sa.tuple_(*parameters), sa.tuple_(*first))
 
 
-def processor_of(field: Field, dialect: Any) -> Callable[[object], object] | None:
+def processor_of(field: Field, dialect: SQLAlchemyDialect) -> Callable[[object], object] | None:
     """From a value of ``field``, as it stands on an instance, to the driver's; None where nothing changes."""
-    process: Callable[[Any], Any] | None = field.write_type().dialect_impl(dialect).bind_processor(dialect)
+    process: Callable[[object], object] | None = field.write_type().dialect_impl(dialect).bind_processor(dialect)
     return process
 
 
-def _flattener(fields: Sequence[Field], dialect: Any) -> Callable[[Rows], list[object]]:
+def _flattener(fields: Sequence[Field], dialect: SQLAlchemyDialect) -> Callable[[Rows], list[object]]:
     """A function that turns rows into one flat list of parameters."""
     text = FunctionText("flatten", "parameters of many rows")
     parts = []

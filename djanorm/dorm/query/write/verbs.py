@@ -92,7 +92,7 @@ class Writing(Reading[M, R]):
             return (rows[0] if len(rows) == 1 else found.get(**lookups)), False
         return made, True
 
-    def exists_or_create(self, defaults: dict[str, Any] | None = None, **lookups: Any) -> tuple[bool, M]:
+    def exists_or_create(self, defaults: dict[str, object] | None = None, **lookups: object) -> tuple[bool, M]:
         """Like :meth:`get_or_create`, with the opposite flag, which comes first.
 
         :returns: ``(existed, instance)``.
@@ -192,7 +192,7 @@ class Writing(Reading[M, R]):
         return result
 
 
-def new_values(state: QueryState, lookups: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+def new_values(state: QueryState, lookups: dict[str, object], defaults: dict[str, object]) -> dict[str, object]:
     """The values of a new row: plain equality lookups, and the defaults with callables called.
 
     :raises FieldError: for a default that is not a field of the model.
@@ -203,7 +203,7 @@ def new_values(state: QueryState, lookups: dict[str, Any], defaults: dict[str, A
     return values
 
 
-def check_settable(state: QueryState, values: dict[str, Any]) -> None:
+def check_settable(state: QueryState, values: dict[str, object]) -> None:
     """Refuse names that are not columns of the model.
 
     :raises FieldDoesNotExist: naming them.
@@ -232,7 +232,7 @@ def saved_names(opts: Options, values: dict[str, Any]) -> list[str] | None:
     return names
 
 
-def assign(instance: Any, values: Mapping[str, Any]) -> None:
+def assign(instance: object, values: Mapping[str, Any]) -> None:
     """Set attributes of an instance; callables are called for their value.
 
     :raises ValidationError: by field, for all values that do not fit, as the constructor's.
