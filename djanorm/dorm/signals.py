@@ -12,7 +12,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 __all__ = [
     "Signal",
@@ -30,6 +30,8 @@ __all__ = [
 
 logger = logging.getLogger("dorm.signals")
 Receiver = TypeVar("Receiver", bound=Callable[..., object])
+# what a signal was answered: each receiver with what it returned, or the error it raised
+Answers: TypeAlias = list[tuple[Any, Any]]
 
 
 class _NoAwaiter:
@@ -151,14 +153,14 @@ class Signal:
         return bool(self._connections)
 
     @property
-    def receivers(self) -> list[tuple[Any, Any]]:
+    def receivers(self) -> Answers:
         """Pairs of a receiver and the sender it listens to (None: any), in the order they were connected."""
         pairs = [(connection.reference(), connection.sender) for connection in self._connections]
         return [(receiver, sender) for receiver, sender in pairs if receiver is not None]
 
     # ---------------------------------------------------------------------------------------------------- sending
 
-    def send(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
+    def send(self, sender: object, **kwargs: object) -> Answers:
         """Calls the receivers in the order they were connected. Returns pairs of receiver and result.
 
         Coroutine receivers are awaited when the caller runs inside an async verb; elsewhere they are skipped with one
@@ -166,12 +168,12 @@ class Signal:
         """
         return self._sent(sender, kwargs, False) if self._connections else []
 
-    def send_robust(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
+    def send_robust(self, sender: object, **kwargs: object) -> Answers:
         """Like :meth:`send`; a receiver that fails is logged and gives its exception as its result (Django 5.2)."""
         return self._sent(sender, kwargs, True)
 
-    def _sent(self, sender: object, kwargs: dict[str, object], robust: bool) -> list[tuple[Any, Any]]:
-        results: list[tuple[Any, Any]] = []
+    def _sent(self, sender: object, kwargs: dict[str, object], robust: bool) -> Answers:
+        results: Answers = []
         for receiver, told in self._calls(sender, kwargs):
             if _is_coroutine_function(receiver):
                 if not _waiting.awaiter.ready():
@@ -190,16 +192,16 @@ class Signal:
                 results.append((receiver, result))
         return results
 
-    async def asend(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
+    async def asend(self, sender: object, **kwargs: object) -> Answers:
         """Like :meth:`send`, awaiting coroutine receivers one after the other."""
         return await self._asent(sender, kwargs, False) if self._connections else []
 
-    async def asend_robust(self, sender: object, **kwargs: object) -> list[tuple[Any, Any]]:
+    async def asend_robust(self, sender: object, **kwargs: object) -> Answers:
         """Like :meth:`send_robust`, awaiting coroutine receivers one after the other."""
         return await self._asent(sender, kwargs, True)
 
-    async def _asent(self, sender: object, kwargs: dict[str, object], robust: bool) -> list[tuple[Any, Any]]:
-        results: list[tuple[Any, Any]] = []
+    async def _asent(self, sender: object, kwargs: dict[str, object], robust: bool) -> Answers:
+        results: Answers = []
         for receiver, told in self._calls(sender, kwargs):
             try:
                 result = receiver(sender=sender, **told)
@@ -231,7 +233,7 @@ class Signal:
                     found.append((receiver, self._told(connection, kwargs)))
         return found
 
-    def _told(self, connection: _Connection, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _told(self, connection: _Connection, kwargs: dict[str, object]) -> dict[str, object]:
         """The arguments of one receiver."""
         return {**kwargs, "signal": self} if connection.names_signal else kwargs
 
@@ -248,7 +250,7 @@ class Signal:
         except TypeError:
             return lambda: receiver  # builtins and slotted callables cannot be held weakly
 
-    def _collected(self, _reference: Any) -> None:
+    def _collected(self, _reference: object) -> None:
         with self._lock:
             self._connections = self._alive()
         self._changed()
@@ -335,9 +337,9 @@ class QuerySignal(Signal):
         if self._connections:
             self._sent(call.vendor, {**kwargs, "call": call}, False)
 
-    def _told(self, connection: _Connection, kwargs: dict[str, Any]) -> dict[str, Any]:
+    def _told(self, connection: _Connection, kwargs: dict[str, object]) -> dict[str, object]:
         told = dict(super()._told(connection, kwargs))
-        call = told.pop("call", None)
+        call: Any = told.pop("call", None)
         if call is not None:
             told.update({name: _of_call(call, name) for name in connection.asks})
         return told
@@ -349,7 +351,7 @@ def _of_call(call: AnyCall, name: str) -> object:
     return call.describe() if name == "description" else getattr(call, name)
 
 
-def _asked(receiver: Any, offers: frozenset[str]) -> frozenset[str]:
+def _asked(receiver: Callable[..., object], offers: frozenset[str]) -> frozenset[str]:
     """Those of ``offers`` that the receiver has an argument for."""
     if not offers:
         return offers
@@ -359,7 +361,7 @@ def _asked(receiver: Any, offers: frozenset[str]) -> frozenset[str]:
         return frozenset()  # builtins without a signature
 
 
-def _names_signal(receiver: Any, or_anything: bool) -> bool:
+def _names_signal(receiver: Callable[..., object], or_anything: bool) -> bool:
     """Whether the receiver has an argument ``signal``: only those with one are given it.
 
     :param or_anything: whether ``**kwargs`` asks for it too.
@@ -375,7 +377,7 @@ def _is_coroutine_function(receiver: object) -> bool:
     return inspect.iscoroutinefunction(receiver) or inspect.iscoroutinefunction(type(receiver).__call__)
 
 
-def _awaiting(receiver: Any) -> Callable[..., Any]:
+def _awaiting(receiver: Callable[..., object]) -> Callable[..., Any]:
     return lambda **kwargs: _waiting.awaiter.wait(receiver(**kwargs))
 
 

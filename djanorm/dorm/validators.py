@@ -236,13 +236,13 @@ _USER = rf"(?:{_LOCAL}|{_QUOTED})\Z"
 
 # Patterns with many letters take milliseconds to compile, so they are compiled when first used.
 @remembered(None)
-def email_shape() -> Callable[[str], Any]:
+def email_shape() -> Callable[[str], object]:
     """Matches addresses that :class:`EmailValidator` accepts without reading ``allowlist`` or addresses in brackets."""
     return re.compile(rf"(?=.{{1,320}}\Z)(?:{_LOCAL}|{_QUOTED})@{_DOMAIN}\Z", re.DOTALL).match
 
 
 @remembered(None)
-def _domain_shape() -> Callable[[str], Any]:
+def _domain_shape() -> Callable[[str], object]:
     return re.compile(rf"{_DOMAIN}\Z").match
 
 
@@ -472,7 +472,7 @@ def validate_ipv4_address(value: object) -> None:
     _check_address(ipaddress.IPv4Address, value, "Enter a valid IPv4 address.")
 
 
-def _ipv6(text: str) -> Any:
+def _ipv6(text: str) -> object:
     if len(text) > LONGEST_IPV6:
         raise ValueError(f"{text!r} is too long for an IPv6 address.")
     return ipaddress.IPv6Address(text)

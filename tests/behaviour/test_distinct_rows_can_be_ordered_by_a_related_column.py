@@ -47,5 +47,5 @@ async def test_distinct_on_keeps_the_first_row_of_each_group(shop, mode):
 
 @pytest.mark.only("sqlite")
 def test_distinct_on_is_refused_where_the_database_lacks_it(shop):
-    with pytest.raises(NotImplementedError, match="sqlite"):
+    with pytest.raises(NotImplementedError, match="SQLite"):
         list(Author.objects.distinct("age"))

@@ -157,7 +157,7 @@ class Q(Generic[Root]):
         sign = "~" if self.negated else ""
         return f"{sign}Q({parts})" if self.connector == AND else f"{sign}Q({self.connector}: {parts})"
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, tuple[object, ...], dict[str, object]]:
         """``(path, args, kwargs)`` that build an equal condition (as in Django 5.2)."""
         kwargs: dict[str, object] = {}
         if self.connector != AND:

@@ -154,7 +154,7 @@ class RawSQL(Expression):
         return Built(scope.verbatim(pieces, self.output_field), self.output_field)
 
     @staticmethod
-    def _piece(text: str, params: Iterator[Expression], scope: Scope) -> Any:
+    def _piece(text: str, params: Iterator[Expression], scope: Scope) -> object:
         if text != "%s":
             return "%" if text == "%%" else text
         return next(params).build(scope).sql

@@ -41,7 +41,7 @@ class RightOperand(Protocol):
     """
 
     left: Any
-    variant: Any
+    variant: object
     expressions: tuple[Expression, ...]
 
     @property
@@ -74,7 +74,7 @@ class Lookup:
     """
 
     lookup_name: ClassVar[str] = ""
-    _only: ClassVar[Any] = None
+    _only: ClassVar[object] = None
     takes_field_values: ClassVar[bool] = True
     # a NULL operand makes the condition unknown, so that its joins may be inner ones
     strict: ClassVar[bool] = True
@@ -118,7 +118,7 @@ class Lookup:
     def read_none(self, field: FieldLike) -> Right:
         raise ValueError(f"None cannot be compared with the lookup '{self.lookup_name}'; use isnull=True.")
 
-    def prepare(self, field: Any, value: Any) -> Any:
+    def prepare(self, field: FieldLike, value: Any) -> Any:
         """The value as the field's Python value."""
         if field is None or not self.takes_field_values:
             return value

@@ -80,7 +80,7 @@ def _add(table: dict[type, dict[str, object]], field_class: type, name: str, ite
     _changed()
 
 
-def _find(table: dict[type, dict[str, object]], field_class: type, name: str) -> Any:
+def _find(table: dict[type, dict[str, object]], field_class: type, name: str) -> object:
     for cls in field_class.__mro__:
         found = table.get(cls)
         if found is not None and name in found:

@@ -10,7 +10,6 @@ from dorm.exceptions import ImproperlyConfigured
 from dorm.expressions.base import is_operand
 from dorm.expressions.ordering import OrderBy
 from dorm.fields.auto import AutoField
-from dorm.meta.options import Options
 from dorm.utils.identifiers import LIMIT, check_identifier
 from dorm.utils.suggest import hint
 
@@ -95,7 +94,7 @@ def check_text(label: str, option: str, given: str | None) -> None:
         raise ImproperlyConfigured(f"{label}: {option} must be text, not {given!r}.")
 
 
-def check_table_name(options: Options) -> None:
+def check_table_name(options: Any) -> None:
     """Checks that the table's name can be quoted."""
     check_identifier(options.db_table, f"db_table of {options.label}")
 
@@ -182,7 +181,7 @@ def check_local_references(options: Any) -> None:
         options.get_latest_by = options.get_latest_by or None
 
 
-def _require_fresh(options: Options, taken: set[str], name: str, what: str) -> None:
+def _require_fresh(options: Any, taken: set[str], name: str, what: str) -> None:
     if name in taken:
         raise ImproperlyConfigured(f"{options.label}: two {what} are called {name!r}; give each a name of its own.")
     taken.add(name)
@@ -197,7 +196,7 @@ def _require_column(options: Any, name: str, where: str) -> None:
         raise ImproperlyConfigured(f"{options.label}: {where} names {name!r}, which has no column.")
 
 
-def check_ordering(options: Options) -> None:
+def check_ordering(options: Any) -> None:
     """Checks that the first step of every name in ``ordering`` exists; the first query that needs it checks the rest.
 
     :raises ImproperlyConfigured: naming the term.

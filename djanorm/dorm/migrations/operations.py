@@ -49,7 +49,7 @@ class Operation:
         }
         return (f"{type(self).__module__}.{type(self).__qualname__}", [], kwargs)
 
-    def _unset(self, name: str, default: object) -> Any:
+    def _unset(self, name: str, default: object) -> object:
         """The value of the attribute when the argument was left out."""
         return default
 
@@ -88,7 +88,7 @@ class CreateModel(Operation):
         if twice:
             raise ValueError(f"CreateModel({name!r}): two fields are named {twice[0]!r}.")
 
-    def _unset(self, name: str, default: object) -> Any:
+    def _unset(self, name: str, default: object) -> object:
         return {} if name == "options" else default
 
     def describe(self) -> str:
@@ -208,7 +208,7 @@ class RunPython(Operation):
         self.hints: dict[str, object] = dict(hints or {})
         self.reversible = reverse_code is not None
 
-    def _unset(self, name: str, default: object) -> Any:
+    def _unset(self, name: str, default: object) -> object:
         return {} if name == "hints" else default
 
     @staticmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import cast
 
 
 class _LazyPattern:
@@ -16,7 +16,7 @@ class _LazyPattern:
     def __repr__(self) -> str:
         return f"lazy_pattern({self.source!r})"
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         # re keeps what it compiled; the method becomes an attribute, as fast as one of the pattern
         value = getattr(re.compile(self.source, self.expression_flags), name)
         vars(self)[name] = value

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist
-from dorm.expressions.contract import FieldLike
 from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
     from dorm.fields.base import Field
     from dorm.fields.relations import Hop, Relation
     from dorm.meta.options import Options

@@ -15,8 +15,6 @@ import sqlalchemy as sa
 
 from dorm.db.handles import get_connection
 from dorm.dialects.columns import plain_type
-from dorm.dialects.elements import SqlType
-from dorm.expressions.contract import FieldLike
 from dorm.meta.roots import root_of
 from dorm.query.compile.layout import Block, Layout, Output
 from dorm.query.run.instance_state import ModelState
@@ -24,6 +22,8 @@ from dorm.utils.caches import remembered
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
 
 if TYPE_CHECKING:
+    from dorm.dialects.elements import SqlType
+    from dorm.expressions.contract import FieldLike
     from dorm.meta.options import Options
 
 Hydrate = Callable[[list[Any]], list[Any]]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from typing import Any, Generic, TypeVar, overload
-
-from sqlalchemy import Dialect as SQLAlchemyDialect
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from dorm.db import announcements, bridge, placeholders, routers
 from dorm.db.execution import Statement, classify
@@ -15,6 +13,9 @@ from dorm.query.compile.layout import Layout, Output
 from dorm.query.describe.prefetch_lookups import check_lookups
 from dorm.query.run.hydrate import make_hydrator
 from dorm.query.run.prefetch import prefetch_instances
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect as SQLAlchemyDialect
 
 M = TypeVar("M")
 

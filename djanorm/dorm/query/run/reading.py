@@ -15,7 +15,6 @@ from dorm.expressions.base import Expression, as_operand, is_operand
 from dorm.expressions.conditions import Q
 from dorm.expressions.references import AnnotationRef, ColumnRef
 from dorm.expressions.values import RawSQL, Value
-from dorm.fields.instances import Instance
 from dorm.fields.numbers import BooleanField
 from dorm.functions.comparison import Coalesce
 from dorm.query.describe.base import M, R, known_rows, root_of, with_state
@@ -32,6 +31,7 @@ from dorm.utils.lazy import lazy_import
 if TYPE_CHECKING:
     from dorm.db import session
     from dorm.fields.base import Field
+    from dorm.fields.instances import Instance
     from dorm.meta.options import Options
     from dorm.query.run import pipeline, prefetch, raw
     from dorm.query.run.raw import RawQuerySet

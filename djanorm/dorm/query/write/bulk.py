@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from dorm.fields.base import Field
 from dorm.meta.older_classes import older_class_hint
 from dorm.query.describe.base import M, R, root_of
 from dorm.query.run.aliases import write_alias
@@ -18,6 +17,7 @@ from dorm.utils.suggest import hint
 if TYPE_CHECKING:
     from dorm.db import sessions, transactions
     from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
     from dorm.meta.options import Options
     from dorm.query.write import bulk_inserts, bulk_updates
 else:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dorm.db import transactions
 from dorm.db.sessions import session as session_of
-from dorm.expressions.contract import FieldLike
-from dorm.fields.base import Field
 from dorm.meta.options import Options
 from dorm.query.write import row_writes
 from dorm.query.write.computed_inserts import computed
 from dorm.query.write.related_keys import settle
+
+if TYPE_CHECKING:
+    from dorm.expressions.contract import FieldLike
+    from dorm.fields.base import Field
 
 
 class Group(NamedTuple):

@@ -14,7 +14,6 @@ from dorm.expressions.references import ColumnRef
 from dorm.expressions.values import Value
 from dorm.functions.base import Func
 from dorm.functions.numbers import Round
-from dorm.meta.options import Options
 from dorm.query.compile.compiler import QueryScope
 from dorm.query.compile.scope import Compilation, names_of_column
 from dorm.query.describe.names import Names
@@ -27,6 +26,7 @@ from dorm.query.write.write_plans import finished, returned
 
 if TYPE_CHECKING:
     from dorm.fields.base import Field
+    from dorm.meta.options import Options
 
 
 def computed(fields: Sequence[Field], rows: Sequence[Sequence[object]]) -> list[Field]:

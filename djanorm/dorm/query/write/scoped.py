@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from dorm import scopes
 from dorm.exceptions import NotSupportedError
-from dorm.meta.options import Options
+
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
 
 
 def by_query() -> bool:

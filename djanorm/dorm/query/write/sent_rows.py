@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy import Dialect as SQLAlchemyDialect
 
 from dorm.db.execution import Statement
 from dorm.db.identity import Source
@@ -20,6 +19,8 @@ from dorm.query.run.statements import compile_statement
 from dorm.utils.codegen import FunctionText
 
 if TYPE_CHECKING:
+    from sqlalchemy import Dialect as SQLAlchemyDialect
+
     from dorm.db.session import Session
     from dorm.fields.base import Field
 
