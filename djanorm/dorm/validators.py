@@ -83,7 +83,7 @@ class Validator:
     def _optional(self) -> dict[str, object]:
         return {name: getattr(type(self), name) for name in self.arguments if hasattr(type(self), name)}
 
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, list[object], dict[str, object]]:
         """``(path, args, kwargs)`` that build an equal validator."""
         return (f"{type(self).__module__}.{type(self).__qualname__}", [], dict(self._given()))
 

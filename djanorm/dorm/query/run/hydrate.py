@@ -112,7 +112,7 @@ def make_owned_hydrator(layout: Layout, dialect: object, alias: str, parent_key:
 @remembered(512)
 def row_class(names: tuple[str, ...]) -> Any:
     """The class of named rows; its rows can be pickled."""
-    made = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
+    made: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
     setattr(made, "__reduce__", lambda row: (make_row, (names, tuple(row))))  # noqa: B010  (checkers know no such slot)
     return made
 
