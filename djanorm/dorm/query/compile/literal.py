@@ -17,6 +17,8 @@ from dorm.query.describe.parts import Slots
 from dorm.query.describe.state import QueryState
 
 if TYPE_CHECKING:
+    from sqlalchemy.sql.selectable import FromClause
+
     from dorm.dialects.elements import Element
     from dorm.expressions.base import Expression
     from dorm.expressions.conditions import Q
@@ -46,7 +48,7 @@ def _scope(options: Options, table: Any, samples: list[object]) -> QueryScope:
     return QueryScope(LiteralCompilation(None, features, samples), QueryState(options), table=table)
 
 
-def condition_on(options: Options, condition: Q, table: object) -> Element:
+def condition_on(options: Options, condition: Q, table: FromClause) -> Element:
     """A ``Q`` over the columns of ``table``."""
     slots = Slots()
     predicate = Names(QueryState(options)).predicate(condition).parameterized(slots)
@@ -56,7 +58,7 @@ def condition_on(options: Options, condition: Q, table: object) -> Element:
     return clause
 
 
-def expression_on(options: Options, expression: Expression, table: object) -> Element:
+def expression_on(options: Options, expression: Expression, table: FromClause) -> Element:
     """An expression over the columns of ``table``."""
     slots = Slots()
     resolved = as_operand(expression).resolve(Names(QueryState(options))).parameterized(slots)

@@ -218,7 +218,7 @@ class FieldAlgebra:
             return field_named("DecimalField")
         return field if kind_of(base) is Kind.DURATION else field_named("FloatField")
 
-    def cut_field(self, unit: str, source: Field, field: Any, tzinfo: object) -> Any:
+    def cut_field(self, unit: str, source: Field, field: Any, tzinfo: datetime.tzinfo | None) -> Any:
         """The field of a moment truncated to ``unit``: a moment truncated in a zone is read in that zone.
 
         :param source: the field of the moment.
@@ -230,7 +230,7 @@ class FieldAlgebra:
             return field
         return field.in_zone(zone, unit not in TIME_UNITS)
 
-    def _zone(self, base: FieldLike | None, tzinfo: object) -> Any:
+    def _zone(self, base: FieldLike | None, tzinfo: datetime.tzinfo | None) -> Any:
         """The zone in which parts of moments of ``base`` are extracted, or None."""
         if kind_of(base) is not Kind.DATETIME:
             if tzinfo is not None and base is not None:
@@ -287,7 +287,7 @@ class ResultTypes(FieldAlgebra):
         """A mean as the type of its field."""
         return self.hooks.averaged(element, kind_of(field) is Kind.FLOAT)
 
-    def date_part(self, part: str, argument: Built, tzinfo: object) -> Element:
+    def date_part(self, part: str, argument: Built, tzinfo: datetime.tzinfo | None) -> Element:
         """One part of a date or time as an integer.
 
         :raises ValueError: for a field without such a part, or a zone with anything but a moment.
@@ -299,7 +299,7 @@ class ResultTypes(FieldAlgebra):
         name = None if zone is None else zone_name(zone)
         return self.hooks.date_part(part, argument.sql, name, kind_of(base) is Kind.DURATION)
 
-    def date_trunc(self, unit: str, argument: Built, field: Field, tzinfo: object) -> Built:
+    def date_trunc(self, unit: str, argument: Built, field: Field, tzinfo: datetime.tzinfo | None) -> Built:
         """A date or datetime truncated to ``unit``, with the type of ``field``; a moment is read in the same zone.
 
         :raises TypeError: for anything but a date, time or moment.

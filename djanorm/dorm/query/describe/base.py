@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Never, Self, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Never, Self, overload
 
 from typing_extensions import TypeVar
 
 from dorm.fields.instances import Instance
 from dorm.query.describe.names import Names
 from dorm.query.describe.state import QueryState
+
+if TYPE_CHECKING:
+    from dorm.fields.base import Field
 
 M = TypeVar("M", default=Any)
 R = TypeVar("R", default=M)
@@ -169,7 +172,7 @@ def preloaded(kind: type[Q], model: type, rows: list[Any], origin: Any) -> Q:
     return made
 
 
-def with_owner(queryset: Q, field: object, instance: object, accessor: str) -> Q:
+def with_owner(queryset: Q, field: Field | None, instance: Instance, accessor: str) -> Q:
     """The same queryset for the rows of ``instance.<accessor>``, which results refer to and routers are told."""
     root = root_of(queryset)
     made = with_state(root, root.state)

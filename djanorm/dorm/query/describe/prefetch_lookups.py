@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dorm.exceptions import FieldDoesNotExist
 from dorm.utils.bounds import check_path
 from dorm.utils.suggest import hint
+
+if TYPE_CHECKING:
+    from dorm.meta.options import Options
 
 
 class Prefetch:
@@ -64,39 +67,43 @@ def _leads_on(item: Any, name: str) -> bool:
     return item.is_relation and (name == item.name or name != getattr(item, "attname", None))
 
 
-def check_lookups(opts: object, lookups: Iterable[Any]) -> None:
+def check_lookups(opts: Options, lookups: Iterable[Any]) -> None:
     """Refuse, when the chain is built, lookups that cannot be prefetched.
 
     :param lookups: all lookups of the query: one may continue below the ``to_attr`` of an earlier one.
     :raises FieldDoesNotExist: for a name that is not a relation.
     :raises ValueError: for a ``to_attr`` that would hide a field, and for a queryset of another model.
     """
-    named: dict[str, Any] = {}
+    named: dict[str, Options | None] = {}
     for lookup in as_objects(lookups):
         path = lookup.lookup
         if not isinstance(path, str):
             raise TypeError(f"prefetch_related() takes names of relations and Prefetch objects, not {path!r}.")
         check_path(path)
         before, _, _ = path.rpartition("__")
-        owner, here, walked = opts, opts, ""
+        owner = here = opts
+        target: Options | None = None
+        walked = ""
         for name in path.split("__"):
             walked = f"{walked}__{name}" if walked else name
-            owner, here = here, named[walked] if walked in named else _target(relation_of(here, name, path))
-            if here is None:
+            owner = here
+            target = named[walked] if walked in named else _target(relation_of(here, name, path))
+            if target is None:
                 break
+            here = target
         if lookup.to_attr is not None:
             _check_attribute(owner, lookup.to_attr)
-            named[f"{before}__{lookup.to_attr}" if before else lookup.to_attr] = here
-        if lookup.queryset is not None and here is not None:
-            _check_model(path, here, lookup.queryset.get_queryset().state.opts)
+            named[f"{before}__{lookup.to_attr}" if before else lookup.to_attr] = target
+        if lookup.queryset is not None and target is not None:
+            _check_model(path, target, lookup.queryset.get_queryset().state.opts)
 
 
-def _check_attribute(opts: Any, name: str) -> None:
+def _check_attribute(opts: Options, name: str) -> None:
     if name in opts.names:
         raise ValueError(f"to_attr={name} conflicts with a field on the {opts.object_name} model.")
 
 
-def _check_model(path: str, target: Any, given: Any) -> None:
+def _check_model(path: str, target: Options, given: Options) -> None:
     if given.concrete_model is not target.concrete_model:
         raise ValueError(
             f"'{path}' leads to {target.object_name}, and the queryset of its Prefetch to {given.object_name}: give it a "
@@ -104,8 +111,8 @@ def _check_model(path: str, target: Any, given: Any) -> None:
         )
 
 
-def _target(item: object) -> object:
-    hops = getattr(item, "hops", None)
+def _target(item: object) -> Options | None:
+    hops: Any = getattr(item, "hops", None)
     return hops()[-1].target if hops is not None else None
 
 

@@ -67,7 +67,7 @@ class Mark:
     def cache_key(self, values: list[object]) -> Hashable:
         return (self.kind, self.connector)
 
-    def parameterized(self, slots: object) -> Mark:
+    def parameterized(self, slots: Slots) -> Mark:
         return self
 
 

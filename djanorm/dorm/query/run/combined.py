@@ -20,6 +20,7 @@ from dorm.utils.suggest import hint
 
 if TYPE_CHECKING:
     from dorm.dialects.elements import Element
+    from dorm.expressions.contract import Slots
 
 
 class CombinedQuerySet(AsyncReading[M, R]):
@@ -172,7 +173,7 @@ class _Term:
         order = self._order
         return (self.name, order.descending, order.nulls_first, order.nulls_last)
 
-    def parameterized(self, slots: object) -> _Term:
+    def parameterized(self, slots: Slots) -> _Term:
         """Itself: it holds no value."""
         return self
 
@@ -191,7 +192,7 @@ class _Narrowed(F):
     def __init__(self, column: F) -> None:
         super().__init__(column.name)
 
-    def parameterized(self, slots: object) -> _Narrowed:
+    def parameterized(self, slots: Slots) -> _Narrowed:
         return self
 
 

@@ -22,6 +22,8 @@ from dorm.utils.caches import remembered
 from dorm.utils.codegen import FunctionText, is_plain_name, quoted
 
 if TYPE_CHECKING:
+    from sqlalchemy import Dialect as SQLAlchemyDialect
+
     from dorm.dialects.elements import SqlType
     from dorm.expressions.contract import FieldLike
     from dorm.meta.options import Options
@@ -93,14 +95,14 @@ def _targets(count: int) -> str:
     return ", ".join(f"c{n}" for n in range(count)) + ("," if count == 1 else "")
 
 
-def make_hydrator(layout: Layout, dialect: object, alias: str) -> Hydrate:
+def make_hydrator(layout: Layout, dialect: SQLAlchemyDialect, alias: str) -> Hydrate:
     """The function that turns the driver's rows into rows of the queryset's shape."""
     if layout.row == "instance":
         return _instances(layout, dialect, alias)
     return _values(layout, dialect, alias)
 
 
-def make_owned_hydrator(layout: Layout, dialect: object, alias: str, parent_key: ParentKey) -> OwnedHydrate:
+def make_owned_hydrator(layout: Layout, dialect: SQLAlchemyDialect, alias: str, parent_key: ParentKey) -> OwnedHydrate:
     """A function of the driver's rows and the owners, which hands each instance to its owner when it creates it.
 
     ``owners[key]`` is a function that takes the instance; where instances refer back, a pair of the owner and that
@@ -132,7 +134,7 @@ def _pieces(rows: list[object]) -> Iterator[object]:
         del piece
 
 
-def _values(layout: Layout, dialect: object, alias: str) -> Hydrate:
+def _values(layout: Layout, dialect: SQLAlchemyDialect, alias: str) -> Hydrate:
     source = RowText(layout, dialect, alias)
     parts = [source.column(n, output.field, output.type) for n, output in enumerate(layout.outputs)]
     targets = _targets(len(parts) + layout.hidden)
@@ -151,7 +153,7 @@ def _values(layout: Layout, dialect: object, alias: str) -> Hydrate:
     return source.define("rows", fast_names=True)
 
 
-def _instances(layout: Layout, dialect: object, alias: str, parent_key: ParentKey | None = None) -> Any:
+def _instances(layout: Layout, dialect: SQLAlchemyDialect, alias: str, parent_key: ParentKey | None = None) -> Any:
     model = layout.opts.model
     plain = not _overrides_from_db(model)
     source = RowText(layout, dialect, alias)

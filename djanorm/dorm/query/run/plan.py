@@ -26,7 +26,7 @@ The identity of a query, by which statements are counted outside the process, de
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -48,6 +48,10 @@ from dorm.query.run.plan_cache import plans
 from dorm.query.run.scoped_plans import InForce
 from dorm.query.run.statements import Binder, compile_statement
 from dorm.utils.bounds import too_deep
+
+if TYPE_CHECKING:
+    from dorm.db.engines import Database
+    from dorm.db.session import Session
 
 USES = {**compiler.USES, "aggregate": aggregation.aggregate}
 WRITING = frozenset({"update", "update returning", "delete"})
@@ -76,10 +80,10 @@ class Plan:
 EMPTY = Plan(None, None, lambda rows: [], None)
 
 
-def plan_for(state: QueryState, alias: str, use: str, engine: object) -> tuple[Plan, list[object]]:
+def plan_for(state: QueryState, alias: str, use: str, engine: Database | Session) -> tuple[Plan, list[object]]:
     """The plan of a state, compiled when it is new, and the values to bind.
 
-    :param engine: the alias's engine record (``dialect``, ``features``).
+    :param engine: the alias's database or a session of it; it says dialect and features.
     """
     if scopes.active:
         state, conditions = scoped_plans.in_force(state)
@@ -101,7 +105,7 @@ def plan_for(state: QueryState, alias: str, use: str, engine: object) -> tuple[P
 
 
 def _scoped_plan_for(
-    state: QueryState, alias: str, use: str, engine: object, conditions: InForce
+    state: QueryState, alias: str, use: str, engine: Database | Session, conditions: InForce
 ) -> tuple[Plan, list[Any]]:
     """The same under the conditions that registered scopes put on tables."""
     values: list[Any] = []
@@ -132,7 +136,7 @@ def compile_plan(
     state: QueryState,
     alias: str,
     use: str,
-    engine: object,
+    engine: Database | Session,
     shape: Hashable = None,
     conditions: InForce | None = None,
 ) -> tuple[Plan, list[object]]:
@@ -149,7 +153,7 @@ def compile_plan(
 
 
 def _compile(
-    state: QueryState, alias: str, use: str, engine: Any, shape: Hashable, conditions: InForce | None
+    state: QueryState, alias: str, use: str, engine: Database | Session, shape: Hashable, conditions: InForce | None
 ) -> tuple[Plan, list[object]]:
     slots = Slots()
     parameterized = state.parameterized(slots)
