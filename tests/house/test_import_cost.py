@@ -112,6 +112,17 @@ def test_what_was_declared_before_the_first_connection_counts(tmp_path):
     assert run(program, tmp_path) == "['1'] SELECT"
 
 
+PUBLIC = (
+    "db.connection", "db.utils", "events", "exceptions", "fields", "functions", "indexes", "lookups", "scopes", "signals",
+    "transaction", "validators",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_module_is_an_attribute_after_importing_dorm(tmp_path, name):
+    assert run(f"import dorm; print(dorm.{name}.__name__)", tmp_path) == f"dorm.{name}"
+
+
 FIRST_QUERY = (
     "dorm.db.sessions", "dorm.db.session", "dorm.db.transactions", "dorm.db.execution", "dorm.db.placeholders",
     "dorm.dialects.registry", "dorm.dialects.contract", "dorm.dialects.sqlite", "dorm.dialects.postgresql",
