@@ -22,27 +22,17 @@ def table(database: Any) -> None:
     database.run("CREATE TABLE scopes (id INTEGER PRIMARY KEY)")
 
 
-def others(database: Any) -> list[str]:
-    return [
-        state
-        for (state,) in database.rows(
-            "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend'"
-        )
-    ]
-
-
 def free(database: Any, asynchronous: bool) -> None:
     """No transaction is open, the rows of ended scopes are gone, and anybody may write."""
     if database.vendor == "postgresql":
         here = engines.get("default")
         pool = here.async_pool() if asynchronous else here.sync_pool
         for _ in range(100):
-            if len(others(database)) == len(pool._idle):
+            if len(database.sessions()) == len(pool._idle):
                 break
             time.sleep(0.02)
-        assert set(others(database)) <= {"idle"}
-        assert len(others(database)) == len(pool._idle) == len(pool._links)
+        assert set(database.sessions()) <= {"idle"}
+        assert len(database.sessions()) == len(pool._idle) == len(pool._links)
         assert not pool._outside
     assert database.count("scopes") == 0
     database.run("INSERT INTO scopes VALUES (1000)")

@@ -53,24 +53,13 @@ def alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, former)
 
 
-def sessions(database: Any) -> list[str]:
-    """What the other sessions of the database do."""
-    return [
-        state
-        for (state,) in database.rows(
-            "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-            "AND backend_type = 'client backend'"
-        )
-    ]
-
-
 def usable(database: Any) -> None:
     for number in range(4):
         assert get_connection().execute("SELECT 1") == [(1,)]
         with transaction.atomic():
             get_connection().execute_write("INSERT INTO waits VALUES (%s)", [number])
     if database.vendor == "postgresql":
-        assert set(sessions(database)) <= {"idle"}
+        assert set(database.sessions()) <= {"idle"}
 
 
 @pytest.mark.only("postgresql")
@@ -132,11 +121,11 @@ async def fresh(database: Any) -> None:
     assert len(here._idle) == len(here._links) <= here.size
     if database.vendor == "postgresql":
         for _ in range(100):  # the server needs a moment to end the sessions of closed connections
-            if len(sessions(database)) == len(here._links):
+            if len(database.sessions()) == len(here._links):
                 break
             await asyncio.sleep(0.02)
-        assert set(sessions(database)) <= {"idle"}
-        assert len(sessions(database)) == len(here._links)
+        assert set(database.sessions()) <= {"idle"}
+        assert len(database.sessions()) == len(here._links)
     assert database.value("SELECT COUNT(*) FROM waits WHERE id >= 99") == 0
     await close_all_async()
 
@@ -189,8 +178,8 @@ async def test_a_scope_that_cancels_again_and_again_is_no_different(database: An
                     group.start_soon(work, database)
         assert scope.cancelled_caught
         if database.vendor == "postgresql":
-            assert len(sessions(database)) <= 3
-            assert "active" not in sessions(database)
+            assert len(database.sessions()) <= 3
+            assert "active" not in database.sessions()
     await fresh(database)
 
 

@@ -86,17 +86,14 @@ def quiet(database: Any, pool: Any) -> None:
     assert not stats["open"] or stats["requests_waiting"] == 0
     if database.vendor == "postgresql":
         for _ in range(100):
-            states = database.rows(
-                "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-                "AND backend_type = 'client backend'"
-            )
+            states = database.sessions()
             alive = [
                 link for link in pool._idle if link.quick_check()
             ]  # one killed at the end is found by its borrower
             if len(states) == len(alive):
                 break
             time.sleep(0.02)
-        assert {state for (state,) in states} <= {"idle"}
+        assert set(states) <= {"idle"}
         assert len(states) == len(alive) <= 3
         assert len(pool._idle) == len(pool._links) == pool._places
 

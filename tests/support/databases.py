@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 VENDORS = ("sqlite", "postgresql")
 MISSING = "NO POSTGRESQL"
 RUN = "djanorm_run_"
+LOOKING = "looking behind the back of the library"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class TestDatabase:
             with closing(sqlite3.connect(self.entry["NAME"], timeout=10, isolation_level=None)) as connection:
                 yield connection
         else:
-            with _psycopg().connect(**_keywords(self.entry), autocommit=True) as connection:
+            with _psycopg().connect(**_keywords(self.entry), autocommit=True, application_name=LOOKING) as connection:
                 yield connection
 
     def rows(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
@@ -54,6 +56,22 @@ class TestDatabase:
     def count(self, table: str) -> int:
         """How many rows a table has."""
         return self.value(f'SELECT COUNT(*) FROM "{table}"')
+
+    def sessions(self) -> list[str]:
+        """What the sessions of the library do on a server; those that look behind its back, one still ending, do not count."""
+        sql = (
+            "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+            " AND application_name <> ?"
+        )
+        return [state for (state,) in self.rows(sql, LOOKING)]
+
+    def keeps_sessions(self, count: int) -> bool:
+        """Whether the library has that many sessions, now or within two seconds: a server ends closed ones after a moment."""
+        for _ in range(100):
+            if len(self.sessions()) == count:
+                return True
+            time.sleep(0.02)
+        return False
 
     def tables(self) -> set[str]:
         """The names of the user's tables."""
